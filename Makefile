@@ -1,0 +1,110 @@
+# make            build/lakegated and build/lakegate (and libs3proto)
+# make check      the fast tests: unit, ops, rules, formatting
+# make install    DESTDIR and PREFIX are honoured
+# Variants live in build folders of their own: make BUILD=build/asan SANITIZE=address,undefined
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+CC ?= cc
+SANITIZE ?=
+PYTHON ?= python3
+
+PACKAGES := libmicrohttpd gnutls libxml-2.0 zlib jansson libcurl libcrypto
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -llmdb
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Wno-gnu-statement-expression
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wassign-enum
+else
+WARNINGS := $(filter-out -Wno-gnu-statement-expression -Wpedantic,$(WARNINGS)) -Wvla -Wstrict-prototypes -Wmissing-prototypes
+endif
+
+OPTIMIZE ?= -O2
+HARDEN := -fstack-protector-strong -fPIC
+ifeq ($(SANITIZE),)
+HARDEN += -D_FORTIFY_SOURCE=2
+LDHARDEN := -pie -Wl,-z,relro,-z,now
+else
+HARDEN += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+LDHARDEN := -pie -fsanitize=$(SANITIZE)
+OPTIMIZE := -O1
+endif
+
+CPPFLAGS := -I. -Ilibs3proto -D_GNU_SOURCE -DLAKEGATE_VERSION='"$(VERSION)"'
+CFLAGS := -std=c17 -g $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP $(PKG_CFLAGS)
+LDFLAGS := $(LDHARDEN) -pthread
+LDLIBS := $(PKG_LIBS)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+BASE_OBJ := $(call objects,libs3proto/base/*.c)
+PROTO_OBJ := $(call objects,libs3proto/*.c)
+STORAGE_OBJ := $(call objects,storage/*.c storage/local/*.c)
+DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/jobs/*.c))
+CLI_OBJ := $(call objects,daemon/cli/*.c)
+
+.PHONY: all lib check clean install unit ops rules format
+all: $(BUILD)/lakegated $(BUILD)/lakegate lib
+lib: $(BUILD)/libs3proto.a $(BUILD)/libs3proto.so
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/libs3proto.a: $(BASE_OBJ) $(PROTO_OBJ)
+$(BUILD)/libstorage.a: $(STORAGE_OBJ)
+$(BUILD)/libdaemon.a: $(DAEMON_OBJ)
+$(BUILD)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+LIBS := $(BUILD)/libdaemon.a $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+$(BUILD)/lakegated: $(BUILD)/obj/daemon/main.o $(LIBS)
+	$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIBS) $(LDLIBS) -o $@
+$(BUILD)/lakegate: $(CLI_OBJ) $(LIBS)
+	$(CC) $(LDFLAGS) $(CLI_OBJ) $(LIBS) $(LDLIBS) -o $@
+
+# Tests: each file is one cmocka program. tests/unit/base and s3proto tests need no storage or daemon.
+UNIT_PROTO := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/proto/*.c))
+UNIT_STORAGE := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/storage/*.c))
+UNIT_DAEMON := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/daemon/*.c))
+OPS_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ops/test_*.c))
+
+$(UNIT_PROTO): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $< $(BUILD)/libs3proto.a $(LDLIBS) -lcmocka -o $@
+$(UNIT_STORAGE): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $< $(BUILD)/libstorage.a $(BUILD)/libs3proto.a $(LDLIBS) -lcmocka -o $@
+$(UNIT_DAEMON): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $< $(LIBS) $(LDLIBS) -lcmocka -o $@
+OPS_SUPPORT := $(call objects,tests/ops/support*.c)
+$(OPS_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(OPS_SUPPORT) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $< $(OPS_SUPPORT) $(LIBS) $(LDLIBS) -lcmocka -o $@
+
+.SECONDARY:
+.PHONY: unit-proto unit-storage unit-daemon
+unit-proto: $(UNIT_PROTO)
+	@scripts/run-cmocka $^
+unit-storage: $(UNIT_STORAGE)
+	@scripts/run-cmocka $^
+unit-daemon: $(UNIT_DAEMON)
+	@scripts/run-cmocka $^
+unit: $(UNIT_PROTO) $(UNIT_STORAGE) $(UNIT_DAEMON)
+	@scripts/run-cmocka $^
+ops: $(OPS_TESTS)
+	@scripts/run-cmocka $^
+
+rules:
+	@scripts/check-rules
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+check: rules unit ops
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

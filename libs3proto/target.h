@@ -1,0 +1,52 @@
+/* A request target and Host, taken apart: path style and virtual-host style, query parameters.
+ * The raw bytes stay at hand for the signature. Pure; memory comes from the caller's arena. */
+#ifndef S3PROTO_TARGET_H
+#define S3PROTO_TARGET_H
+
+#include "base/arena.h"
+#include "s3_err.h"
+
+enum { QUERY_PARAMS_MAX = 128 };
+
+struct query_param {
+    struct span raw_name; /* as sent, still percent-encoded */
+    struct span raw_value; /* absent when there was no '=' */
+    struct span name; /* decoded: %XX, and '+' is a space in values */
+    struct span value; /* decoded; absent when there was no '=' */
+};
+
+struct query {
+    struct query_param *params; /* in the order sent */
+    size_t count;
+};
+
+enum target_scope { TARGET_SERVICE, TARGET_BUCKET, TARGET_OBJECT };
+
+struct target {
+    struct span raw_path; /* as sent, without the query */
+    struct span raw_query; /* without the '?'; absent when there was none */
+    struct span path; /* decoded raw_path */
+    struct span bucket; /* decoded; absent at TARGET_SERVICE */
+    struct span key; /* decoded; absent unless TARGET_OBJECT. Any UTF-8, "//", "." and ".." included */
+    enum target_scope scope;
+    bool virtual_host; /* the bucket came from Host */
+    struct query query;
+};
+
+/* Takes a target apart. Absolute-form ("http://host/path") is accepted, its authority ignored.
+ * in:  raw_target  request target as sent; must outlive ret_target
+ *      host        Host header, with or without a port; may be absent
+ *      domains     base domains for virtual-host style, lower case; BUCKET.domain names BUCKET
+ * out: ret_target  spans into raw_target, host and arena
+ * err: S3_ERR_INVALID_URI on bad percent-encoding, on NUL or invalid UTF-8 in the decoded path, when there
+ *      are more than QUERY_PARAMS_MAX parameters, and when the target begins with neither '/' nor a scheme
+ * src: Amazon S3 User Guide, "Virtual hosting of buckets" */
+enum s3_err target_parse(struct arena *arena, struct span raw_target, struct span host,
+    const struct span *domains, size_t domain_count, struct target *ret_target) MUST_USE;
+
+/* The first parameter of this decoded name, or NULL. */
+const struct query_param *query_find(const struct query *query, struct span name);
+/* Its value: absent when there is no such parameter, empty when it has no value. */
+struct span query_value(const struct query *query, struct span name);
+
+#endif
