@@ -5,21 +5,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/digest.h"
+#include "base/integrity.h"
 #include "headers.h"
 #include "s3_err.h"
-
-enum checksum_type {
-    CHECKSUM_FULL_OBJECT = 0, /* the numbers are stored in the index: never change them */
-    CHECKSUM_COMPOSITE = 1,
-};
-
-struct checksum {
-    enum digest_algo algo; /* DIGEST_NONE: no checksum; never DIGEST_MD5 */
-    enum checksum_type type;
-    uint8_t value[DIGEST_MAX_BYTES]; /* digest_size(algo) bytes */
-    uint32_t part_count; /* of a composite, the N in "…-N"; else 0 */
-};
 
 /* "CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME" (any case) ↔ algorithm; DIGEST_NONE when unknown. */
 enum digest_algo checksum_algo_by_name(struct span name);

@@ -3,15 +3,9 @@
 #define S3PROTO_CONDITIONS_H
 
 #include "base/arena.h"
-#include "base/digest.h"
+#include "base/integrity.h"
 #include "headers.h"
 #include "s3_err.h"
-
-/* An ETag as S3 makes them: MD5 of the bytes, or MD5 of the parts' MD5s with "-N". */
-struct etag {
-    uint8_t md5[MD5_BYTES];
-    uint32_t part_count; /* 0: not multipart */
-};
 
 enum { ETAG_TEXT_BYTES = 32 + 1 + 10 + 2 + 1, ETAG_LIST_MAX = 64 };
 
@@ -19,18 +13,6 @@ enum { ETAG_TEXT_BYTES = 32 + 1 + 10 + 2 + 1, ETAG_LIST_MAX = 64 };
 size_t etag_format(const struct etag *etag, char ret_text[static ETAG_TEXT_BYTES]);
 /* With or without quotes, either case; false when it is no ETag of this form. */
 bool etag_parse(struct span text, struct etag *ret_etag) MUST_USE;
-bool etag_eq(const struct etag *a, const struct etag *b);
-
-/* The value of If-Match or If-None-Match: "*", or a list. Values of another form stay out of the list,
- * since they can match nothing. */
-struct etag_list {
-    bool present; /* the header was there */
-    bool any; /* "*" */
-    struct etag *items;
-    size_t count;
-};
-
-bool etag_list_matches(const struct etag_list *list, const struct etag *etag);
 
 struct conditions {
     struct etag_list if_match;
