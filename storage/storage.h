@@ -1,0 +1,483 @@
+/* The store's contract. It speaks of buckets, objects, versions, uploads, listings, staged blobs and
+ * documents, not of pages or files, so that another engine can stand behind it.
+ *
+ * - Every change is a struct mutation: plain data, decided and applied at commit, acknowledged only when
+ *   data and index are on disk. Preconditions travel in it as data, never as callbacks.
+ * - The atomic unit is one key with all its versions.
+ * - A listing is one stateless call; no cursor outlives it.
+ * - Results that need memory take it from the caller's arena; spans in them live as long as it.
+ * - Any thread may call anything, but one struct stage, mutation or blob_reader belongs to one thread at
+ *   a time. Reads never block on writers. What may block on the disk says so.
+ * - The library never logs and never exits, but for one case: a failed sync or EIO ends the process
+ *   through options.on_fatal, since nothing may be acknowledged after it. */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+#include "base/arena.h"
+#include "base/integrity.h"
+
+struct storage;
+
+enum storage_err {
+    STORAGE_OK = 0,
+    STORAGE_NO_SUCH_BUCKET,
+    STORAGE_BUCKET_EXISTS, /* the row's owner is in mutation.bucket_info */
+    STORAGE_BUCKET_NOT_EMPTY,
+    STORAGE_TOO_MANY_BUCKETS,
+    STORAGE_NO_SUCH_KEY,
+    STORAGE_NO_SUCH_VERSION,
+    STORAGE_DELETE_MARKER, /* the version asked for is one; the info is filled */
+    STORAGE_NO_SUCH_UPLOAD,
+    STORAGE_NO_SUCH_PART,
+    STORAGE_NO_SUCH_DOCUMENT,
+    STORAGE_PRECONDITION_FAILED,
+    STORAGE_CHANGED, /* what the caller had read is no longer so: read again and try again */
+    STORAGE_INVALID, /* an argument out of its bounds: key, part number … */
+    STORAGE_NO_SPACE, /* ENOSPC, EDQUOT, or the reserve would be touched */
+    STORAGE_BUSY, /* a queue is at its limit: the client is asked to slow down */
+    STORAGE_CORRUPT, /* a checksum of the store's own does not match */
+    STORAGE_IO, /* a read failed */
+    STORAGE_NO_MEMORY, /* or the caller's arena is full */
+    STORAGE_IN_USE, /* another process has the folder */
+    STORAGE_NEWER_FORMAT, /* written by a newer release */
+    STORAGE_UNUSABLE, /* the folder cannot be made, read or written; errno tells */
+    STORAGE_INTERNAL
+};
+
+const char *storage_err_text(enum storage_err err);
+
+/* ---- opening ---- */
+
+struct storage_options {
+    const char *dir; /* made if missing */
+    uint64_t map_bytes; /* first size of the index map; grows by itself. 0: the default */
+    uint64_t reserve_bytes; /* free disk space that writes leave untouched, so that deletes fit */
+    uint64_t segment_bytes; /* 0: the default, 256 MiB */
+    uint32_t writer_threads; /* of stage_write_async. 0: the default */
+    bool no_background; /* no GC, compaction or sweep threads: tests call storage_gc_step */
+    /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
+     * NULL: a line on stderr and _exit(70). */
+    void (*on_fatal)(void *ctx, const char *what, int error_number);
+    void *on_fatal_ctx;
+};
+
+/* Takes milliseconds whatever the store holds. Blocks on the disk.
+ * out: ret_storage untouched on error; *ret_detail (may be NULL) a literal for the user
+ * err: IN_USE, NEWER_FORMAT, UNUSABLE, NO_SPACE, CORRUPT, NO_MEMORY */
+enum storage_err storage_open(const struct storage_options *options, struct storage **ret_storage,
+    const char **ret_detail) MUST_USE;
+/* Waits for what is queued, then closes. No other call may be under way or come after. Takes NULL. */
+void storage_close(struct storage *storage);
+
+struct storage_caps {
+    bool reads_nonblocking; /* bucket, object, document reads and listings may run on I/O threads */
+    bool counters_exact;
+};
+struct storage_caps storage_caps(const struct storage *storage);
+
+/* ---- names of things ---- */
+
+enum { STORAGE_KEY_MAX_BYTES = 1024, STORAGE_PART_MAX = 10000 };
+
+/* A bucket as it was read. The id is never used again, so a bucket deleted and made anew is another. */
+struct bucket_ref {
+    uint64_t id;
+    struct span name;
+};
+
+/* A version of an object. The sequence orders versions; it is never used again. */
+struct version {
+    uint64_t sequence; /* never 0 for what exists */
+    uint64_t random; /* so that ids cannot be guessed */
+    bool is_null; /* written while versioning was not on: its id is "null" */
+};
+
+enum version_select { VERSION_NEWEST, VERSION_NULL, VERSION_EXACT };
+
+struct version_ref {
+    enum version_select select;
+    uint64_t sequence, random; /* VERSION_EXACT */
+};
+
+/* ---- what is kept of an object ---- */
+
+/* What the writer says; kept as it is. */
+struct object_attributes {
+    struct etag etag;
+    uint64_t crc64nvme; /* of the whole content; always computed */
+    struct checksum checksum; /* what the client asked for; algo DIGEST_NONE without one */
+    uint8_t storage_class; /* the caller's numbering */
+    uint64_t owner_id; /* account */
+    struct span metadata; /* opaque to the store; at most STORAGE_METADATA_MAX_BYTES */
+};
+enum { STORAGE_METADATA_MAX_BYTES = 64 * 1024 };
+
+struct object_info {
+    uint64_t size_bytes;
+    int64_t modified_ms; /* Unix milliseconds, of the commit */
+    struct version version;
+    bool is_newest;
+    bool is_delete_marker;
+    struct object_attributes attributes; /* metadata is absent where the call did not ask for it */
+};
+
+struct bucket_info {
+    uint64_t id;
+    struct span name;
+    int64_t created_ms;
+    uint64_t owner_id;
+    struct span region;
+    uint8_t versioning; /* enum versioning */
+    uint64_t generation; /* changes with the bucket's settings and documents */
+    uint64_t object_count; /* all versions, without delete markers */
+    uint64_t byte_count;
+    uint64_t upload_count; /* open multipart uploads */
+};
+
+enum versioning { VERSIONING_OFF = 0, VERSIONING_ON = 1, VERSIONING_SUSPENDED = 2 };
+
+/* ---- reading ---- */
+
+/* err: NO_SUCH_BUCKET */
+enum storage_err storage_bucket_get(struct storage *storage, struct span name, struct arena *arena,
+    struct bucket_info *ret_info) MUST_USE;
+
+struct bucket_page {
+    struct bucket_info *items; /* in name order */
+    size_t count;
+    bool truncated;
+};
+/* Buckets whose names begin with prefix and come after `after` (both may be empty). owner_id: only this
+ * account's; UINT64_MAX for all. */
+enum storage_err storage_bucket_list(struct storage *storage, uint64_t owner_id, struct span prefix,
+    struct span after, size_t max, struct arena *arena, struct bucket_page *ret_page) MUST_USE;
+
+/* A version with its metadata.
+ * err: NO_SUCH_KEY, NO_SUCH_VERSION, DELETE_MARKER (ret_info is filled), CORRUPT, NO_MEMORY */
+enum storage_err storage_object_get(struct storage *storage, uint64_t bucket_id, struct span key,
+    struct version_ref version, struct arena *arena, struct object_info *ret_info) MUST_USE;
+
+struct blob_reader;
+
+/* The same, with a reader over its bytes, which stay readable until the reader is closed whatever is
+ * deleted or moved meanwhile. Close it with blob_close. */
+enum storage_err storage_object_open(struct storage *storage, uint64_t bucket_id, struct span key,
+    struct version_ref version, struct arena *arena, struct object_info *ret_info,
+    struct blob_reader **ret_reader) MUST_USE;
+
+enum { BLOB_BLOCK_BYTES = 256 * 1024 };
+
+/* Reads up to len bytes at offset; checks the blocks' CRCs where verify is set. May block on the disk.
+ * Returns at least 1 byte unless offset is at the end; runs that lie within one aligned block of
+ * BLOB_BLOCK_BYTES are cheapest.
+ * err: CORRUPT, IO */
+enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
+    bool verify, size_t *ret_len) MUST_USE;
+uint64_t blob_size(const struct blob_reader *reader);
+/* Takes NULL. */
+void blob_close(struct blob_reader *reader);
+
+struct part_info {
+    uint32_t number; /* 1 to STORAGE_PART_MAX */
+    uint64_t offset_bytes; /* in the object; 0 in an upload's listing */
+    uint64_t size_bytes;
+    int64_t modified_ms;
+    struct etag etag;
+    uint64_t crc64nvme;
+    struct checksum checksum;
+};
+
+struct part_page {
+    struct part_info *items; /* in number order */
+    size_t count;
+    bool truncated;
+    uint32_t total; /* parts of the object; 0 in an upload's listing */
+};
+
+/* The parts of a completed multipart object after `after` (a part number). Empty for other objects. */
+enum storage_err blob_parts(struct blob_reader *reader, uint32_t after, size_t max,
+    struct arena *arena, struct part_page *ret_page) MUST_USE;
+/* err: NO_SUCH_PART */
+enum storage_err blob_part(
+    struct blob_reader *reader, uint32_t number, struct part_info *ret_part) MUST_USE;
+
+/* ---- listing ---- */
+
+struct list_query {
+    uint64_t bucket_id;
+    struct span prefix;
+    struct span delimiter; /* any string; absent or empty: none */
+    struct span after; /* begin behind this key, or behind this whole group when it equals a common prefix */
+    size_t max; /* entries and common prefixes together; may be 0 */
+    bool versions; /* all versions and delete markers, newest first, instead of current objects */
+    uint64_t after_sequence; /* versions only: with after, go on behind this version; 0: behind the key */
+};
+
+struct list_entry {
+    struct span key; /* or the common prefix */
+    bool is_prefix;
+    struct object_info info; /* without metadata; of an object or version */
+};
+
+struct list_page {
+    struct list_entry *items; /* in key order */
+    size_t count;
+    bool truncated; /* then the next page's `after` (and after_sequence) is the last item */
+};
+
+/* A group under a common prefix is skipped with one seek.
+ * err: NO_SUCH_BUCKET (the id is gone), CORRUPT, NO_MEMORY */
+enum storage_err storage_list(struct storage *storage, const struct list_query *query,
+    struct arena *arena, struct list_page *ret_page) MUST_USE;
+
+/* ---- multipart uploads ---- */
+
+struct upload_id {
+    uint64_t blob_id;
+    uint64_t random;
+};
+
+struct upload_info {
+    struct upload_id id;
+    struct span key;
+    int64_t initiated_ms;
+    uint64_t generation; /* changes with every part put */
+    enum digest_algo checksum_algo; /* DIGEST_NONE: none was asked for */
+    enum checksum_type checksum_type;
+    struct object_attributes attributes; /* storage class, owner, metadata; no ETag or checksum yet */
+    bool completed; /* then what follows is what it became, kept for 24 hours */
+    uint8_t parts_hash[MD5_BYTES];
+    struct object_info result;
+};
+
+/* err: NO_SUCH_UPLOAD */
+enum storage_err storage_upload_get(struct storage *storage, uint64_t bucket_id, struct span key,
+    struct upload_id id, struct arena *arena, struct upload_info *ret_info) MUST_USE;
+
+/* Parts uploaded so far, after part number `after`. *ret_generation is that of the same instant. */
+enum storage_err storage_upload_parts(struct storage *storage, uint64_t bucket_id, struct span key,
+    struct upload_id id, uint32_t after, size_t max, struct arena *arena,
+    struct part_page *ret_page, uint64_t *ret_generation) MUST_USE;
+
+struct upload_query {
+    uint64_t bucket_id;
+    struct span prefix;
+    struct span delimiter;
+    struct span after_key; /* as list_query.after */
+    struct upload_id after_upload; /* with after_key: go on behind this upload of it; {0}: behind the key */
+    size_t max;
+};
+
+struct upload_entry {
+    struct span key; /* or the common prefix */
+    bool is_prefix;
+    struct upload_info info; /* without metadata */
+};
+
+struct upload_page {
+    struct upload_entry *items; /* in key order, then in order of initiation */
+    size_t count;
+    bool truncated;
+};
+
+/* Open uploads only. */
+enum storage_err storage_upload_list(struct storage *storage, const struct upload_query *query,
+    struct arena *arena, struct upload_page *ret_page) MUST_USE;
+
+/* ---- documents ---- */
+
+enum document_kind {
+    DOCUMENT_POLICY = 1, /* the numbers are stored in the index: never change them */
+    DOCUMENT_CORS = 2,
+    DOCUMENT_LIFECYCLE = 3,
+    DOCUMENT_TAGGING = 4,
+    DOCUMENT_ZONES = 5,
+    DOCUMENT_PUBLIC_ACCESS_BLOCK = 6,
+    DOCUMENT_OWNERSHIP_CONTROLS = 7,
+};
+enum { STORAGE_DOCUMENT_MAX_BYTES = 1024 * 1024 };
+
+/* err: NO_SUCH_DOCUMENT */
+enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
+    enum document_kind kind, struct arena *arena, struct span *ret_text,
+    uint64_t *ret_generation) MUST_USE;
+
+/* ---- staging: bytes on their way in ---- */
+
+struct stage;
+
+enum { STAGE_BUFFER_BYTES = 256 * 1024 };
+#define STAGE_SIZE_UNKNOWN UINT64_MAX
+
+/* A body that nobody sees until a mutation takes it. size_bytes as declared, or STAGE_SIZE_UNKNOWN: it
+ * decides the place (packed into a segment to 1 MiB, else a file of its own). Allocates no disk space yet.
+ * err: NO_MEMORY, NO_SPACE (the reserve would be touched) */
+enum storage_err storage_stage_open(
+    struct storage *storage, uint64_t size_bytes, struct stage **ret_stage) MUST_USE;
+
+/* Appends. Blocks on the disk. Fewer or more bytes than declared are the caller's fault: INVALID at
+ * finish or here. Writes of STAGE_BUFFER_BYTES are cheapest.
+ * err: NO_SPACE, BUSY, INVALID */
+enum storage_err stage_write(struct stage *stage, struct span bytes) MUST_USE;
+
+/* Appends on a writer thread. bytes stay the caller's and untouched until done is called, once, on the
+ * writer thread. One at a time per stage. err (then done is not called): BUSY */
+typedef void storage_done_fn(void *ctx, enum storage_err err);
+enum storage_err stage_write_async(
+    struct stage *stage, struct span bytes, storage_done_fn *done, void *ctx) MUST_USE;
+
+/* No more bytes. A large body is made durable here. Blocks on the disk. */
+enum storage_err stage_finish(struct stage *stage) MUST_USE;
+uint64_t stage_size(const struct stage *stage);
+/* Gives the space back. Takes NULL. */
+void stage_discard(struct stage *stage);
+
+/* ---- changing ---- */
+
+enum mutation_kind {
+    MUTATION_CREATE_BUCKET,
+    MUTATION_DELETE_BUCKET,
+    MUTATION_SET_VERSIONING,
+    MUTATION_PUT_DOCUMENT,
+    MUTATION_DELETE_DOCUMENT,
+    MUTATION_PUT_OBJECT,
+    MUTATION_COPY_OBJECT,
+    MUTATION_DELETE_OBJECT,
+    MUTATION_CREATE_UPLOAD,
+    MUTATION_PUT_PART,
+    MUTATION_COPY_PART,
+    MUTATION_COMPLETE_UPLOAD,
+    MUTATION_ABORT_UPLOAD,
+    MUTATION_ENGINE, /* the engine's own work (GC, compaction); not for callers */
+};
+
+/* The source of a copy, as the caller has read it; CHANGED when it is no longer so at commit. */
+struct copy_from {
+    uint64_t bucket_id;
+    struct span key;
+    struct version version;
+    uint64_t offset_bytes, length_bytes; /* MUTATION_COPY_PART: the range */
+};
+
+/* A part that CompleteMultipartUpload names. */
+struct part_choice {
+    uint32_t number;
+};
+
+/* One change. Filled by the caller, zeroed where it says nothing; everything it points to stays untouched
+ * until it is done. `stage` is taken over by submit, whatever comes of it. */
+struct mutation {
+    enum mutation_kind kind;
+    struct bucket_ref bucket; /* CREATE_BUCKET: the name alone */
+    struct span key;
+
+    union {
+        struct {
+            uint64_t owner_id;
+            struct span region;
+        } create_bucket;
+        enum versioning versioning;
+        struct {
+            enum document_kind kind;
+            struct span text;
+        } document;
+        struct {
+            struct stage *stage; /* finished; NULL for an empty object */
+            struct object_attributes attributes;
+        } put; /* PUT_OBJECT */
+        struct {
+            struct copy_from from;
+            struct object_attributes attributes;
+        } copy; /* COPY_OBJECT: no bytes move */
+        struct {
+            struct version_ref version; /* VERSION_NEWEST: a plain delete */
+        } remove; /* DELETE_OBJECT; what does not exist is no error */
+        struct {
+            enum digest_algo checksum_algo;
+            enum checksum_type checksum_type;
+            struct object_attributes attributes;
+        } create_upload;
+        struct {
+            struct upload_id upload;
+            uint32_t number;
+            struct stage *stage; /* PUT_PART; NULL for an empty part */
+            struct copy_from from; /* COPY_PART */
+            struct object_attributes attributes; /* etag, crc64nvme, checksum of the part */
+        } part;
+        struct {
+            struct upload_id upload;
+            uint64_t generation; /* of the parts that the caller checked; CHANGED otherwise */
+            const struct part_choice *parts; /* ascending; parts not named are dropped */
+            size_t part_count;
+            uint8_t parts_hash[MD5_BYTES]; /* for a repeated Complete */
+            struct object_attributes attributes; /* etag, crc64nvme, checksum; the rest is the upload's */
+        } complete;
+        struct {
+            struct upload_id upload;
+        } abort;
+    };
+
+    /* Preconditions on the key's current version, decided in the commit: PUT_OBJECT, COPY_OBJECT,
+     * COMPLETE_UPLOAD, DELETE_OBJECT (on the version that would go). If-Match on a missing key is
+     * NO_SUCH_KEY; a failed one is PRECONDITION_FAILED. */
+    struct etag_list if_match;
+    struct etag_list if_none_match;
+
+    /* Results, valid when done. */
+    enum storage_err err;
+    struct object_info result; /* written or removed version, without metadata; version.sequence 0: nothing */
+    struct bucket_info bucket_info; /* CREATE_BUCKET: the new row, or the one that stands in the way
+                                       (spans of it are absent) */
+    struct upload_id upload; /* CREATE_UPLOAD */
+
+    /* Called once when err is known, on the committer's thread: short, and never into the store. */
+    void (*done)(void *ctx, struct mutation *mutation);
+    void *done_ctx;
+
+    struct mutation *engine_next; /* the engine's */
+    void *engine_data;
+};
+
+/* Queues a change. done is called when it is on disk or refused; also when the queue is full (BUSY). */
+void storage_submit(struct storage *storage, struct mutation *mutation);
+
+/* Blocking forms: submit all, wait for all. done and done_ctx are the wrapper's. */
+enum storage_err storage_commit(struct storage *storage, struct mutation *mutation) MUST_USE;
+void storage_commit_all(struct storage *storage, struct mutation *mutations, size_t count);
+
+/* ---- care ---- */
+
+enum { STORAGE_BATCH_BUCKETS = 12 };
+
+struct storage_stats {
+    uint64_t commits; /* transactions since start */
+    uint64_t mutations; /* committed since start */
+    uint64_t batch_sizes[STORAGE_BATCH_BUCKETS]; /* commits with up to 2^i mutations */
+    uint64_t queue_depth;
+    uint64_t index_pages_used, index_page_bytes, index_map_bytes;
+    uint64_t index_free_pages;
+    uint64_t segments; /* packed ones */
+    uint64_t segment_bytes; /* on disk, up to their tails */
+    uint64_t segment_live_bytes;
+    uint64_t files; /* blobs with a file of their own */
+    uint64_t file_bytes;
+    uint64_t freed_pending; /* blobs to be taken apart */
+    uint64_t compactions;
+    uint64_t reclaimed_bytes;
+    uint64_t corrupt_blocks; /* met since start */
+    uint64_t disk_free_bytes, disk_total_bytes;
+};
+void storage_stats(struct storage *storage, struct storage_stats *ret_stats);
+
+/* One bounded step of reclaiming and compacting, on the caller's thread. *ret_more: there is more to do.
+ * For tests and for stores opened with no_background. Blocks on the disk. */
+enum storage_err storage_gc_step(struct storage *storage, bool *ret_more) MUST_USE;
+
+/* Checks a store that no process has open: index against blobs, every record's and block's CRC, counts and
+ * set hashes, reference counts, live bytes. Reports each finding as a line.
+ * out: *ret_findings  number of findings; 0 is a clean store
+ * err: IN_USE, UNUSABLE, NEWER_FORMAT: the check could not be made */
+enum storage_err storage_verify(const char *dir, void (*report)(void *ctx, const char *line),
+    void *ctx, uint64_t *ret_findings) MUST_USE;
+
+#endif
