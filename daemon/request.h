@@ -1,0 +1,174 @@
+/* A request on its way through the pipeline, and its response. HTTP is nowhere in it, so every operation
+ * can be run without it: fill a struct request, call op->run, look at request->response.
+ *
+ * One thread at a time has a request: the I/O thread that received it, or the worker that runs its
+ * operation. Memory that lives as long as it comes from request->arena. */
+#ifndef DAEMON_REQUEST_H
+#define DAEMON_REQUEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "headers.h"
+#include "s3_err.h"
+#include "sigv4.h"
+#include "storage/storage.h"
+#include "target.h"
+
+#include <stdatomic.h>
+
+struct daemon; /* daemon/daemon.h: configuration, store, key cache, metrics, log */
+struct request;
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
+enum body_kind { BODY_NONE, BODY_XML, BODY_BLOB };
+enum op_class { CLASS_INLINE, CLASS_WORKER };
+
+/* A row of ops.def. */
+struct op {
+    const char *name;
+    enum method method;
+    enum target_scope scope;
+    const char *sub_resource; /* "name" or "name=value"; NULL: not asked */
+    const char *header; /* NULL: not asked */
+    const char *action;
+    enum body_kind body;
+    enum op_class class;
+    enum s3_err (*run)(struct request *request);
+};
+
+#define S3_OP(name, method, scope, sub_resource, header, action, body, class)                      \
+    enum s3_err op_##name(struct request *request);
+#include "daemon/ops.def"
+#undef S3_OP
+
+/* The table, in the order of ops.def (route.c). */
+extern const struct op ops_table[];
+extern const size_t ops_count;
+
+enum principal_kind { PRINCIPAL_ANONYMOUS, PRINCIPAL_ROOT };
+
+struct principal {
+    enum principal_kind kind;
+    struct span access_key; /* absent for anonymous */
+    uint64_t account_id;
+};
+
+/* What receive made of the body. For BODY_BLOB everything is verified (payload hash, chunk signatures,
+ * Content-MD5, checksum) before op->run sees it. */
+struct body {
+    struct span text; /* BODY_XML */
+    struct stage *stage; /* BODY_BLOB, finished; NULL when empty. An op that hands it to a mutation
+                            TAKEs it; what is left is discarded with the request */
+    uint64_t size_bytes; /* decoded */
+    struct etag etag; /* MD5, part_count 0 */
+    uint64_t crc64nvme;
+    struct checksum checksum; /* verified or computed as asked; DIGEST_NONE when the client said nothing */
+    bool checksum_asked; /* the client named an algorithm (header, trailer or sdk-checksum-algorithm) */
+};
+
+enum response_kind { RESPONSE_EMPTY, RESPONSE_BUFFER, RESPONSE_BLOB };
+
+enum { RESPONSE_HEADERS_MAX = 256 };
+
+struct response {
+    int status; /* HTTP; 0 until the op or the error sets it */
+    struct header headers[48]; /* first ones; more_headers takes over when they are full */
+    struct header *more_headers;
+    size_t header_count;
+    enum response_kind kind;
+    struct buf buffer; /* RESPONSE_BUFFER */
+    struct blob_reader *reader; /* RESPONSE_BLOB; closed with the request */
+    uint64_t blob_offset, blob_length; /* the run to send */
+    uint64_t content_length; /* what Content-Length says; for HEAD without a body behind it */
+    bool has_content_length; /* HEAD: content_length is the object's */
+};
+
+struct request {
+    struct daemon *daemon;
+    struct arena arena;
+
+    char id[17]; /* x-amz-request-id: 16 hex digits and a NUL */
+    int64_t received_ms; /* Unix milliseconds */
+    uint64_t received_ns; /* monotonic, for times in log and metrics */
+
+    enum method method;
+    struct span method_text;
+    struct target target;
+    struct header_list headers;
+    struct span peer; /* address as text, without a port */
+    bool secure; /* TLS */
+
+    const struct op *op; /* NULL until routed */
+    struct sigv4_auth auth;
+    uint8_t signing_key[SHA256_BYTES]; /* when auth.kind is not anonymous */
+    struct span canonical_request, string_to_sign; /* for SignatureDoesNotMatch */
+    struct principal principal;
+    struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
+
+    struct body body;
+    struct response response;
+
+    /* The error that is answered. */
+    enum s3_err err;
+    struct span err_detail; /* replaces the table's message when present; client may see it */
+    struct span err_fields; /* more XML inside <Error>, ready made */
+    const char *err_file; /* where it was raised, for the log */
+    int err_line;
+
+    void *http; /* the server's side of it; NULL without HTTP */
+};
+
+/* max arena memory a request may take */
+enum { REQUEST_ARENA_BYTES = 8 * 1024 * 1024 };
+
+/* Makes a zeroed request ready: arena, id, times. */
+void request_init(struct request *request, struct daemon *daemon);
+/* Gives back all it has: stage, reader, buffers, arena; wipes the signing key. */
+void request_free(struct request *request);
+
+/* Sets the error with where it was raised and, when detail is not NULL, the message for the client (a
+ * literal or arena memory). Returns err, so `return FAIL(request, NO_SUCH_KEY, NULL);`. */
+enum s3_err request_fail(struct request *request, enum s3_err err, const char *detail,
+    const char *file, int line);
+#define FAIL(request, NAME, detail)                                                                \
+    request_fail((request), S3_ERR_##NAME, (detail), __FILE__, __LINE__)
+/* The store's errors as the client's; one switch (storage_map.c). STORAGE_CORRUPT, IO and INTERNAL are
+ * logged as they are and answered InternalError. */
+enum s3_err request_storage_fail(
+    struct request *request, enum storage_err err, const char *file, int line);
+#define FAIL_STORAGE(request, err) request_storage_fail((request), (err), __FILE__, __LINE__)
+
+/* Adds <name>text</name>, escaped, to the error's XML. */
+void request_error_field(struct request *request, struct span name, struct span text);
+
+/* Request header and query parameter: absent when not sent. Names in lower case for headers. */
+struct span request_header(const struct request *request, struct span name);
+struct span request_query(const struct request *request, struct span name);
+bool request_has_query(const struct request *request, struct span name);
+
+/* Response headers. The name is a literal in the case in which it is sent; the value is copied into the
+ * arena (…_borrowed: not copied, lives as long as the request). CR, LF and NUL never get into one. */
+void response_header(struct request *request, const char *name, struct span value);
+void response_header_borrowed(struct request *request, const char *name, struct span value);
+void response_header_u64(struct request *request, const char *name, uint64_t value);
+/* Status and an XML body that the op writes into the returned buffer; Content-Type is set. */
+struct buf *response_xml(struct request *request, int status);
+/* The bytes [offset, offset+length) of a blob; the reader is taken over. */
+void response_blob(struct request *request, int status, struct blob_reader *reader,
+    uint64_t offset, uint64_t length);
+
+/* May the principal do this to another resource than the target? For copies' sources and the keys of
+ * DeleteObjects. key absent: the bucket itself.
+ * err: ACCESS_DENIED */
+enum s3_err authorize_also(struct request *request, const char *action,
+    const struct bucket_info *bucket, struct span key) MUST_USE;
+
+/* The settings that operations look at. */
+struct span request_region(const struct request *request);
+/* Canonical user id (64 hex digits) and display name of an account, as owners are shown. */
+struct span account_canonical_id(const struct request *request, uint64_t account_id);
+struct span account_display_name(const struct request *request, uint64_t account_id);
+struct storage *request_store(const struct request *request);
+bool request_verify_reads(const struct request *request);
+
+#endif
