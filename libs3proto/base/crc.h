@@ -33,7 +33,7 @@ const struct crc_poly *crc_poly_of(enum crc_kind kind);
 
 crc_run crc_run_table;
 
-/* Those of the processor, each NULL-named at the end of what it can run. At most CRC_CPU_IMPLS. */
+/* Those of the processor's instructions; returns how many it can run. */
 enum { CRC_CPU_IMPLS = 3 };
 size_t crc_cpu_impls(struct crc_impl ret_impls[static CRC_CPU_IMPLS]);
 

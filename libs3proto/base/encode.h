@@ -19,7 +19,8 @@ bool base64_decode(struct span text, void *ret_bytes, size_t max_len, size_t *re
 /* Percent-encodes all but A-Z a-z 0-9 - . _ ~ (uppercase digits), as SigV4's UriEncode; keep_slash
  * leaves '/'. src: AWS Signature Version 4, "Create a canonical request" */
 void percent_encode(struct buf *out, struct span bytes, bool keep_slash);
-/* As listings under encoding-type=url: also keeps '*' and '/', space is '+', as S3 does. */
+/* As listings under encoding-type=url: keeps A-Z a-z 0-9 - . _ * and '/', space is '+', the rest ('~'
+ * too) is percent-encoded, as S3 does. */
 void listing_url_encode(struct buf *out, struct span bytes);
 /* Decodes %XX; '+' stays. A '%' without two hexadecimal digits after it is an error (absent span).
  * Nothing is copied when there is nothing to decode. */
