@@ -72,9 +72,8 @@ enum { RESPONSE_HEADERS_MAX = 256 };
 
 struct response {
     int status; /* HTTP; 0 until the op or the error sets it */
-    struct header headers[48]; /* first ones; more_headers takes over when they are full */
-    struct header *more_headers;
-    size_t header_count;
+    struct header *headers; /* in the arena; grows to RESPONSE_HEADERS_MAX */
+    size_t header_count, header_capacity;
     enum response_kind kind;
     struct buf buffer; /* RESPONSE_BUFFER */
     struct blob_reader *reader; /* RESPONSE_BLOB; closed with the request */
