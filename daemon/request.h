@@ -113,6 +113,7 @@ struct request {
     struct span err_fields; /* more XML inside <Error>, ready made */
     const char *err_file; /* where it was raised, for the log */
     int err_line;
+    const char *err_cause; /* what the store said, for the log alone; may be NULL */
 
     void *http; /* the server's side of it; NULL without HTTP */
 };

@@ -1,0 +1,42 @@
+/* What the parts of the daemon share: built by main.c, read-only from then on but for what locks or
+ * counts inside. Tests fill in what they need and leave the rest zero: an operation looks at store,
+ * region and verify_reads alone. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "base/span.h"
+#include "storage/storage.h"
+
+#include <stdatomic.h>
+
+struct config;
+struct credentials;
+struct log;
+struct metrics;
+struct sigv4_key_cache;
+struct staging;
+struct workers;
+
+struct daemon {
+    const struct config *config; /* config.h */
+    struct storage *store;
+    struct span region;
+    bool verify_reads;
+    const struct span *domains; /* virtual-host style, lower case */
+    size_t domain_count;
+
+    const struct credentials *credentials; /* credentials.h */
+    struct sigv4_key_cache *key_cache;
+    struct staging *staging; /* staging.h: the memory for bodies on their way in */
+    struct workers *workers; /* workers.h */
+    struct metrics *metrics; /* metrics.h; NULL: nothing is counted */
+    struct log *log;         /* log.h; NULL: nothing is logged */
+
+    atomic_uint_fast64_t request_counter; /* begins at random, so ids differ between starts */
+    atomic_bool draining;                 /* SIGTERM came: not ready any more */
+};
+
+/* The account of the root keys, the owner of all there is for now. */
+enum { ROOT_ACCOUNT_ID = 1 };
+
+#endif

@@ -1,0 +1,190 @@
+#include "daemon/request.h"
+
+#include "base/encode.h"
+#include "daemon/clock.h"
+#include "daemon/daemon.h"
+#include "xml_write.h"
+
+/* A page of 1000 keys of 1024 bytes, each byte escaped to six, fits. */
+enum { RESPONSE_XML_MAX_BYTES = 16 * 1024 * 1024, ERROR_FIELD_MAX_BYTES = 256 * 1024 };
+
+/* src: splitmix64, public domain, by Sebastiano Vigna: a bijection, so a counter gives no id twice
+ */
+static uint64_t scramble(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+void request_init(struct request *request, struct daemon *daemon)
+{
+    *request = (struct request){.daemon = daemon};
+    arena_init(&request->arena, REQUEST_ARENA_BYTES);
+    uint64_t id = scramble(atomic_fetch_add(&daemon->request_counter, 1));
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < 16; i++)
+        request->id[i] = digits[(id >> (60 - 4 * i)) & 15];
+    request->received_ms = clock_unix_ms();
+    request->received_ns = clock_monotonic_ns();
+}
+
+void request_free(struct request *request)
+{
+    stage_discard(TAKE(request->body.stage));
+    blob_close(TAKE(request->response.reader));
+    buf_free(&request->response.buffer);
+    arena_free(&request->arena);
+    wipe(request->signing_key, sizeof(request->signing_key));
+}
+
+enum s3_err request_fail(
+    struct request *request, enum s3_err err, const char *detail, const char *file, int line)
+{
+    request->err = err;
+    request->err_detail = span_str(detail);
+    request->err_file = file;
+    request->err_line = line;
+    return err;
+}
+
+void request_error_field(struct request *request, struct span name, struct span text)
+{
+    if (!span_present(text))
+        return;
+    struct buf out CLEANUP(buf_free);
+    buf_init(&out, ERROR_FIELD_MAX_BYTES);
+    buf_add(&out, request->err_fields);
+    xml_text(&out, name, text);
+    struct span fields = buf_ok(&out) ? arena_copy(&request->arena, buf_span(&out)) : SPAN_ABSENT;
+    if (span_present(fields))
+        request->err_fields = fields;
+}
+
+struct span request_header(const struct request *request, struct span name)
+{
+    return header_find(&request->headers, name);
+}
+
+struct span request_query(const struct request *request, struct span name)
+{
+    return query_value(&request->target.query, name);
+}
+
+bool request_has_query(const struct request *request, struct span name)
+{
+    return query_find(&request->target.query, name) != NULL;
+}
+
+/* One past the last header, or NULL when there is no room: the arena's overflow is then sticky and
+ * respond answers InternalError. */
+static struct header *add_header(struct request *request)
+{
+    struct response *response = &request->response;
+    if (response->header_count == response->header_capacity) {
+        size_t capacity = response->header_capacity ? response->header_capacity * 2 : 16;
+        if (capacity > RESPONSE_HEADERS_MAX)
+            return NULL;
+        struct header *grown = arena_array(&request->arena, struct header, capacity);
+        if (grown == NULL)
+            return NULL;
+        if (response->header_count > 0)
+            memcpy(grown, response->headers, response->header_count * sizeof(*grown));
+        response->headers = grown;
+        response->header_capacity = capacity;
+    }
+    return &response->headers[response->header_count++];
+}
+
+static bool splits_a_header(char c)
+{
+    return c == '\r' || c == '\n' || c == '\0';
+}
+
+void response_header(struct request *request, const char *name, struct span value)
+{
+    struct span copy = arena_copy(&request->arena, span_present(value) ? value : SPAN(""));
+    if (!span_present(copy))
+        return;
+    char *bytes = (char *)copy.ptr;
+    for (size_t i = 0; i < copy.len; i++)
+        if (splits_a_header(bytes[i]))
+            bytes[i] = ' ';
+    struct header *header = add_header(request);
+    if (header != NULL)
+        *header = (struct header){span_str(name), copy};
+}
+
+void response_header_borrowed(struct request *request, const char *name, struct span value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (splits_a_header(value.ptr[i])) {
+            response_header(request, name, value);
+            return;
+        }
+    struct header *header = add_header(request);
+    if (header != NULL)
+        *header = (struct header){span_str(name), span_present(value) ? value : SPAN("")};
+}
+
+void response_header_u64(struct request *request, const char *name, uint64_t value)
+{
+    struct span text = arena_format(&request->arena, "%llu", (unsigned long long)value);
+    if (span_present(text))
+        response_header_borrowed(request, name, text);
+}
+
+struct buf *response_xml(struct request *request, int status)
+{
+    struct response *response = &request->response;
+    response->status = status;
+    response->kind = RESPONSE_BUFFER;
+    buf_free(&response->buffer);
+    buf_init(&response->buffer, RESPONSE_XML_MAX_BYTES);
+    response_header_borrowed(request, "Content-Type", SPAN("application/xml"));
+    return &response->buffer;
+}
+
+void response_blob(struct request *request, int status, struct blob_reader *reader, uint64_t offset,
+    uint64_t length)
+{
+    struct response *response = &request->response;
+    blob_close(response->reader);
+    response->status = status;
+    response->kind = RESPONSE_BLOB;
+    response->reader = reader;
+    response->blob_offset = offset;
+    response->blob_length = length;
+}
+
+struct span request_region(const struct request *request)
+{
+    return request->daemon->region;
+}
+
+/* SHA-256 of "lakegate:root": the shape that clients expect, the same in every installation. */
+static const char root_canonical_id[] =
+    "21b64d07f8c0933ae81b157b61ef7ed828bd4b5d8e664ed60cef4fa5e664b7ce";
+
+struct span account_canonical_id(const struct request *request, uint64_t account_id)
+{
+    (void)request;
+    return account_id == ROOT_ACCOUNT_ID ? span_str(root_canonical_id) : SPAN("");
+}
+
+struct span account_display_name(const struct request *request, uint64_t account_id)
+{
+    (void)request;
+    return account_id == ROOT_ACCOUNT_ID ? SPAN("root") : SPAN("");
+}
+
+struct storage *request_store(const struct request *request)
+{
+    return request->daemon->store;
+}
+
+bool request_verify_reads(const struct request *request)
+{
+    return request->daemon->verify_reads;
+}

@@ -1,0 +1,59 @@
+#include "daemon/request.h"
+
+#include <assert.h>
+
+/* No `default:`, so that a new error of the store does not compile until it is mapped. */
+static enum s3_err map(enum storage_err err)
+{
+    switch (err) {
+    case STORAGE_NO_SUCH_BUCKET:
+        return S3_ERR_NO_SUCH_BUCKET;
+    case STORAGE_BUCKET_EXISTS:
+        return S3_ERR_BUCKET_ALREADY_EXISTS;
+    case STORAGE_BUCKET_NOT_EMPTY:
+        return S3_ERR_BUCKET_NOT_EMPTY;
+    case STORAGE_TOO_MANY_BUCKETS:
+        return S3_ERR_TOO_MANY_BUCKETS;
+    case STORAGE_NO_SUCH_KEY:
+        return S3_ERR_NO_SUCH_KEY;
+    case STORAGE_NO_SUCH_VERSION:
+        return S3_ERR_NO_SUCH_VERSION;
+    case STORAGE_DELETE_MARKER:
+        return S3_ERR_METHOD_NOT_ALLOWED;
+    case STORAGE_NO_SUCH_UPLOAD:
+        return S3_ERR_NO_SUCH_UPLOAD;
+    case STORAGE_NO_SUCH_PART:
+        return S3_ERR_INVALID_PART;
+    case STORAGE_PRECONDITION_FAILED:
+        return S3_ERR_PRECONDITION_FAILED;
+    case STORAGE_CHANGED: /* an operation tries again itself; this is one that lost every time */
+        return S3_ERR_SERVICE_UNAVAILABLE;
+    case STORAGE_INVALID:
+        return S3_ERR_INVALID_ARGUMENT;
+    case STORAGE_NO_SPACE:
+        return S3_ERR_INSUFFICIENT_STORAGE;
+    case STORAGE_BUSY:
+        return S3_ERR_SLOW_DOWN;
+    case STORAGE_OK:
+    case STORAGE_NO_SUCH_DOCUMENT: /* each document has an error of its own, which its operation
+                                      knows */
+    case STORAGE_CORRUPT:
+    case STORAGE_IO:
+    case STORAGE_NO_MEMORY:
+    case STORAGE_IN_USE:
+    case STORAGE_NEWER_FORMAT:
+    case STORAGE_UNUSABLE:
+    case STORAGE_INTERNAL:
+        return S3_ERR_INTERNAL;
+    }
+    return S3_ERR_INTERNAL;
+}
+
+enum s3_err request_storage_fail(
+    struct request *request, enum storage_err err, const char *file, int line)
+{
+    assert(err != STORAGE_OK);
+    enum s3_err mapped = map(err);
+    request->err_cause = storage_err_text(err);
+    return request_fail(request, mapped, NULL, file, line);
+}
