@@ -22,7 +22,8 @@ struct conditions {
 };
 
 /* Reads the four headers, prefix "" or "x-amz-copy-source-". A date that does not parse is as absent.
- * err: INVALID_ARGUMENT for more than ETAG_LIST_MAX ETags, INTERNAL on arena overflow */
+ * err: INVALID_ARGUMENT for more than ETAG_LIST_MAX ETags and for a header that came twice with values
+ *      that differ, INTERNAL on arena overflow */
 enum s3_err conditions_parse(struct arena *arena, const struct header_list *headers,
     struct span prefix, struct conditions *ret_conditions) MUST_USE;
 
