@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 enum {
+    STAGE_INLINE_BYTES = 512, /* a body shorter than this waits in memory for stage_place */
     PACKED_MAX_BYTES = 1024 * 1024, /* declared larger: a file of its own */
     EXTENT_INLINE_CRCS = 4, /* more block CRCs than this live in the footer alone */
     EXTENT_ALIGN_BYTES = 8,
@@ -44,7 +45,8 @@ struct space_options {
     const char *dir; /* data folder; segments/ and files/ are made below it */
     uint64_t segment_bytes;
     uint64_t reserve_bytes;
-    uint32_t writer_threads;
+    uint32_t writer_threads; /* 0: the default */
+    bool read_only; /* makes nothing, starts no threads, stages nothing: for checking a store */
     uint64_t (*next_id)(void *ctx); /* thread-safe */
     void *next_id_ctx;
     void (*fatal)(void *ctx, const char *what, int error_number); /* does not return */
@@ -58,7 +60,7 @@ void space_close(struct space *space);
 
 enum storage_err space_stage_open(
     struct space *space, uint64_t size_bytes, struct stage **ret_stage) MUST_USE;
-/* The finished stage's extent; NULL when it holds no bytes. */
+/* The finished stage's extent; NULL when it holds no bytes or they are still only in memory. */
 const struct extent *stage_extent(const struct stage *stage);
 /* The bytes themselves while they are still only in memory (small bodies), else absent: the engine may
  * store them inline instead. stage_finish leaves bodies up to inline_max in memory and out of any segment;

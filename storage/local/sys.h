@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct sys {
     int (*open)(const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*pread)(int fd, void *bytes, size_t len, off_t offset);
     ssize_t (*pwrite)(int fd, const void *bytes, size_t len, off_t offset);
+    ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t offset);
     int (*ftruncate)(int fd, off_t length);
     int (*fallocate)(int fd, int mode, off_t offset, off_t length);
     int (*sync_file_range)(int fd, off_t offset, off_t length, unsigned flags);
