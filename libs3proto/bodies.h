@@ -20,7 +20,8 @@ struct delete_objects_body {
     size_t count; /* 1 to DELETE_OBJECTS_MAX */
 };
 
-/* err: MALFORMED_XML, also for none and for more than 1000 keys */
+/* err: MALFORMED_XML, also for none and for more than 1000 keys; NOT_IMPLEMENTED for the conditions of
+ *      directory buckets (LastModifiedTime, Size) */
 enum s3_err delete_objects_parse(
     struct arena *arena, struct span document, struct delete_objects_body *ret_body) MUST_USE;
 

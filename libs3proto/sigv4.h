@@ -34,13 +34,16 @@ struct sigv4_auth {
     struct span region;
     struct span service;
     struct span signed_headers; /* as sent: a;b;c */
-    struct span signature; /* 64 lowercase hex digits */
+    struct span signature; /* as sent; of a verified request 64 lowercase hex digits */
     struct span session_token; /* absent without one */
-    struct span timestamp; /* YYYYMMDDTHHMMSSZ */
-    int64_t time_s; /* timestamp as Unix seconds */
+    struct span timestamp; /* YYYYMMDDTHHMMSSZ; absent when the Date header gave an HTTP date */
+    int64_t time_s; /* Unix seconds */
     int64_t expires_s; /* presigned only */
     enum sigv4_payload payload;
-    struct span payload_sha256_hex; /* the third-from-last line of the canonical request, as sent */
+    /* The last line of the canonical request, as sent (hex digits in either case). Absent when a service
+     * other than S3 was named and the header did not come: the caller sets it to the hash of the body
+     * before it verifies, else no signature matches. */
+    struct span payload_sha256_hex;
 };
 
 /* Reads who signs and how, and checks form, not truth. A request with neither an Authorization header
@@ -49,14 +52,16 @@ struct sigv4_auth {
  * out: ret_auth   borrows from target and headers; *ret_detail, a literal, says what is wrong
  * err: UNSUPPORTED_SIGNATURE (SigV2, other algorithms, both ways at once → INVALID_ARGUMENT "Only one
  *      auth mechanism allowed"), AUTHORIZATION_HEADER_MALFORMED, AUTHORIZATION_QUERY_PARAMETERS_ERROR
- *      (X-Amz-Expires out of 1..604800 among them), MISSING_SECURITY_HEADER, INVALID_ARGUMENT for a bad
- *      x-amz-content-sha256, ACCESS_DENIED when x-amz-date is missing, host is not signed, or an
- *      x-amz-* header that was sent is not signed */
+ *      (X-Amz-Expires out of 1..604800 among them), INVALID_REQUEST when a header-signed S3 request has
+ *      no x-amz-content-sha256 or an anonymous one announces signed chunks, INVALID_ARGUMENT for a bad
+ *      x-amz-content-sha256 or an unknown scheme, ACCESS_DENIED when there is no usable x-amz-date
+ *      or Date, host is not signed, or (S3) an x-amz-* header that was sent is not signed */
 enum s3_err sigv4_parse(const struct target *target, const struct header_list *headers,
     struct sigv4_auth *ret_auth, const char **ret_detail) MUST_USE;
 
 /* Is the request's time acceptable? now_s: Unix seconds.
- * err: REQUEST_TIME_TOO_SKEWED, REQUEST_EXPIRED (presigned), AUTHORIZATION_HEADER_MALFORMED when the
+ * err: REQUEST_TIME_TOO_SKEWED; presigned: REQUEST_EXPIRED, REQUEST_NOT_YET_VALID;
+ *      AUTHORIZATION_HEADER_MALFORMED (presigned: AUTHORIZATION_QUERY_PARAMETERS_ERROR) when the
  *      scope's date is not that of the timestamp */
 enum s3_err sigv4_check_time(const struct sigv4_auth *auth, int64_t now_s) MUST_USE;
 

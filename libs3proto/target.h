@@ -38,8 +38,9 @@ struct target {
  *      host        Host header, with or without a port; may be absent
  *      domains     base domains for virtual-host style, lower case; BUCKET.domain names BUCKET
  * out: ret_target  spans into raw_target, host and arena
- * err: S3_ERR_INVALID_URI on bad percent-encoding, on NUL or invalid UTF-8 in the decoded path, when there
- *      are more than QUERY_PARAMS_MAX parameters, and when the target begins with neither '/' nor a scheme
+ * err: S3_ERR_INVALID_URI on bad percent-encoding, on NUL in the decoded path, on invalid UTF-8 in the
+ *      decoded path or query, when there are more than QUERY_PARAMS_MAX parameters, and when the
+ *      target begins with neither '/' nor a scheme; S3_ERR_INTERNAL when the arena overflows
  * src: Amazon S3 User Guide, "Virtual hosting of buckets" */
 enum s3_err target_parse(struct arena *arena, struct span raw_target, struct span host,
     const struct span *domains, size_t domain_count, struct target *ret_target) MUST_USE;

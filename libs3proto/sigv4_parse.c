@@ -1,0 +1,358 @@
+#include "base/encode.h"
+#include "http_time.h"
+#include "sigv4.h"
+
+enum { DATE_BYTES = 8, ACCESS_KEY_MAX_BYTES = 128, SCOPE_PART_MAX_BYTES = 64 };
+
+static const char host_not_signed[] = "The signed headers must include host";
+static const char header_not_signed[] =
+    "There were headers present in the request which were not signed";
+static const char bad_payload_hash[] =
+    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid "
+    "sha256 value.";
+static const char no_date[] = "AWS authentication requires a valid Date or x-amz-date header";
+
+#define PAYLOAD_KIND(text, kind)                                                                   \
+    {                                                                                              \
+        {text, sizeof(text) - 1}, kind                                                             \
+    }
+static const struct {
+    struct span value;
+    enum sigv4_payload payload;
+} payload_kinds[] = {
+    PAYLOAD_KIND("UNSIGNED-PAYLOAD", SIGV4_PAYLOAD_UNSIGNED),
+    PAYLOAD_KIND("STREAMING-UNSIGNED-PAYLOAD-TRAILER", SIGV4_PAYLOAD_UNSIGNED_TRAILER),
+    PAYLOAD_KIND("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", SIGV4_PAYLOAD_CHUNKED),
+    PAYLOAD_KIND("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", SIGV4_PAYLOAD_CHUNKED_TRAILER),
+};
+
+/* Where a fault is reported, and which code the door that was used answers with. */
+struct complaint {
+    enum s3_err malformed;
+    const char **detail;
+};
+
+static enum s3_err complain(const char **detail, enum s3_err err, const char *text)
+{
+    *detail = text;
+    return err;
+}
+
+static enum s3_err malformed(const struct complaint *complaint, const char *text)
+{
+    return complain(complaint->detail, complaint->malformed, text);
+}
+
+static bool is_s3(const struct sigv4_auth *auth)
+{
+    return span_eq(auth->service, SPAN("s3"));
+}
+
+static bool all_digits(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* Takes what stands behind the last '/' off the end. */
+static bool split_last(struct span *rest, struct span *ret_tail)
+{
+    for (size_t i = rest->len; i > 0; i--) {
+        if (rest->ptr[i - 1] != '/')
+            continue;
+        *ret_tail = span_from(*rest, i);
+        *rest = span_first(*rest, i - 1);
+        return true;
+    }
+    return false;
+}
+
+/* From the end, since an access key may hold a '/'. */
+static enum s3_err parse_credential(
+    struct span text, const struct complaint *complaint, struct sigv4_auth *auth)
+{
+    static const char bad[] = "the Credential is mal-formed; expecting "
+                              "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+    struct span terminal;
+    if (!split_last(&text, &terminal) || !split_last(&text, &auth->service) ||
+        !split_last(&text, &auth->region) || !split_last(&text, &auth->date) || text.len == 0 ||
+        text.len > ACCESS_KEY_MAX_BYTES || auth->region.len > SCOPE_PART_MAX_BYTES ||
+        auth->service.len > SCOPE_PART_MAX_BYTES || auth->service.len == 0)
+        return malformed(complaint, bad);
+    if (!span_eq(terminal, SPAN("aws4_request")))
+        return malformed(complaint, "incorrect terminal. This endpoint uses \"aws4_request\".");
+    if (auth->date.len != DATE_BYTES || !all_digits(auth->date))
+        return malformed(
+            complaint, "The date in the credential must be in the format \"yyyyMMdd\".");
+    auth->access_key = text;
+    return S3_OK;
+}
+
+/* "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…", in any order. */
+static enum s3_err parse_authorization(
+    struct span text, const struct complaint *complaint, struct sigv4_auth *auth)
+{
+    struct span credential = SPAN_ABSENT, rest = text, part;
+    while (span_split(&rest, ',', &part)) {
+        part = span_trim(part);
+        size_t equals = span_find_char(part, '=', 0);
+        if (equals == SIZE_MAX)
+            return malformed(complaint, "an authorization component is malformed.");
+        struct span name = span_first(part, equals), *to;
+        if (span_eq(name, SPAN("Credential")))
+            to = &credential;
+        else if (span_eq(name, SPAN("SignedHeaders")))
+            to = &auth->signed_headers;
+        else if (span_eq(name, SPAN("Signature")))
+            to = &auth->signature;
+        else
+            return malformed(complaint, "an authorization component is not known.");
+        if (span_present(*to))
+            return malformed(complaint, "an authorization component stands twice.");
+        *to = span_from(part, equals + 1);
+    }
+    if (credential.len == 0 || auth->signed_headers.len == 0 || auth->signature.len == 0)
+        return malformed(complaint, "the authorization header requires three components: "
+                                    "Credential, SignedHeaders, and Signature.");
+    return parse_credential(credential, complaint, auth);
+}
+
+static enum s3_err parse_header_time(
+    const struct header_list *headers, struct sigv4_auth *auth, const char **ret_detail)
+{
+    struct span text = header_find(headers, SPAN("x-amz-date"));
+    bool is_amz_date = span_present(text);
+    if (!is_amz_date)
+        text = header_find(headers, SPAN("date"));
+    if (amz_time_parse(text, &auth->time_s)) {
+        auth->timestamp = text;
+        return S3_OK;
+    }
+    if (!is_amz_date && http_time_parse(text, &auth->time_s))
+        return S3_OK;
+    return complain(ret_detail, S3_ERR_ACCESS_DENIED, no_date);
+}
+
+static enum s3_err parse_header_auth(struct span authorization, const struct header_list *headers,
+    struct sigv4_auth *auth, const char **ret_detail)
+{
+    const struct complaint complaint = {S3_ERR_AUTHORIZATION_HEADER_MALFORMED, ret_detail};
+    struct span scheme = span_first(authorization, span_find_char(authorization, ' ', 0));
+    if (!span_eq(scheme, SPAN("AWS4-HMAC-SHA256"))) {
+        if (span_starts(scheme, SPAN("AWS")))
+            return complain(ret_detail, S3_ERR_UNSUPPORTED_SIGNATURE,
+                "The authorization mechanism you have provided is not supported. Please use "
+                "AWS4-HMAC-SHA256.");
+        return complain(ret_detail, S3_ERR_INVALID_ARGUMENT, "Unsupported Authorization Type");
+    }
+    auth->kind = SIGV4_HEADER;
+    TRY(parse_authorization(span_from(authorization, scheme.len), &complaint, auth));
+    auth->session_token = header_find(headers, SPAN("x-amz-security-token"));
+    return parse_header_time(headers, auth, ret_detail);
+}
+
+static enum s3_err parse_expires(
+    struct span text, const struct complaint *complaint, struct sigv4_auth *auth)
+{
+    uint64_t expires_s;
+    if (text.len > 0 && text.ptr[0] == '-')
+        return malformed(complaint, "X-Amz-Expires must be non-negative");
+    if (!all_digits(text))
+        return malformed(complaint, "X-Amz-Expires should be a number");
+    if (!span_to_u64(text, &expires_s) || expires_s > SIGV4_EXPIRES_MAX_S)
+        return malformed(complaint,
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+            "X-Amz-Expires must be less than 604800 seconds");
+    if (expires_s == 0)
+        return malformed(complaint, "X-Amz-Expires must be at least 1 second");
+    auth->expires_s = (int64_t)expires_s;
+    return S3_OK;
+}
+
+static enum s3_err parse_presigned(
+    const struct query *query, struct sigv4_auth *auth, const char **ret_detail)
+{
+    const struct complaint complaint = {S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR, ret_detail};
+    struct span algorithm = query_value(query, SPAN("X-Amz-Algorithm"));
+    struct span credential = query_value(query, SPAN("X-Amz-Credential"));
+    struct span expires = query_value(query, SPAN("X-Amz-Expires"));
+    auth->kind = SIGV4_PRESIGNED;
+    auth->timestamp = query_value(query, SPAN("X-Amz-Date"));
+    auth->signed_headers = query_value(query, SPAN("X-Amz-SignedHeaders"));
+    auth->signature = query_value(query, SPAN("X-Amz-Signature"));
+    auth->session_token = query_value(query, SPAN("X-Amz-Security-Token"));
+    if (algorithm.len == 0 || credential.len == 0 || expires.len == 0 || auth->timestamp.len == 0 ||
+        auth->signed_headers.len == 0 || auth->signature.len == 0)
+        return malformed(&complaint,
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, "
+            "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
+            "X-Amz-Expires parameters.");
+    if (!span_eq(algorithm, SPAN("AWS4-HMAC-SHA256")))
+        return malformed(&complaint, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
+    TRY(parse_credential(credential, &complaint, auth));
+    if (!amz_time_parse(auth->timestamp, &auth->time_s))
+        return malformed(
+            &complaint, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+    return parse_expires(expires, &complaint, auth);
+}
+
+static enum s3_err classify_payload(
+    struct span value, struct sigv4_auth *auth, const char **ret_detail)
+{
+    uint8_t hash[SHA256_BYTES];
+    auth->payload_sha256_hex = value;
+    if (hex_decode(value, hash, sizeof(hash))) {
+        auth->payload = SIGV4_PAYLOAD_HASH;
+        return S3_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(payload_kinds); i++) {
+        if (!span_eq(value, payload_kinds[i].value))
+            continue;
+        auth->payload = payload_kinds[i].payload;
+        return S3_OK;
+    }
+    return complain(ret_detail, S3_ERR_INVALID_ARGUMENT, bad_payload_hash);
+}
+
+static enum s3_err absent_payload(struct sigv4_auth *auth, const char **ret_detail)
+{
+    auth->payload_sha256_hex = payload_kinds[0].value;
+    auth->payload = SIGV4_PAYLOAD_UNSIGNED;
+    if (auth->kind == SIGV4_ANONYMOUS || (auth->kind == SIGV4_PRESIGNED && is_s3(auth)))
+        return S3_OK;
+    if (is_s3(auth))
+        return complain(ret_detail, S3_ERR_INVALID_REQUEST,
+            "Missing required header for this request: x-amz-content-sha256");
+    /* Other services take the hash of the body, which the caller fills in once it has the body. */
+    auth->payload_sha256_hex = SPAN_ABSENT;
+    auth->payload = SIGV4_PAYLOAD_HASH;
+    return S3_OK;
+}
+
+static enum s3_err parse_payload(const struct target *target, const struct header_list *headers,
+    struct sigv4_auth *auth, const char **ret_detail)
+{
+    struct span value = header_find(headers, SPAN("x-amz-content-sha256"));
+    struct span in_query = SPAN_ABSENT;
+    if (auth->kind == SIGV4_PRESIGNED)
+        in_query = query_value(&target->query, SPAN("X-Amz-Content-Sha256"));
+    if (header_conflicts(headers, SPAN("x-amz-content-sha256")) ||
+        (span_present(value) && span_present(in_query) && !span_eq(value, in_query)))
+        return complain(
+            ret_detail, S3_ERR_INVALID_ARGUMENT, "x-amz-content-sha256 was given more than once");
+    if (!span_present(value))
+        value = in_query;
+    if (!span_present(value))
+        return absent_payload(auth, ret_detail);
+    TRY(classify_payload(value, auth, ret_detail));
+    if (auth->kind == SIGV4_ANONYMOUS &&
+        (auth->payload == SIGV4_PAYLOAD_CHUNKED || auth->payload == SIGV4_PAYLOAD_CHUNKED_TRAILER))
+        return complain(ret_detail, S3_ERR_INVALID_REQUEST,
+            "Anonymous requests don't support this x-amz-content-sha256 value. Please use "
+            "UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.");
+    return S3_OK;
+}
+
+static bool is_signed(const struct sigv4_auth *auth, struct span name)
+{
+    struct span rest = auth->signed_headers, item;
+    while (span_split(&rest, ';', &item))
+        if (span_eq_nocase(item, name))
+            return true;
+    return false;
+}
+
+/* What is not signed could have been added or changed on the way.
+ * src: Amazon S3 API Reference, "Signature Calculations for the Authorization Header": host and all
+ * x-amz-* headers that the request has */
+static enum s3_err check_signed_headers(
+    const struct header_list *headers, const struct sigv4_auth *auth, const char **ret_detail)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < auth->signed_headers.len; i++)
+        count += auth->signed_headers.ptr[i] == ';';
+    if (count > HEADERS_MAX)
+        return complain(ret_detail,
+            auth->kind == SIGV4_PRESIGNED ? S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR
+                                          : S3_ERR_AUTHORIZATION_HEADER_MALFORMED,
+            "too many signed headers.");
+    if (!is_signed(auth, SPAN("host")))
+        return complain(ret_detail, S3_ERR_ACCESS_DENIED, host_not_signed);
+    if (!is_s3(auth))
+        return S3_OK;
+    for (size_t i = 0; i < headers->count; i++)
+        if (span_starts_nocase(headers->items[i].name, SPAN("x-amz-")) &&
+            !is_signed(auth, headers->items[i].name))
+            return complain(ret_detail, S3_ERR_ACCESS_DENIED, header_not_signed);
+    return S3_OK;
+}
+
+static bool has_presigned_parameters(const struct query *query)
+{
+    return query_find(query, SPAN("X-Amz-Algorithm")) != NULL ||
+           query_find(query, SPAN("X-Amz-Credential")) != NULL ||
+           query_find(query, SPAN("X-Amz-Signature")) != NULL;
+}
+
+/* Signature version 2's form of a presigned URL. */
+static bool has_old_parameters(const struct query *query)
+{
+    return query_find(query, SPAN("AWSAccessKeyId")) != NULL &&
+           query_find(query, SPAN("Signature")) != NULL;
+}
+
+enum s3_err sigv4_parse(const struct target *target, const struct header_list *headers,
+    struct sigv4_auth *ret_auth, const char **ret_detail)
+{
+    struct sigv4_auth auth = {.kind = SIGV4_ANONYMOUS};
+    size_t authorizations = header_count(headers, SPAN("authorization"));
+    bool presigned = target->query.count > 0 && has_presigned_parameters(&target->query);
+    bool old = target->query.count > 0 && has_old_parameters(&target->query);
+    if (authorizations + presigned + old > 1)
+        return complain(ret_detail, S3_ERR_INVALID_ARGUMENT,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
+            "query string parameter or the Authorization header should be specified");
+    if (old)
+        return complain(ret_detail, S3_ERR_UNSUPPORTED_SIGNATURE,
+            "The authorization mechanism you have provided is not supported. Please use "
+            "AWS4-HMAC-SHA256.");
+    if (authorizations == 1)
+        TRY(parse_header_auth(
+            header_find(headers, SPAN("authorization")), headers, &auth, ret_detail));
+    if (presigned)
+        TRY(parse_presigned(&target->query, &auth, ret_detail));
+    TRY(parse_payload(target, headers, &auth, ret_detail));
+    if (auth.kind != SIGV4_ANONYMOUS)
+        TRY(check_signed_headers(headers, &auth, ret_detail));
+    *ret_auth = auth;
+    return S3_OK;
+}
+
+static bool date_matches(const struct sigv4_auth *auth)
+{
+    char timestamp[AMZ_TIME_BYTES];
+    if (span_present(auth->timestamp))
+        return span_eq(auth->date, span_first(auth->timestamp, DATE_BYTES));
+    amz_time_format(auth->time_s, timestamp);
+    return span_eq(auth->date, span_of(timestamp, DATE_BYTES));
+}
+
+enum s3_err sigv4_check_time(const struct sigv4_auth *auth, int64_t now_s)
+{
+    if (auth->kind == SIGV4_ANONYMOUS)
+        return S3_OK;
+    bool presigned = auth->kind == SIGV4_PRESIGNED;
+    if (!date_matches(auth))
+        return presigned ? S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR
+                         : S3_ERR_AUTHORIZATION_HEADER_MALFORMED;
+    if (presigned && auth->time_s > now_s + SIGV4_SKEW_MAX_S)
+        return S3_ERR_REQUEST_NOT_YET_VALID;
+    if (presigned)
+        return now_s > auth->time_s + auth->expires_s ? S3_ERR_REQUEST_EXPIRED : S3_OK;
+    if (auth->time_s > now_s + SIGV4_SKEW_MAX_S || auth->time_s < now_s - SIGV4_SKEW_MAX_S)
+        return S3_ERR_REQUEST_TIME_TOO_SKEWED;
+    return S3_OK;
+}

@@ -1,0 +1,214 @@
+#include "xml_read.h"
+
+#include "base/buf.h"
+
+#include <libxml/parser.h>
+#include <limits.h>
+#include <pthread.h>
+
+enum { NAMES_SHARED_MAX = 32 };
+
+/* An element whose end has not come yet. */
+struct open_element {
+    struct xml_node *node;
+    struct xml_node *last_child;
+    struct buf text;
+};
+
+struct reader {
+    struct arena *arena;
+    xmlParserCtxtPtr parser;
+    struct xml_node *root;
+    struct open_element open[XML_DEPTH_MAX];
+    size_t depth;
+    size_t elements;
+    /* Documents repeat few names, so their copies are shared. */
+    struct span names[NAMES_SHARED_MAX];
+    size_t name_count;
+    bool refused;
+};
+
+static void refuse(struct reader *reader)
+{
+    reader->refused = true;
+    xmlStopParser(reader->parser);
+}
+
+static struct span copy_name(struct reader *reader, const xmlChar *name)
+{
+    struct span wanted = span_str((const char *)name);
+    for (size_t i = 0; i < reader->name_count; i++)
+        if (span_eq(reader->names[i], wanted))
+            return reader->names[i];
+    struct span copy = arena_copy(reader->arena, wanted);
+    if (span_present(copy) && reader->name_count < NAMES_SHARED_MAX)
+        reader->names[reader->name_count++] = copy;
+    return copy;
+}
+
+static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
+    int namespace_count, const xmlChar **namespaces, int attribute_count, int defaulted_count,
+    const xmlChar **attributes)
+{
+    (void)prefix, (void)uri, (void)namespace_count, (void)namespaces;
+    (void)attribute_count, (void)defaulted_count, (void)attributes;
+    struct reader *reader = context;
+    if (reader->refused)
+        return;
+    if (reader->depth == XML_DEPTH_MAX || reader->elements == XML_ELEMENTS_MAX) {
+        refuse(reader);
+        return;
+    }
+    reader->elements++;
+    struct xml_node *node = arena_new(reader->arena, struct xml_node);
+    struct span node_name = copy_name(reader, name);
+    if (node == NULL || !span_present(node_name)) {
+        refuse(reader);
+        return;
+    }
+    node->name = node_name;
+    node->text = SPAN("");
+    if (reader->depth == 0) {
+        reader->root = node;
+    } else {
+        struct open_element *parent = &reader->open[reader->depth - 1];
+        if (parent->last_child == NULL)
+            parent->node->first_child = node;
+        else
+            parent->last_child->next = node;
+        parent->last_child = node;
+    }
+    struct open_element *element = &reader->open[reader->depth++];
+    element->node = node;
+    element->last_child = NULL;
+    buf_clear(&element->text);
+}
+
+static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+{
+    (void)name, (void)prefix, (void)uri;
+    struct reader *reader = context;
+    if (reader->refused || reader->depth == 0)
+        return;
+    struct open_element *element = &reader->open[--reader->depth];
+    if (element->text.len == 0)
+        return;
+    element->node->text = arena_copy(reader->arena, buf_span(&element->text));
+    if (!span_present(element->node->text))
+        refuse(reader);
+}
+
+static void on_text(void *context, const xmlChar *text, int len)
+{
+    struct reader *reader = context;
+    if (reader->refused || reader->depth == 0 || len < 0)
+        return;
+    struct buf *to = &reader->open[reader->depth - 1].text;
+    buf_add(to, span_of(text, (size_t)len));
+    if (!buf_ok(to)) {
+        reader->arena->overflow = true;
+        refuse(reader);
+    }
+}
+
+static void on_doctype(
+    void *context, const xmlChar *name, const xmlChar *external_id, const xmlChar *system_id)
+{
+    (void)name, (void)external_id, (void)system_id;
+    refuse(context);
+}
+
+static xmlEntityPtr on_entity(void *context, const xmlChar *name)
+{
+    (void)context;
+    return xmlGetPredefinedEntity(name);
+}
+
+/* libxml2 would otherwise print to stderr. */
+static void on_error(void *context, xmlErrorPtr error)
+{
+    (void)context, (void)error;
+}
+
+static void init_parser(void)
+{
+    xmlInitParser();
+}
+
+static bool parse_document(struct reader *reader, struct span document)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    xmlSAXHandler handler = {
+        .initialized = XML_SAX2_MAGIC,
+        .internalSubset = on_doctype,
+        .externalSubset = on_doctype,
+        .getEntity = on_entity,
+        .startElementNs = on_start,
+        .endElementNs = on_end,
+        .characters = on_text,
+        .ignorableWhitespace = on_text,
+        .cdataBlock = on_text,
+        .serror = on_error,
+    };
+    (void)pthread_once(&once, init_parser);
+    reader->parser = xmlCreatePushParserCtxt(&handler, reader, NULL, 0, NULL);
+    if (reader->parser == NULL) {
+        reader->arena->overflow = true;
+        return false;
+    }
+    (void)xmlCtxtUseOptions(
+        reader->parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    /* With the parser's context as user data, handlers would not find the reader. */
+    reader->parser->userData = reader;
+    (void)xmlParseChunk(reader->parser, document.ptr, (int)document.len, 1);
+    bool good = !reader->refused && reader->parser->wellFormed == 1;
+    if (reader->parser->myDoc != NULL)
+        xmlFreeDoc(reader->parser->myDoc);
+    reader->parser->myDoc = NULL;
+    xmlFreeParserCtxt(reader->parser);
+    return good;
+}
+
+enum s3_err xml_read(struct arena *arena, struct span document, struct xml_node **ret_root)
+{
+    struct reader reader = {.arena = arena};
+    if (document.len == 0 || document.len > INT_MAX)
+        return S3_ERR_MALFORMED_XML;
+    for (size_t i = 0; i < XML_DEPTH_MAX; i++)
+        buf_init(&reader.open[i].text, document.len * 4);
+    bool good = parse_document(&reader, document);
+    for (size_t i = 0; i < XML_DEPTH_MAX; i++)
+        buf_free(&reader.open[i].text);
+    if (arena->overflow)
+        return S3_ERR_INTERNAL;
+    if (!good || reader.root == NULL)
+        return S3_ERR_MALFORMED_XML;
+    *ret_root = reader.root;
+    return S3_OK;
+}
+
+struct xml_node *xml_child(const struct xml_node *parent, struct span name)
+{
+    for (struct xml_node *child = parent->first_child; child != NULL; child = child->next)
+        if (span_eq(child->name, name))
+            return child;
+    return NULL;
+}
+
+static bool is_xml_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+struct span xml_child_text(const struct xml_node *parent, struct span name)
+{
+    const struct xml_node *child = xml_child(parent, name);
+    if (child == NULL)
+        return SPAN_ABSENT;
+    struct span text = child->text;
+    while (text.len > 0 && is_xml_space(text.ptr[0]))
+        text = span_from(text, 1);
+    while (text.len > 0 && is_xml_space(text.ptr[text.len - 1]))
+        text.len--;
+    return text;
+}
