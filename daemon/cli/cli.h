@@ -1,0 +1,47 @@
+/* What the commands of `lakegate` share: how they are called, where the daemon is, and who asks. */
+#ifndef DAEMON_CLI_CLI_H
+#define DAEMON_CLI_CLI_H
+
+#include "base/arena.h"
+#include "daemon/http_client.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FOUND = 1, /* verify: the store has faults */
+    CLI_USAGE = 2,
+    CLI_FAILED = 3, /* it could not be done: no daemon there, refused, folder in use … */
+};
+
+enum { CLI_ARENA_BYTES = 16 * 1024 * 1024, CLI_TIMEOUT_MS = 30 * 1000 };
+
+/* What was said on the command line, in the environment and in the data folder's credentials file.
+ * Texts are NUL-terminated; absent when nobody said anything. */
+struct cli_options {
+    const char *endpoint_url; /* http://HOST[:PORT], https://…, unix:PATH */
+    const char *access_key, *secret_key;
+    const char *region;
+    const char *data_dir;
+    const char *ca_file;
+    bool json;
+};
+
+/* One line on stderr: "lakegate: …". Returns CLI_FAILED. */
+int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Reads the options of a command that speaks to a daemon; fills in defaults, environment and the
+ * data folder's root-credentials file. Credentials may still be absent. in:  arguments   what
+ * follows the command's name out: false after a line on stderr */
+bool cli_options_read(
+    struct arena *arena, int count, char **arguments, struct cli_options *ret_options) MUST_USE;
+
+/* A signed GET of path.
+ * out: CLI_OK, and ret_reply has status 200; else a line was printed. ret_reply is always to be
+ * freed */
+int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
+    struct http_reply *ret_reply) MUST_USE;
+
+/* The commands: what follows their name, to the process's exit code. */
+int cli_status(int count, char **arguments);
+int cli_verify(int count, char **arguments);
+
+#endif

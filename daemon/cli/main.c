@@ -1,0 +1,74 @@
+#include "daemon/cli/cli.h"
+
+#include <stdarg.h>
+
+static const char help[] =
+    "lakegate - the command for a Lakegate store\n"
+    "\n"
+    "usage: lakegate status [OPTIONS]   what a running lakegated is doing\n"
+    "       lakegate verify DIR         check the data folder of a stopped lakegated\n"
+    "       lakegate --help | --version\n"
+    "\n"
+    "options of status:\n"
+    "  --endpoint-url URL   http://HOST:PORT, https://HOST:PORT or unix:PATH\n"
+    "                       (LAKEGATE_ENDPOINT_URL, AWS_ENDPOINT_URL; http://127.0.0.1:9000)\n"
+    "  --access-key KEY     (LAKEGATE_ROOT_ACCESS_KEY, AWS_ACCESS_KEY_ID)\n"
+    "  --secret-key SECRET  (LAKEGATE_ROOT_SECRET_KEY, AWS_SECRET_ACCESS_KEY); visible to other\n"
+    "                       users of the machine while the command runs: rather use the "
+    "environment\n"
+    "  --data DIR           take the keys from DIR/root-credentials (LAKEGATE_DATA)\n"
+    "  --region NAME        (LAKEGATE_REGION, AWS_REGION, AWS_DEFAULT_REGION; us-east-1)\n"
+    "  --ca-file FILE       authorities to trust, PEM (AWS_CA_BUNDLE; the system's)\n"
+    "  --json               the daemon's answer as it is\n"
+    "\n"
+    "exit codes: 0 done, 1 verify found faults, 2 wrong usage, 3 it could not be done\n";
+
+int cli_fail(const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    fprintf(stderr, "lakegate: %s\n", line);
+    return CLI_FAILED;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"status", cli_status},
+    {"verify", cli_verify},
+};
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs(help, stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        fputs(help, stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("lakegate " LAKEGATE_VERSION);
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    cli_fail("there is no command '%s'; see lakegate --help", argv[1]);
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int code = run(argc, argv);
+    /* A full disk or a closed pipe behind stdout is a failure too. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
+        code = cli_fail("cannot write to standard output");
+    return code;
+}

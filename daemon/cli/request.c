@@ -1,0 +1,121 @@
+#include "daemon/cli/cli.h"
+
+#include "base/encode.h"
+#include "http_time.h"
+#include "sigv4.h"
+
+/* An endpoint, taken apart. */
+struct endpoint {
+    struct span url;  /* scheme and authority, NUL-terminated */
+    struct span host; /* the authority, as the Host header has it */
+    const char *unix_socket;
+};
+
+static bool endpoint_read(struct arena *arena, const char *text, struct endpoint *ret_endpoint)
+{
+    struct span rest = span_str(text);
+    if (span_starts(rest, SPAN("unix:"))) {
+        *ret_endpoint = (struct endpoint){SPAN("http://localhost"), SPAN("localhost"), text + 5};
+        return text[5] != '\0';
+    }
+    struct span scheme = SPAN("http://");
+    uint64_t default_port = 80;
+    if (span_starts_nocase(rest, SPAN("https://"))) {
+        scheme = SPAN("https://");
+        default_port = 443;
+    }
+    if (!span_starts_nocase(rest, scheme))
+        return false;
+    rest = span_from(rest, scheme.len);
+    while (span_ends(rest, SPAN("/")))
+        rest.len--;
+    if (rest.len == 0 || span_find_char(rest, '/', 0) != SIZE_MAX ||
+        span_find_char(rest, '@', 0) != SIZE_MAX)
+        return false;
+    struct span host = rest;
+    struct span suffix = arena_format(arena, ":%u", (unsigned)default_port);
+    if (span_ends(host, suffix))
+        host.len -= suffix.len;
+    struct span url = arena_format(arena, "%.*s%.*s", SPAN_ARG(scheme), SPAN_ARG(rest));
+    *ret_endpoint = (struct endpoint){url, host, NULL};
+    return span_present(url);
+}
+
+enum { SIGNED_HEADERS = 3, ALL_HEADERS };
+
+/* host, x-amz-date, x-amz-content-sha256 and, behind them, authorization. */
+static bool sign(struct arena *arena, const struct cli_options *options, struct span host,
+    const char *path, struct header headers[static ALL_HEADERS])
+{
+    char date[AMZ_TIME_BYTES];
+    amz_time_format((int64_t)time(NULL), date);
+    uint8_t digest[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    sha256_of(SPAN(""), digest);
+    hex_encode(digest, sizeof(digest), hex);
+    headers[0] = (struct header){SPAN("host"), host};
+    headers[1] = (struct header){SPAN("x-amz-date"), arena_copy(arena, span_str(date))};
+    headers[2] = (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
+    struct header_list list = {headers, SIGNED_HEADERS};
+    struct target target;
+    if (target_parse(arena, span_str(path), host, NULL, 0, &target) != S3_OK)
+        return false;
+    headers[3] = (struct header){SPAN("authorization"),
+        sigv4_authorization(arena, SPAN("GET"), &target, &list, span_str(options->access_key),
+            span_str(options->secret_key), span_str(options->region))};
+    return !arena->overflow && span_present(headers[3].value);
+}
+
+/* The text between <tag> and </tag> of an error's XML, for people; absent without one. */
+static struct span xml_text(struct span body, struct span open, struct span close)
+{
+    size_t from = span_find(body, open, 0);
+    size_t to = from == SIZE_MAX ? SIZE_MAX : span_find(body, close, from);
+    if (to == SIZE_MAX)
+        return SPAN_ABSENT;
+    return span_of(body.ptr + from + open.len, to - from - open.len);
+}
+
+static int refused(const char *endpoint_url, const struct http_reply *reply)
+{
+    struct span body = buf_span(&reply->body);
+    struct span code = xml_text(body, SPAN("<Code>"), SPAN("</Code>"));
+    struct span message = xml_text(body, SPAN("<Message>"), SPAN("</Message>"));
+    if (span_present(code))
+        return cli_fail("%s answered %d %.*s: %.*s", endpoint_url, reply->status,
+            SPAN_ARG(span_first(code, 100)), SPAN_ARG(span_first(message, 400)));
+    return cli_fail("%s answered %d: is that a lakegated?", endpoint_url, reply->status);
+}
+
+int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
+    struct http_reply *ret_reply)
+{
+    *ret_reply = (struct http_reply){0};
+    struct endpoint endpoint;
+    if (!endpoint_read(arena, options->endpoint_url, &endpoint)) {
+        cli_fail("'%s' is no endpoint; write http://HOST:PORT, https://HOST:PORT or unix:PATH",
+            options->endpoint_url);
+        return CLI_USAGE;
+    }
+    if (!options->access_key || !options->secret_key)
+        return cli_fail(
+            "no keys: set LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY, or name "
+            "the data folder with --data");
+    struct header headers[ALL_HEADERS];
+    if (!sign(arena, options, endpoint.host, path, headers))
+        return cli_fail("cannot sign a request to %s", options->endpoint_url);
+    struct span url = arena_format(arena, "%.*s%s", SPAN_ARG(endpoint.url), path);
+    if (!span_present(url))
+        return cli_fail("out of memory");
+    struct http_call call = {
+        .method = "GET",
+        .url = url.ptr,
+        .unix_socket = endpoint.unix_socket,
+        .ca_file = options->ca_file,
+        .headers = {headers, ALL_HEADERS},
+        .timeout_ms = CLI_TIMEOUT_MS,
+    };
+    if (!http_client_call(&call, ret_reply))
+        return cli_fail("%s: %s", options->endpoint_url, ret_reply->detail);
+    return ret_reply->status == 200 ? CLI_OK : refused(options->endpoint_url, ret_reply);
+}
