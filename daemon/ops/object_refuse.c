@@ -1,0 +1,76 @@
+#include "daemon/ops/object_common.h"
+
+struct refused {
+    struct span name;
+    bool is_prefix;
+    bool on_reads;
+    bool allow_empty; /* without a value it says nothing */
+    enum s3_err err;
+    const char *message; /* NULL: the error's own */
+};
+
+static const char no_encryption[] =
+    "This server does not encrypt objects. Put its data folder on an encrypted file system.";
+
+static const struct refused refused[] = {
+    {SPAN("x-amz-server-side-encryption-customer-"), true, true, false, S3_ERR_NOT_IMPLEMENTED,
+        no_encryption},
+    {SPAN("x-amz-server-side-encryption"), true, false, false, S3_ERR_NOT_IMPLEMENTED,
+        no_encryption},
+    {SPAN("x-amz-copy-source-server-side-encryption"), true, false, false, S3_ERR_NOT_IMPLEMENTED,
+        no_encryption},
+    {SPAN("x-amz-tagging"), false, false, true, S3_ERR_NOT_IMPLEMENTED, NULL},
+    {SPAN("x-amz-object-lock-"), true, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
+    {SPAN("x-amz-website-redirect-location"), false, false, true, S3_ERR_NOT_IMPLEMENTED, NULL},
+    {SPAN("x-amz-write-offset-bytes"), false, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
+    {SPAN("x-amz-grant-"), true, false, false, S3_ERR_ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL},
+};
+
+static enum s3_err refuse_field(
+    struct request *request, enum object_use use, struct span name, struct span value)
+{
+    if (!span_starts_nocase(name, SPAN("x-amz-")))
+        return S3_OK;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        const struct refused *row = &refused[i];
+        if (use == OBJECT_READ && !row->on_reads)
+            continue;
+        bool same =
+            row->is_prefix ? span_starts_nocase(name, row->name) : span_eq_nocase(name, row->name);
+        if (!same || (row->allow_empty && value.len == 0))
+            continue;
+        request_error_field(request, SPAN("Header"), name);
+        return request_fail(request, row->err, row->message, __FILE__, __LINE__);
+    }
+    return S3_OK;
+}
+
+/* src: Amazon S3 User Guide, "Canned ACL" and "Controlling ownership of objects": with ACLs
+ * disabled only those pass that give the bucket owner full control. */
+static enum s3_err refuse_acl(struct request *request)
+{
+    static const struct span others[] = {SPAN("public-read"), SPAN("public-read-write"),
+        SPAN("authenticated-read"), SPAN("aws-exec-read"), SPAN("bucket-owner-read"),
+        SPAN("log-delivery-write")};
+    struct span acl = object_amz_header(request, SPAN("x-amz-acl"));
+    if (!span_present(acl) || span_eq(acl, SPAN("private")) ||
+        span_eq(acl, SPAN("bucket-owner-full-control")))
+        return S3_OK;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (span_eq(acl, others[i]))
+            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
+    return object_bad_argument(request, SPAN("x-amz-acl"), acl, NULL);
+}
+
+enum s3_err object_refuse_unsupported(struct request *request, enum object_use use)
+{
+    for (size_t i = 0; i < request->headers.count; i++)
+        TRY(refuse_field(
+            request, use, request->headers.items[i].name, request->headers.items[i].value));
+    if (request->auth.kind == SIGV4_PRESIGNED)
+        for (size_t i = 0; i < request->target.query.count; i++) {
+            const struct query_param *param = &request->target.query.params[i];
+            TRY(refuse_field(request, use, param->name, param->value));
+        }
+    return use == OBJECT_WRITE ? refuse_acl(request) : S3_OK;
+}
