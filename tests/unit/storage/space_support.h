@@ -33,12 +33,20 @@ enum call {
 /* Fails the n-th call from now on with that error (n counts down), once. short_bytes: pwrite writes
  * at most so many. */
 static struct {
-    int left[CALL_COUNT];
-    int error_number[CALL_COUNT];
+    atomic_int left[CALL_COUNT];
+    atomic_int error_number[CALL_COUNT];
     atomic_int seen[CALL_COUNT];
-    size_t short_bytes;
-    bool sticky;
+    atomic_size_t short_bytes;
+    atomic_bool sticky;
 } faults;
+
+static inline void faults_reset(void)
+{
+    for (size_t i = 0; i < CALL_COUNT; i++)
+        faults.left[i] = faults.error_number[i] = faults.seen[i] = 0;
+    faults.short_bytes = 0;
+    faults.sticky = false;
+}
 
 static inline bool fault(enum call call)
 {
@@ -144,7 +152,7 @@ static inline struct space *fixture_open(struct fixture *fixture, uint64_t segme
     faulty.fsync = faulty_fsync;
     faulty.fdatasync = faulty_fdatasync;
     faulty.mkdir = faulty_mkdir;
-    memset(&faults, 0, sizeof faults);
+    faults_reset();
     struct space_options options = {
         .sys = &faulty,
         .dir = fixture->dir,

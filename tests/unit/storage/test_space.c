@@ -341,7 +341,7 @@ static void a_full_disk_still_takes_log_frames(void **state)
         if (!prepared && faults.error_number[CALL_FALLOCATE] == 0)
             fail_call(CALL_FALLOCATE, 1, ENOSPC);
     } while (segment == first);
-    memset(&faults, 0, sizeof faults);
+    faults_reset();
     pthread_mutex_lock(&space->packed_lock);
     assert_int_equal(space->active->size_bytes, 4 << 20);
     pthread_mutex_unlock(&space->packed_lock);

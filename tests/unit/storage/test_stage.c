@@ -136,7 +136,7 @@ static void no_space_fails_the_stage_only(void **state)
                 assert_null(stage_extent(stage));
                 assert_int_equal(stage_write(stage, SPAN("x")), STORAGE_NO_SPACE);
             }
-            memset(&faults, 0, sizeof faults);
+            faults_reset();
             uint64_t file = stage->extent.segment_id;
             stage_discard(stage);
             if (sizes[i] > PACKED_MAX_BYTES)
