@@ -2,6 +2,7 @@
  * src: Amazon S3 API Reference, "ListParts" */
 #include "checksum.h"
 #include "daemon/ops/listing_xml.h"
+#include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
 #include "xml_write.h"
 
@@ -49,12 +50,8 @@ static void write_part(struct listing *listing, const struct part_info *part)
     xml_time(out, SPAN("LastModified"), part->modified_ms);
     listing_etag(listing, &part->etag);
     xml_u64(out, SPAN("Size"), part->size_bytes);
-    if (part->checksum.algo != DIGEST_NONE) {
-        struct span element = checksum_element_name(part->checksum.algo);
-        xml_open(out, element);
-        checksum_text(out, &part->checksum); /* base64 needs no escaping */
-        xml_close(out, element);
-    }
+    if (part->checksum.algo != DIGEST_NONE)
+        object_checksum_xml(out, &part->checksum, false);
     xml_close(out, SPAN("Part"));
 }
 

@@ -3,6 +3,8 @@
 #include "base/encode.h"
 #include "checksum.h"
 #include "conditions.h"
+#include "daemon/ops/object_common.h"
+#include "daemon/ops/owner_xml.h"
 #include "daemon/storage_class.h"
 #include "xml_write.h"
 
@@ -75,12 +77,6 @@ void listing_encoding(struct listing *listing)
         xml_text(listing->out, SPAN("EncodingType"), listing->encoding_type);
 }
 
-static void owner_content(struct buf *out, const struct request *request, uint64_t account_id)
-{
-    xml_text(out, SPAN("ID"), account_canonical_id(request, account_id));
-    xml_text(out, SPAN("DisplayName"), account_display_name(request, account_id));
-}
-
 void listing_owner(struct listing *listing, struct span element, uint64_t account_id)
 {
     struct buf *out = listing->out;
@@ -89,7 +85,7 @@ void listing_owner(struct listing *listing, struct span element, uint64_t accoun
         buf_add(out, span_of(listing->owner_xml, listing->owner_xml_len));
     } else {
         size_t from = out->len;
-        owner_content(out, listing->request, account_id);
+        owner_xml(out, listing->request, account_id);
         size_t len = out->len - from;
         listing->has_owner = buf_ok(out) && len <= LISTING_OWNER_BYTES;
         if (listing->has_owner) {
@@ -110,23 +106,15 @@ void listing_etag(struct listing *listing, const struct etag *etag)
     buf_add_lit(listing->out, "&quot;</ETag>");
 }
 
-/* What a client did not ask for, the server computed: CRC64NVME over the whole object. */
-static void object_checksum(struct buf *out, const struct checksum *checksum)
-{
-    bool asked = checksum->algo != DIGEST_NONE;
-    enum digest_algo algo = asked ? checksum->algo : DIGEST_CRC64NVME;
-    enum checksum_type type = asked ? checksum->type : CHECKSUM_FULL_OBJECT;
-    xml_text(out, SPAN("ChecksumAlgorithm"), checksum_algo_name(algo));
-    xml_text(out, SPAN("ChecksumType"), checksum_type_name(type));
-}
-
 void listing_object(struct listing *listing, const struct object_info *info, bool with_owner)
 {
     struct buf *out = listing->out;
     const struct object_attributes *attributes = &info->attributes;
+    struct checksum checksum = object_checksum(attributes);
     xml_time(out, SPAN("LastModified"), info->modified_ms);
     listing_etag(listing, &attributes->etag);
-    object_checksum(out, &attributes->checksum);
+    xml_text(out, SPAN("ChecksumAlgorithm"), checksum_algo_name(checksum.algo));
+    xml_text(out, SPAN("ChecksumType"), checksum_type_name(checksum.type));
     xml_u64(out, SPAN("Size"), info->size_bytes);
     if (with_owner)
         listing_owner(listing, SPAN("Owner"), attributes->owner_id);

@@ -1,0 +1,127 @@
+/* CreateBucket. What a request asks for and Lakegate cannot give is refused, never ignored.
+ * src: Amazon S3 API Reference, "CreateBucket" */
+#include "bodies.h"
+#include "daemon/ops/arguments.h"
+
+/* Object lock needs versions that cannot be deleted: not there yet. */
+static enum s3_err check_lock(struct request *request)
+{
+    static const char name[] = "x-amz-bucket-object-lock-enabled";
+    struct span value = request_header(request, span_str(name));
+    if (!span_present(value) || span_eq_nocase(value, SPAN("false")))
+        return S3_OK;
+    if (span_eq_nocase(value, SPAN("true")))
+        return FAIL(request, NOT_IMPLEMENTED, NULL);
+    return FAIL_ARGUMENT(request, name, value, NULL);
+}
+
+/* Objects belong to their bucket's owner, as in every bucket that AWS makes today: ACLs say
+ * nothing. */
+static enum s3_err check_ownership(struct request *request)
+{
+    static const char name[] = "x-amz-object-ownership";
+    struct span value = request_header(request, span_str(name));
+    if (!span_present(value) || span_eq(value, SPAN("BucketOwnerEnforced")))
+        return S3_OK;
+    if (span_eq(value, SPAN("BucketOwnerPreferred")) || span_eq(value, SPAN("ObjectWriter")))
+        return FAIL(request, NOT_IMPLEMENTED, NULL);
+    return FAIL_ARGUMENT(request, name, value, "Invalid x-amz-object-ownership header");
+}
+
+static enum s3_err check_acl(struct request *request)
+{
+    static const struct span canned[] = {
+        SPAN("public-read"), SPAN("public-read-write"), SPAN("authenticated-read")};
+    static const struct span grants[] = {SPAN("x-amz-grant-full-control"), SPAN("x-amz-grant-read"),
+        SPAN("x-amz-grant-read-acp"), SPAN("x-amz-grant-write"), SPAN("x-amz-grant-write-acp")};
+    for (size_t i = 0; i < ARRAY_LEN(grants); i++)
+        if (span_present(request_header(request, grants[i])))
+            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
+    struct span acl = request_header(request, SPAN("x-amz-acl"));
+    if (!span_present(acl) || span_eq(acl, SPAN("private")))
+        return S3_OK;
+    for (size_t i = 0; i < ARRAY_LEN(canned); i++)
+        if (span_eq(acl, canned[i]))
+            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
+    return FAIL_ARGUMENT(request, "x-amz-acl", acl, NULL);
+}
+
+/* Does this look like a region's name (eu-west-1)? S3 tells such from nonsense. */
+static bool looks_like_region(struct span name)
+{
+    size_t dashes = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        dashes += c == '-';
+        if (c != '-' && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+            return false;
+    }
+    return dashes >= 2 && name.ptr[name.len - 1] >= '1' && name.ptr[name.len - 1] <= '9';
+}
+
+/* One daemon is one region. None said is this one, whatever its name. */
+static enum s3_err check_location(struct request *request, struct span location)
+{
+    struct span region = request_region(request);
+    if (location.len == 0 || span_eq(location, region))
+        return S3_OK;
+    if (span_eq(location, SPAN("EU")) && span_eq(region, SPAN("eu-west-1")))
+        return S3_OK;
+    if (!looks_like_region(location) && !span_eq(location, SPAN("EU"))) {
+        request_error_field(request, SPAN("LocationConstraint"), location);
+        return FAIL(request, INVALID_LOCATION_CONSTRAINT, NULL);
+    }
+    struct span detail = arena_format(&request->arena,
+        "The %.*s location constraint is incompatible for the region specific endpoint this "
+        "request "
+        "was sent to.",
+        SPAN_ARG(location));
+    return FAIL(request, ILLEGAL_LOCATION_CONSTRAINT, detail.ptr);
+}
+
+static enum s3_err check_body(struct request *request)
+{
+    struct create_bucket_body body;
+    enum s3_err err = create_bucket_parse(&request->arena, request->body.text, &body);
+    if (err != S3_OK)
+        return request_fail(request, err, NULL, __FILE__, __LINE__);
+    for (const struct xml_node *node = body.root ? body.root->first_child : NULL; node != NULL;
+         node = node->next) {
+        bool empty_tags = span_eq(node->name, SPAN("Tags")) && node->first_child == NULL;
+        if (!span_eq(node->name, SPAN("LocationConstraint")) && !empty_tags)
+            return FAIL(request, NOT_IMPLEMENTED, NULL); /* tags, directory buckets */
+    }
+    return check_location(request, body.location_constraint);
+}
+
+static enum s3_err exists(struct request *request, const struct bucket_info *there)
+{
+    request_error_field(request, SPAN("BucketName"), request->target.bucket);
+    if (there->owner_id == request->principal.account_id)
+        return FAIL(request, BUCKET_ALREADY_OWNED_BY_YOU, NULL);
+    return FAIL(request, BUCKET_ALREADY_EXISTS, NULL);
+}
+
+enum s3_err op_create_bucket(struct request *request)
+{
+    TRY(check_lock(request));
+    TRY(check_ownership(request));
+    TRY(check_acl(request));
+    TRY(check_body(request));
+
+    struct span name = request->target.bucket;
+    struct mutation mutation = {
+        .kind = MUTATION_CREATE_BUCKET,
+        .bucket = {.name = name},
+        .create_bucket = {.owner_id = request->principal.account_id,
+            .region = request_region(request)},
+    };
+    enum storage_err err = storage_commit(request_store(request), &mutation);
+    if (err == STORAGE_BUCKET_EXISTS)
+        return exists(request, &mutation.bucket_info);
+    if (err != STORAGE_OK)
+        return FAIL_STORAGE(request, err);
+    request->response.status = 200;
+    response_header(request, "Location", arena_format(&request->arena, "/%.*s", SPAN_ARG(name)));
+    return S3_OK;
+}
