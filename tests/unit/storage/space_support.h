@@ -138,6 +138,7 @@ static inline void remove_tree(const char *path)
 
 struct fixture {
     char dir[64];
+    uint64_t reserve_bytes;
     struct space *space;
 };
 
@@ -157,6 +158,7 @@ static inline struct space *fixture_open(struct fixture *fixture, uint64_t segme
         .sys = &faulty,
         .dir = fixture->dir,
         .segment_bytes = segment_bytes,
+        .reserve_bytes = fixture->reserve_bytes,
         .next_id = test_next_id,
         .fatal = test_fatal,
     };
@@ -171,6 +173,7 @@ static inline int fixture_setup(void **state)
     snprintf(fixture.dir, sizeof fixture.dir, "/tmp/lakegate-test-XXXXXX");
     if (!mkdtemp(fixture.dir))
         return -1;
+    fixture.reserve_bytes = 0;
     fixture_open(&fixture, 4 << 20);
     *state = &fixture;
     return 0;

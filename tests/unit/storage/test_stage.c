@@ -200,6 +200,8 @@ static void write_and_sync(void *ctx)
 static void io_errors_are_fatal(void **state)
 {
     struct fixture *fixture = *state;
+    space_close(fixture->space); /* so that its threads are not forked */
+    fixture->space = NULL;
     static const struct {
         size_t size;
         enum call call;
@@ -319,7 +321,9 @@ static void the_reserve_is_refused_early(void **state)
     uint64_t free_bytes, total_bytes;
     space_disk(space, &free_bytes, &total_bytes);
     assert_true(free_bytes > 0 && total_bytes >= free_bytes);
-    space->reserve_bytes = free_bytes - (100 << 20);
+    space_close(space);
+    fixture->reserve_bytes = free_bytes - (100 << 20);
+    space = fixture_open(fixture, 4 << 20);
     assert_false(space_short(space, 50 << 20));
     assert_true(space_short(space, 200 << 20));
     /* What was declared counts before anything was written, whatever the disk said a second ago. */
@@ -331,7 +335,9 @@ static void the_reserve_is_refused_early(void **state)
     while (opened > 0)
         stage_discard(stages[--opened]);
     assert_int_equal(atomic_load(&space->disk_promised), 0);
-    space->reserve_bytes = UINT64_MAX / 2;
+    space_close(space);
+    fixture->reserve_bytes = UINT64_MAX / 2;
+    space = fixture_open(fixture, 4 << 20);
     assert_int_equal(space_stage_open(space, 1, &stages[0]), STORAGE_NO_SPACE);
 }
 
