@@ -32,6 +32,7 @@ struct daemon {
     struct metrics *metrics; /* metrics.h; NULL: nothing is counted */
     struct log *log;         /* log.h; NULL: nothing is logged */
 
+    char host_id[17];                     /* of this start: 16 hex digits and a NUL */
     atomic_uint_fast64_t request_counter; /* begins at random, so ids differ between starts */
     atomic_bool draining;                 /* SIGTERM came: not ready any more */
 };

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
+#include "daemon/receive.h"
 #include "xml_write.h"
 
 /* A page of 1000 keys of 1024 bytes, each byte escaped to six, fits. */
@@ -32,6 +33,7 @@ void request_init(struct request *request, struct daemon *daemon)
 
 void request_free(struct request *request)
 {
+    receive_free(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));
     buf_free(&request->response.buffer);
@@ -49,8 +51,22 @@ enum s3_err request_fail(
     return err;
 }
 
+/* XML carries characters, and a header may hold any byte. */
+static struct span as_utf8(struct arena *arena, struct span text)
+{
+    if (span_is_utf8(text))
+        return text;
+    struct span copy = arena_copy(arena, text);
+    char *bytes = (char *)copy.ptr;
+    for (size_t i = 0; i < copy.len; i++)
+        if ((unsigned char)bytes[i] >= 0x80)
+            bytes[i] = '?';
+    return copy;
+}
+
 void request_error_field(struct request *request, struct span name, struct span text)
 {
+    text = span_present(text) ? as_utf8(&request->arena, text) : text;
     if (!span_present(text))
         return;
     struct buf out CLEANUP(buf_free);

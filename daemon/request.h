@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 struct daemon; /* daemon/daemon.h: configuration, store, key cache, metrics, log */
+struct receive; /* daemon/receive.c: the body on its way in */
 struct request;
 
 enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
@@ -82,6 +83,18 @@ struct response {
     bool has_content_length; /* HEAD: content_length is the object's */
 };
 
+/* The steps of the pipeline, for the share of time that each takes. */
+enum step {
+    STEP_PARSE,
+    STEP_ROUTE,
+    STEP_AUTHENTICATE,
+    STEP_AUTHORIZE,
+    STEP_RECEIVE,
+    STEP_RUN,
+    STEP_RESPOND,
+    STEPS
+};
+
 struct request {
     struct daemon *daemon;
     struct arena arena;
@@ -92,6 +105,7 @@ struct request {
 
     enum method method;
     struct span method_text;
+    struct span raw_target; /* as sent */
     struct target target;
     struct header_list headers;
     struct span peer; /* address as text, without a port */
@@ -104,8 +118,12 @@ struct request {
     struct principal principal;
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
 
+    struct receive *receive; /* NULL: no body is expected */
     struct body body;
     struct response response;
+
+    uint64_t step_ns[STEPS];
+    uint64_t bytes_in; /* of the body as sent, framing included */
 
     /* The error that is answered. */
     enum s3_err err;

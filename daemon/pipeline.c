@@ -1,0 +1,77 @@
+#include "daemon/pipeline.h"
+
+#include "daemon/authenticate.h"
+#include "daemon/authorize.h"
+#include "daemon/clock.h"
+#include "daemon/daemon.h"
+#include "daemon/receive.h"
+#include "daemon/respond.h"
+#include "daemon/route.h"
+
+static enum s3_err parse_target(struct request *request)
+{
+    request->method = method_of(request->method_text);
+    enum s3_err err =
+        target_parse(&request->arena, request->raw_target, request_header(request, SPAN("host")),
+            request->daemon->domains, request->daemon->domain_count, &request->target);
+    return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
+}
+
+static enum s3_err find_op(struct request *request)
+{
+    enum s3_err err = route(request->method, &request->target, &request->headers, &request->op);
+    return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
+}
+
+static enum s3_err run_op(struct request *request)
+{
+    enum s3_err err = request->op->run(request);
+    if (err != S3_OK && request->err == S3_OK)
+        return request_fail(request, err, NULL, __FILE__, __LINE__);
+    return err;
+}
+
+/* A step, and the time it took. */
+static enum s3_err timed(
+    struct request *request, enum step step, enum s3_err (*run)(struct request *request))
+{
+    uint64_t before_ns = clock_monotonic_ns();
+    enum s3_err err = run(request);
+    request->step_ns[step] += clock_monotonic_ns() - before_ns;
+    return err;
+}
+
+enum s3_err pipeline_begin(struct request *request)
+{
+    TRY(timed(request, STEP_PARSE, parse_target));
+    TRY(timed(request, STEP_ROUTE, find_op));
+    TRY(timed(request, STEP_AUTHENTICATE, authenticate));
+    TRY(timed(request, STEP_AUTHORIZE, authorize));
+    return timed(request, STEP_RECEIVE, receive_begin);
+}
+
+enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret_wait)
+{
+    uint64_t before_ns = clock_monotonic_ns();
+    enum s3_err err = receive_bytes(request, input, ret_wait);
+    request->step_ns[STEP_RECEIVE] += clock_monotonic_ns() - before_ns;
+    return err;
+}
+
+enum s3_err pipeline_end(struct request *request)
+{
+    return timed(request, STEP_RECEIVE, receive_end);
+}
+
+void pipeline_run(struct request *request)
+{
+    if (timed(request, STEP_RECEIVE, receive_store) == S3_OK)
+        (void)(timed(request, STEP_RUN, run_op) == S3_OK); /* the error is in the request */
+}
+
+void pipeline_respond(struct request *request)
+{
+    uint64_t before_ns = clock_monotonic_ns();
+    respond(request);
+    request->step_ns[STEP_RESPOND] += clock_monotonic_ns() - before_ns;
+}

@@ -1,0 +1,30 @@
+/* The way of a request, from its headers to its response:
+ *
+ *     parse_target → route → authenticate → authorize → receive → op->run → respond
+ *
+ * Each step is one file; an error ends the way at once and becomes the response. HTTP forces it
+ * into pieces, since the body comes in between; who has a whole request calls them one after the
+ * other. */
+#ifndef DAEMON_PIPELINE_H
+#define DAEMON_PIPELINE_H
+
+#include "daemon/request.h"
+
+/* At the headers, with request->method_text, raw_target, headers, peer and secure filled in.
+ * Decides all that can be decided without the body. err: the request is refused: what is left of
+ * its body is of no use */
+enum s3_err pipeline_begin(struct request *request) MUST_USE;
+
+/* For each run of the body. As receive_bytes. */
+enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret_wait) MUST_USE;
+
+/* After the last byte: is the body what it was said to be? err: the request is refused */
+enum s3_err pipeline_end(struct request *request) MUST_USE;
+
+/* Runs the operation. Blocks, unless its class is INLINE. */
+void pipeline_run(struct request *request);
+
+/* The last step, for those that were refused too: the response is then complete. */
+void pipeline_respond(struct request *request);
+
+#endif

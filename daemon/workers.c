@@ -1,0 +1,112 @@
+#include "daemon/workers.h"
+
+#include <pthread.h>
+
+struct workers {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct job *first, *last;
+    size_t queued, queue_max;
+    size_t busy;
+    bool stopping;
+    size_t thread_count;
+    pthread_t threads[];
+};
+
+static struct job *take_job(struct workers *workers)
+{
+    struct job *job = workers->first;
+    if (job == NULL)
+        return NULL;
+    workers->first = job->next;
+    if (workers->first == NULL)
+        workers->last = NULL;
+    workers->queued--;
+    workers->busy++;
+    return job;
+}
+
+static void *worker_main(void *ctx)
+{
+    struct workers *workers = ctx;
+    pthread_mutex_lock(&workers->lock);
+    for (;;) {
+        struct job *job = take_job(workers);
+        if (job != NULL) {
+            pthread_mutex_unlock(&workers->lock);
+            job->run(job); /* which may free it */
+            pthread_mutex_lock(&workers->lock);
+            workers->busy--;
+        } else if (workers->stopping) {
+            break;
+        } else {
+            pthread_cond_wait(&workers->work, &workers->lock);
+        }
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return NULL;
+}
+
+struct workers *workers_new(size_t thread_count, size_t queue_max)
+{
+    struct workers *workers = calloc(1, sizeof(*workers) + thread_count * sizeof(pthread_t));
+    if (workers == NULL)
+        return NULL;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->work, NULL);
+    workers->queue_max = queue_max;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
+    for (size_t i = 0; i < thread_count; i++) {
+        if (pthread_create(&workers->threads[i], &attributes, worker_main, workers) != 0)
+            break;
+        workers->thread_count++;
+    }
+    pthread_attr_destroy(&attributes);
+    if (workers->thread_count == thread_count)
+        return workers;
+    workers_free(workers);
+    return NULL;
+}
+
+void workers_free(struct workers *workers)
+{
+    if (workers == NULL)
+        return;
+    pthread_mutex_lock(&workers->lock);
+    workers->stopping = true;
+    pthread_cond_broadcast(&workers->work);
+    pthread_mutex_unlock(&workers->lock);
+    for (size_t i = 0; i < workers->thread_count; i++)
+        pthread_join(workers->threads[i], NULL);
+    pthread_cond_destroy(&workers->work);
+    pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+bool workers_submit(struct workers *workers, struct job *job)
+{
+    pthread_mutex_lock(&workers->lock);
+    bool accepted = !workers->stopping && workers->queued < workers->queue_max;
+    if (accepted) {
+        job->next = NULL;
+        if (workers->last != NULL)
+            workers->last->next = job;
+        else
+            workers->first = job;
+        workers->last = job;
+        workers->queued++;
+        pthread_cond_signal(&workers->work);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return accepted;
+}
+
+void workers_stats(struct workers *workers, struct workers_stats *ret_stats)
+{
+    pthread_mutex_lock(&workers->lock);
+    *ret_stats = (struct workers_stats){
+        .threads = workers->thread_count, .busy = workers->busy, .queued = workers->queued};
+    pthread_mutex_unlock(&workers->lock);
+}
