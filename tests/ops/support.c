@@ -1,0 +1,324 @@
+#include "tests/ops/support.h"
+
+#include "base/encode.h"
+#include "daemon/authorize.h"
+#include "daemon/receive.h"
+#include "daemon/route.h"
+#include "daemon/staging.h"
+#include "xml_write.h"
+
+#include <ftw.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum { STAGING_BUDGET_BYTES = 16 * 1024 * 1024, REPLY_MAX_BYTES = 256 * 1024 * 1024 };
+
+static void open_store(struct world *world)
+{
+    struct storage_options options = {.dir = world->dir, .segment_bytes = 16 * 1024 * 1024};
+    const char *detail = NULL;
+    enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
+    if (err != STORAGE_OK)
+        fail_msg("the store does not open: %s (%s)", storage_err_text(err), detail ? detail : "");
+}
+
+int world_make(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    assert_non_null(world);
+    snprintf(world->dir, sizeof(world->dir), "/tmp/lakegate-ops-XXXXXX");
+    assert_non_null(mkdtemp(world->dir));
+    world->staging = staging_new(STAGING_BUDGET_BYTES);
+    world->daemon.staging = world->staging;
+    world->daemon.region = SPAN("us-east-1");
+    world->daemon.verify_reads = true;
+    world->principal = (struct principal){
+        .kind = PRINCIPAL_ROOT, .access_key = SPAN("AKIATEST"), .account_id = ROOT_ACCOUNT_ID};
+    open_store(world);
+    *state = world;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+int world_drop(void **state)
+{
+    struct world *world = *state;
+    storage_close(world->daemon.store);
+    staging_free(world->staging);
+    nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(world);
+    return 0;
+}
+
+void world_reopen(struct world *world)
+{
+    storage_close(TAKE(world->daemon.store));
+    open_store(world);
+}
+
+/* ---- a request out of text ---- */
+
+static void read_headers(struct request *request, const char *text, size_t body_len)
+{
+    struct header *items = arena_array(&request->arena, struct header, HEADERS_MAX);
+    struct span rest = text != NULL ? arena_copy(&request->arena, span_str(text)) : SPAN_ABSENT;
+    struct span line;
+    size_t count = 0;
+    while (span_split(&rest, '\n', &line)) {
+        size_t colon = span_find_char(line, ':', 0);
+        if (line.len == 0)
+            continue;
+        assert_true(colon != SIZE_MAX && count < HEADERS_MAX - 1);
+        items[count++] =
+            (struct header){span_first(line, colon), span_trim(span_from(line, colon + 1))};
+    }
+    request->headers = (struct header_list){items, count};
+    if (!span_present(request_header(request, SPAN("content-length")))) {
+        struct span length = arena_format(&request->arena, "%zu", body_len);
+        items[request->headers.count++] = (struct header){SPAN("Content-Length"), length};
+    }
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool woken;
+};
+
+static void wake(void *ctx)
+{
+    struct waiter *waiter = ctx;
+    pthread_mutex_lock(&waiter->lock);
+    waiter->woken = true;
+    pthread_cond_signal(&waiter->changed);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+static enum s3_err receive_all(struct request *request, struct span body)
+{
+    TRY(receive_begin(request));
+    while (body.len > 0) {
+        bool wait = false;
+        TRY(receive_bytes(request, &body, &wait));
+        if (request->receive == NULL)
+            break;
+        if (!wait)
+            continue;
+        struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+        receive_wait(request, wake, &waiter);
+        pthread_mutex_lock(&waiter.lock);
+        while (!waiter.woken)
+            pthread_cond_wait(&waiter.changed, &waiter.lock);
+        pthread_mutex_unlock(&waiter.lock);
+    }
+    TRY(receive_end(request));
+    return receive_store(request);
+}
+
+static enum s3_err run(struct request *request, struct world *world, const char *line,
+    const char *headers, struct span body)
+{
+    struct span target = arena_copy(&request->arena, span_str(line));
+    assert_true(span_split(&target, ' ', &request->method_text));
+    request->method = method_of(request->method_text);
+    request->principal = world->principal;
+    request->auth.kind =
+        world->principal.kind == PRINCIPAL_ANONYMOUS ? SIGV4_ANONYMOUS : SIGV4_HEADER;
+    request->auth.payload = SIGV4_PAYLOAD_UNSIGNED;
+    read_headers(request, headers, body.len);
+    TRY(target_parse(
+        &request->arena, target, request_header(request, SPAN("host")), NULL, 0, &request->target));
+    TRY(route(request->method, &request->target, &request->headers, &request->op));
+    TRY(authorize(request));
+    TRY(receive_all(request, body));
+    return request->op->run(request);
+}
+
+/* ---- the reply ---- */
+
+static void read_blob(struct reply *reply)
+{
+    struct response *response = &reply->request->response;
+    uint64_t offset = response->blob_offset, end = offset + response->blob_length;
+    while (offset < end) {
+        size_t want = end - offset < BLOB_BLOCK_BYTES ? (size_t)(end - offset) : BLOB_BLOCK_BYTES;
+        char *to = buf_reserve(&reply->bytes, want);
+        size_t got = 0;
+        assert_non_null(to);
+        assert_int_equal(blob_read(response->reader, offset, to, want, true, &got), STORAGE_OK);
+        assert_true(got > 0);
+        buf_commit(&reply->bytes, got);
+        offset += got;
+    }
+}
+
+static void write_error(struct reply *reply)
+{
+    const struct request *request = reply->request;
+    const struct s3_err_info *info = s3_err_info(reply->err);
+    struct span message =
+        span_present(request->err_detail) ? request->err_detail : span_str(info->message);
+    reply->status = info->status;
+    xml_text(&reply->bytes, SPAN("Code"), span_str(info->code));
+    xml_text(&reply->bytes, SPAN("Message"), message);
+    buf_add(&reply->bytes, request->err_fields);
+}
+
+struct reply world_send(
+    struct world *world, const char *line, const char *headers, struct span body)
+{
+    struct reply reply = {.request = calloc(1, sizeof(*reply.request))};
+    assert_non_null(reply.request);
+    request_init(reply.request, &world->daemon);
+    buf_init(&reply.bytes, REPLY_MAX_BYTES);
+    reply.err = run(reply.request, world, line, headers, body);
+    struct response *response = &reply.request->response;
+    reply.status = response->status;
+    reply.headers = (struct header_list){response->headers, response->header_count};
+    if (reply.err != S3_OK)
+        write_error(&reply);
+    else if (response->kind == RESPONSE_BUFFER)
+        buf_add(&reply.bytes, buf_span(&response->buffer));
+    else if (response->kind == RESPONSE_BLOB)
+        read_blob(&reply);
+    assert_true(buf_ok(&reply.bytes));
+    assert_false(reply.request->arena.overflow);
+    reply.body = buf_span(&reply.bytes);
+    return reply;
+}
+
+void reply_free(struct reply *reply)
+{
+    if (reply->request != NULL) {
+        receive_free(reply->request);
+        request_free(reply->request);
+        free(reply->request);
+    }
+    buf_free(&reply->bytes);
+    *reply = (struct reply){0};
+}
+
+void world_do(struct world *world, const char *line, const char *headers, const char *body)
+{
+    REPLY reply = world_send(world, line, headers, body ? span_str(body) : SPAN(""));
+    if (reply.status / 100 != 2)
+        fail_msg("%s: %d %.*s", line, reply.status, SPAN_ARG(reply.body));
+}
+
+const char *encoded(struct arena *arena, struct span key)
+{
+    struct buf text CLEANUP(buf_free);
+    buf_init(&text, 16 * 1024);
+    percent_encode(&text, key, true);
+    return arena_copy(arena, buf_span(&text)).ptr;
+}
+
+void world_put(struct world *world, const char *bucket, struct span key, struct span content)
+{
+    struct arena arena CLEANUP(arena_free);
+    arena_init(&arena, 64 * 1024);
+    struct span line = arena_format(&arena, "PUT /%s/%s", bucket, encoded(&arena, key));
+    REPLY reply = world_send(world, line.ptr, NULL, content);
+    assert_status(reply, 200);
+}
+
+struct span reply_header(const struct reply *reply, const char *name)
+{
+    return header_find(&reply->headers, span_str(name));
+}
+
+/* Where the n-th <element> begins, behind its tag; SIZE_MAX without one. */
+static size_t find_element(const struct reply *reply, const char *element, size_t n)
+{
+    struct span open = arena_format(&reply->request->arena, "<%s>", element);
+    size_t at = 0;
+    for (size_t i = 0; i <= n; i++) {
+        at = span_find(reply->body, open, at);
+        if (at == SIZE_MAX)
+            return SIZE_MAX;
+        at += open.len;
+    }
+    return at;
+}
+
+static struct span unescape(struct arena *arena, struct span text)
+{
+    static const struct {
+        struct span from;
+        char to;
+    } entities[] = {
+        {SPAN("&amp;"), '&'}, {SPAN("&lt;"), '<'}, {SPAN("&gt;"), '>'}, {SPAN("&quot;"), '"'}};
+    char *out = arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+    while (text.len > 0) {
+        size_t taken = 1;
+        out[len] = text.ptr[0];
+        for (size_t i = 0; i < ARRAY_LEN(entities); i++)
+            if (span_starts(text, entities[i].from)) {
+                out[len] = entities[i].to;
+                taken = entities[i].from.len;
+            }
+        len++;
+        text = span_from(text, taken);
+    }
+    return span_of(out, len);
+}
+
+struct span reply_element(const struct reply *reply, const char *element, size_t n)
+{
+    struct arena *arena = &reply->request->arena;
+    size_t from = find_element(reply, element, n);
+    if (from == SIZE_MAX)
+        return SPAN_ABSENT;
+    size_t to = span_find(reply->body, arena_format(arena, "</%s>", element), from);
+    assert_true(to != SIZE_MAX);
+    return unescape(arena, span_of(reply->body.ptr + from, to - from));
+}
+
+size_t reply_count(const struct reply *reply, const char *element)
+{
+    struct span open = arena_format(&reply->request->arena, "<%s>", element);
+    size_t count = 0;
+    for (size_t at = span_find(reply->body, open, 0); at != SIZE_MAX;
+         at = span_find(reply->body, open, at + open.len))
+        count++;
+    return count;
+}
+
+void check_status(const struct reply *reply, int expected, const char *file, int line)
+{
+    if (reply->status == expected)
+        return;
+    print_error("expected status %d, got %d: %.*s\n", expected, reply->status,
+        SPAN_ARG(span_first(reply->body, 4000)));
+    _fail(file, line);
+}
+
+void check_has(const struct reply *reply, const char *text, bool wanted, const char *file, int line)
+{
+    if ((span_find(reply->body, span_str(text), 0) != SIZE_MAX) == wanted)
+        return;
+    print_error("%s expected to be %s in: %.*s\n", text, wanted ? "" : "absent",
+        SPAN_ARG(span_first(reply->body, 4000)));
+    _fail(file, line);
+}
+
+void check_code(const struct reply *reply, int status, const char *code, const char *file, int line)
+{
+    check_status(reply, status, file, line);
+    struct span element = arena_format(&reply->request->arena, "<Code>%s</Code>", code);
+    check_has(reply, element.ptr, true, file, line);
+}
+
+void assert_span(struct span actual, const char *expected)
+{
+    if (!span_eq(actual, span_str(expected)) || !span_present(actual))
+        fail_msg("expected \"%s\", got \"%.*s\"", expected, SPAN_ARG(actual));
+}

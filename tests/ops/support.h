@@ -1,0 +1,74 @@
+/* Runs operations against a real store in a temporary folder, without HTTP: a request made of text
+ * goes through the real target_parse, route, authorize and receive, and the response comes back as
+ * text. */
+#ifndef TESTS_OPS_SUPPORT_H
+#define TESTS_OPS_SUPPORT_H
+
+#include "daemon/daemon.h"
+#include "daemon/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct staging;
+
+struct world {
+    char dir[64];
+    struct staging *staging;
+    struct daemon daemon;
+    struct principal principal; /* of the requests to come; root at first */
+};
+
+/* cmocka's setup and teardown: *state is the world. The region is us-east-1. */
+int world_make(void **state);
+int world_drop(void **state);
+/* Closes the store and opens it again, as a restart does. */
+void world_reopen(struct world *world);
+
+struct reply {
+    enum s3_err err;
+    int status;
+    struct span body; /* the response's bytes; of an error <Code>…</Code><Message>…</Message> and
+                         its fields */
+    struct header_list headers;
+    struct request *request; /* what it all lives in */
+    struct buf bytes;
+};
+
+/* line     "PUT /bucket/key?query", the target percent-encoded
+ * headers  "Name: value\nName: value", or NULL
+ * body     as sent. Content-Length is added unless it is given */
+struct reply world_send(
+    struct world *world, const char *line, const char *headers, struct span body);
+void reply_free(struct reply *reply);
+#define REPLY struct reply __attribute__((cleanup(reply_free)))
+
+/* The same for requests that must succeed (2xx) and whose reply does not matter. */
+void world_do(struct world *world, const char *line, const char *headers, const char *body);
+/* Puts an object of this content. key as it is, not percent-encoded. */
+void world_put(struct world *world, const char *bucket, struct span key, struct span content);
+/* Percent-encodes a key (slashes stay) into arena memory, with a NUL. */
+const char *encoded(struct arena *arena, struct span key);
+
+/* Header of the response by its name, absent without one. */
+struct span reply_header(const struct reply *reply, const char *name);
+/* The text of the n-th <element> from 0, unescaped of the five entities; absent when there are
+ * fewer. */
+struct span reply_element(const struct reply *reply, const char *element, size_t n);
+size_t reply_count(const struct reply *reply, const char *element);
+
+/* Fail the test, and show the reply. */
+#define assert_status(reply, expected) check_status(&(reply), (expected), __FILE__, __LINE__)
+#define assert_has(reply, text) check_has(&(reply), (text), true, __FILE__, __LINE__)
+#define assert_lacks(reply, text) check_has(&(reply), (text), false, __FILE__, __LINE__)
+#define assert_code(reply, status, code) check_code(&(reply), (status), (code), __FILE__, __LINE__)
+void check_status(const struct reply *reply, int expected, const char *file, int line);
+void check_has(
+    const struct reply *reply, const char *text, bool wanted, const char *file, int line);
+void check_code(
+    const struct reply *reply, int status, const char *code, const char *file, int line);
+void assert_span(struct span actual, const char *expected);
+
+#endif
