@@ -1,0 +1,563 @@
+#include "base/encode.h"
+#include "request_text.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SCOPE "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
+#define CREDENTIAL "AWS4-HMAC-SHA256 Credential=" SCOPE ","
+
+static const char secret[] = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+enum { EXAMPLE_TIME_S = 1369353600 };
+
+/* src: Amazon S3 API Reference, "Signature Calculations for the Authorization Header: Transferring
+ * Payload in a Single Chunk", "… in Multiple Chunks", "… Including Trailing Headers", and
+ * "Authenticating Requests: Using Query Parameters" */
+static const char *const aws_examples[] = {
+    "GET /test.txt HTTP/1.1\n"
+    "Host: examplebucket.s3.amazonaws.com\n"
+    "Range: bytes=0-9\n"
+    "x-amz-content-sha256: " EMPTY_HASH "\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "Authorization: " CREDENTIAL "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
+    "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41\n",
+
+    "PUT /test%24file.text HTTP/1.1\n"
+    "Host: examplebucket.s3.amazonaws.com\n"
+    "Date: Fri, 24 May 2013 00:00:00 GMT\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "x-amz-storage-class: REDUCED_REDUNDANCY\n"
+    "x-amz-content-sha256: 44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072\n"
+    "Authorization: " CREDENTIAL
+    "SignedHeaders=date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class,"
+    "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd\n",
+
+    "GET /?lifecycle HTTP/1.1\n"
+    "Host: examplebucket.s3.amazonaws.com\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "x-amz-content-sha256: " EMPTY_HASH "\n"
+    "Authorization: " CREDENTIAL "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
+    "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543\n",
+
+    "GET /?max-keys=2&prefix=J HTTP/1.1\n"
+    "Host: examplebucket.s3.amazonaws.com\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "x-amz-content-sha256: " EMPTY_HASH "\n"
+    "Authorization: " CREDENTIAL "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
+    "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7\n",
+
+    "GET "
+    "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524"
+    "%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
+    "&X-Amz-SignedHeaders=host&X-Amz-Signature="
+    "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404 HTTP/1.1\n"
+    "Host: examplebucket.s3.amazonaws.com\n",
+
+    "PUT /examplebucket/chunkObject.txt HTTP/1.1\n"
+    "Host: s3.amazonaws.com\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "x-amz-storage-class: REDUCED_REDUNDANCY\n"
+    "Authorization: " CREDENTIAL "SignedHeaders=content-encoding;content-length;host;"
+    "x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,"
+    "Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9\n"
+    "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\n"
+    "Content-Encoding: aws-chunked\n"
+    "x-amz-decoded-content-length: 66560\n"
+    "Content-Length: 66824\n",
+
+    "PUT /examplebucket/chunkObject.txt HTTP/1.1\n"
+    "Host: s3.amazonaws.com\n"
+    "x-amz-date: 20130524T000000Z\n"
+    "x-amz-storage-class: REDUCED_REDUNDANCY\n"
+    "Authorization: " CREDENTIAL "SignedHeaders=content-encoding;host;x-amz-content-sha256;"
+    "x-amz-date;x-amz-decoded-content-length;x-amz-storage-class;x-amz-trailer,"
+    "Signature=106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e\n"
+    "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER\n"
+    "Content-Encoding: aws-chunked\n"
+    "x-amz-decoded-content-length: 66560\n"
+    "x-amz-trailer: x-amz-checksum-crc32c\n"
+    "Content-Length: 66824\n",
+};
+
+/* Parses, checks the time and verifies. */
+static enum s3_err judge(struct arena *arena, const char *text, int64_t now_s,
+    struct sigv4_key_cache *cache, struct span with_secret)
+{
+    struct text_request request;
+    struct sigv4_auth auth;
+    struct span canonical, to_sign;
+    const char *detail = NULL;
+    uint8_t key[SHA256_BYTES];
+    if (!text_request_parse(arena, span_str(text), &request))
+        fail_msg("no request: %s", text);
+    enum s3_err err = sigv4_parse(&request.target, &request.headers, &auth, &detail);
+    if (err != S3_OK) {
+        assert_non_null(detail);
+        return err;
+    }
+    TRY(sigv4_check_time(&auth, now_s));
+    if (auth.kind == SIGV4_ANONYMOUS)
+        return S3_OK;
+    err = sigv4_verify(arena, cache, request.method, &request.target, &request.headers, &auth,
+        with_secret, key, &canonical, &to_sign);
+    if (err == S3_ERR_SIGNATURE_DOES_NOT_MATCH) {
+        assert_true(span_starts(canonical, request.method));
+        assert_true(span_starts(to_sign, SPAN("AWS4-HMAC-SHA256\n20130524T")));
+    }
+    return err;
+}
+
+static enum s3_err judge_now(const char *text)
+{
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    enum s3_err err = judge(&arena, text, EXAMPLE_TIME_S, NULL, span_str(secret));
+    arena_free(&arena);
+    return err;
+}
+
+static void aws_examples_verify(void **state)
+{
+    (void)state;
+    struct sigv4_key_cache *cache = sigv4_key_cache_new();
+    assert_non_null(cache);
+    for (size_t i = 0; i < ARRAY_LEN(aws_examples); i++) {
+        for (int round = 0; round < 2; round++) {
+            struct arena arena;
+            arena_init(&arena, 1 << 20);
+            enum s3_err err =
+                judge(&arena, aws_examples[i], EXAMPLE_TIME_S, cache, span_str(secret));
+            if (err != S3_OK)
+                fail_msg("example %zu: %s", i, s3_err_info(err)->code);
+            arena_free(&arena);
+        }
+    }
+    sigv4_key_cache_free(cache);
+}
+
+/* Any changed byte of what is signed is refused, be it by form or by signature. */
+static void changed_bytes_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(aws_examples); i++) {
+        struct arena arena;
+        arena_init(&arena, 1 << 20);
+        struct span text = arena_copy(&arena, span_str(aws_examples[i]));
+        size_t uri = span_find(text, SPAN("test"), 0), range = span_find(text, SPAN("0-9"), 0);
+        size_t hash = span_find(text, SPAN("ature="), 0), date = span_find(text, SPAN("0000Z"), 0);
+        const size_t at[] = {uri, range, hash + 8, date, 0};
+        for (size_t j = 0; j < ARRAY_LEN(at); j++) {
+            if (at[j] >= text.len)
+                continue;
+            char *byte = (char *)text.ptr + at[j], old = *byte;
+            *byte = (char)(old == '1' ? '2' : '1');
+            if (judge_now(text.ptr) == S3_OK)
+                fail_msg("example %zu passes with byte %zu changed", i, at[j]);
+            *byte = old;
+        }
+        arena_free(&arena);
+    }
+}
+
+static void other_secrets_are_refused(void **state)
+{
+    (void)state;
+    static const char long_secret[300] = {'x'};
+    const struct span secrets[] = {
+        SPAN("wJalrXUtnFEMI"), SPAN(""), SPAN_ABSENT, {long_secret, sizeof(long_secret)}};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        struct arena arena;
+        arena_init(&arena, 1 << 20);
+        assert_int_equal(judge(&arena, aws_examples[0], EXAMPLE_TIME_S, NULL, secrets[i]),
+            S3_ERR_SIGNATURE_DOES_NOT_MATCH);
+        arena_free(&arena);
+    }
+}
+
+/* Signed with no secret at all: "AWS4" as the key must not be a way in. */
+static void empty_secret_signs_nothing(void **state)
+{
+    (void)state;
+    uint8_t a[SHA256_BYTES], b[SHA256_BYTES];
+    sigv4_signing_key(SPAN(""), SPAN("20130524"), SPAN("us-east-1"), SPAN("s3"), a);
+    sigv4_signing_key(SPAN(""), SPAN("20130524"), SPAN("us-east-1"), SPAN("s3"), b);
+    assert_memory_not_equal(a, b, sizeof(a));
+}
+
+static void times_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t example;
+        int64_t offset_s;
+        enum s3_err err;
+    } cases[] = {
+        {0, 15 * 60, S3_OK},
+        {0, -15 * 60, S3_OK},
+        {0, 15 * 60 + 1, S3_ERR_REQUEST_TIME_TOO_SKEWED},
+        {0, -15 * 60 - 1, S3_ERR_REQUEST_TIME_TOO_SKEWED},
+        {4, 86400, S3_OK},
+        {4, 86401, S3_ERR_REQUEST_EXPIRED},
+        {4, -15 * 60, S3_OK},
+        {4, -15 * 60 - 1, S3_ERR_REQUEST_NOT_YET_VALID},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena arena;
+        arena_init(&arena, 1 << 20);
+        assert_int_equal(judge(&arena, aws_examples[cases[i].example],
+                             EXAMPLE_TIME_S + cases[i].offset_s, NULL, span_str(secret)),
+            cases[i].err);
+        arena_free(&arena);
+    }
+}
+
+#define REQUEST(uri, headers) "GET " uri " HTTP/1.1\nHost: h\n" headers
+#define AMZ "x-amz-date: 20130524T000000Z\nx-amz-content-sha256: UNSIGNED-PAYLOAD\n"
+#define SIGNED "SignedHeaders=host;x-amz-content-sha256;x-amz-date,Signature=ab"
+#define PRESIGNED(credential, date, expires, names)                                                \
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" credential "&X-Amz-Date=" date            \
+    "&X-Amz-Expires=" expires "&X-Amz-SignedHeaders=" names "&X-Amz-Signature=ab"
+#define GOOD_PRESIGNED PRESIGNED(SCOPE, "20130524T000000Z", "60", "host")
+
+static const struct refusal {
+    const char *text;
+    enum s3_err err;
+} refusals[] = {
+    {REQUEST("/", ""), S3_OK},
+    {REQUEST("/", "Authorization: AWS AKIA:c2ln\n"), S3_ERR_UNSUPPORTED_SIGNATURE},
+    {REQUEST("/?AWSAccessKeyId=A&Signature=b&Expires=1", ""), S3_ERR_UNSUPPORTED_SIGNATURE},
+    {REQUEST("/", "Authorization: AWS4-ECDSA-P256-SHA256 Credential=a\n"),
+        S3_ERR_UNSUPPORTED_SIGNATURE},
+    {REQUEST("/", "Authorization: Basic dXNlcjpwdw==\n"), S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/", "Authorization: \n"), S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL SIGNED "\nAuthorization: Basic a\n"),
+        S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/?" GOOD_PRESIGNED, AMZ "Authorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/", "Authorization: AWS4-HMAC-SHA256\n" AMZ), S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL "Signature=ab\n"),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL "SignedHeaders=host\n"),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL SIGNED ",Signature=ab\n"),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL SIGNED ",Extra=ab\n"),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL SIGNED ",,\n"),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST(
+         "/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential=AK/20130524/us-east-1/s3," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential="
+                      "/20130524/us-east-1/s3/aws4_request," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential="
+                      "AK/2013052/us-east-1/s3/aws4_request," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential="
+                      "AK/2013052x/us-east-1/s3/aws4_request," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential="
+                      "AK/20130524/us-east-1/s3/aws4_other," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: AWS4-HMAC-SHA256 Credential="
+                      "AK/20130523/us-east-1/s3/aws4_request," SIGNED),
+        S3_ERR_AUTHORIZATION_HEADER_MALFORMED},
+    {REQUEST("/", AMZ "Authorization: " CREDENTIAL "SignedHeaders=x-amz-content-sha256;x-amz-date,"
+                      "Signature=ab\n"),
+        S3_ERR_ACCESS_DENIED},
+    {REQUEST("/", AMZ "x-amz-acl: public-read\nAuthorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_ACCESS_DENIED},
+    {REQUEST("/", AMZ "x-amzn-trace-id: 1\nAuthorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_SIGNATURE_DOES_NOT_MATCH},
+    {REQUEST("/", "x-amz-content-sha256: UNSIGNED-PAYLOAD\nAuthorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_ACCESS_DENIED},
+    {REQUEST("/", "x-amz-date: yesterday\nDate: Fri, 24 May 2013 00:00:00 GMT\n"
+                  "x-amz-content-sha256: UNSIGNED-PAYLOAD\nAuthorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_ACCESS_DENIED},
+    {REQUEST("/", "x-amz-date: 20130524T000000Z\nAuthorization: " CREDENTIAL SIGNED "\n"),
+        S3_ERR_INVALID_REQUEST},
+    {REQUEST("/",
+         "x-amz-date: 20130524T000000Z\nx-amz-content-sha256: abc\nAuthorization: " CREDENTIAL
+             SIGNED "\n"),
+        S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/", "x-amz-content-sha256: STREAMING\n"), S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/", "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\n"),
+        S3_ERR_INVALID_REQUEST},
+    {REQUEST("/", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\n"), S3_OK},
+    {REQUEST("/?" GOOD_PRESIGNED, ""), S3_ERR_SIGNATURE_DOES_NOT_MATCH},
+    {REQUEST("/?" GOOD_PRESIGNED, "x-amz-meta-a: b\n"), S3_ERR_ACCESS_DENIED},
+    {REQUEST("/?" GOOD_PRESIGNED "&X-Amz-Content-Sha256=" EMPTY_HASH,
+         "x-amz-content-sha256: UNSIGNED-PAYLOAD\n"),
+        S3_ERR_INVALID_ARGUMENT},
+    {REQUEST("/?X-Amz-Algorithm=AWS4-HMAC-SHA256", ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?X-Amz-Signature=ab", ""), S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED("AK", "20130524T000000Z", "60", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "2013-05-24", "60", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130525T000000Z", "60", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "604800", "host"), ""),
+        S3_ERR_SIGNATURE_DOES_NOT_MATCH},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "604801", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "99999999999999999999", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "0", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "-1", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "1h", "host"), ""),
+        S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR},
+    {REQUEST("/?" PRESIGNED(SCOPE, "20130524T000000Z", "60", "range"), ""), S3_ERR_ACCESS_DENIED},
+};
+
+static void refusals_have_their_codes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        enum s3_err err = judge_now(refusals[i].text);
+        if (err != refusals[i].err)
+            fail_msg("%s\nexpected %s (%d), got %s (%d)", refusals[i].text,
+                s3_err_info(refusals[i].err)->code, (int)refusals[i].err, s3_err_info(err)->code,
+                (int)err);
+    }
+}
+
+static struct sigv4_auth parse_auth(struct arena *arena, const char *text)
+{
+    struct text_request request;
+    struct sigv4_auth auth;
+    const char *detail = NULL;
+    assert_true(text_request_parse(arena, span_str(text), &request));
+    enum s3_err err = sigv4_parse(&request.target, &request.headers, &auth, &detail);
+    if (err != S3_OK)
+        fail_msg("%s: %s", text, detail);
+    return auth;
+}
+
+static void fields_are_read(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct sigv4_auth auth = parse_auth(&arena,
+        REQUEST("/", "Date: Fri, 24 May 2013 00:00:00 GMT\nX-Amz-Security-Token: tok\n"
+                     "Authorization: AWS4-HMAC-SHA256  Signature=ab , Credential=a/b/20130524/r/s3/"
+                     "aws4_request ,SignedHeaders=Host;X-Amz-Security-Token;x-amz-content-sha256\n"
+                     "X-Amz-Content-SHA256: " EMPTY_HASH "\n"));
+    assert_int_equal(auth.kind, SIGV4_HEADER);
+    assert_true(span_eq(auth.access_key, SPAN("a/b")));
+    assert_true(span_eq(auth.region, SPAN("r")));
+    assert_true(span_eq(auth.session_token, SPAN("tok")));
+    assert_false(span_present(auth.timestamp));
+    assert_int_equal(auth.time_s, EXAMPLE_TIME_S);
+    assert_int_equal(auth.payload, SIGV4_PAYLOAD_HASH);
+    assert_int_equal(sigv4_check_time(&auth, EXAMPLE_TIME_S), S3_OK);
+    struct span to_sign = sigv4_string_to_sign(&arena, &auth, SPAN("x"));
+    assert_true(span_starts(to_sign, SPAN("AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/r/s3/")));
+
+    auth = parse_auth(&arena,
+        REQUEST("/?" GOOD_PRESIGNED "&X-Amz-Security-Token=t%2Fk&X-Amz-Content-Sha256=" EMPTY_HASH,
+            ""));
+    assert_int_equal(auth.kind, SIGV4_PRESIGNED);
+    assert_true(span_eq(auth.session_token, SPAN("t/k")));
+    assert_int_equal(auth.payload, SIGV4_PAYLOAD_HASH);
+    assert_int_equal(auth.expires_s, 60);
+    assert_int_equal(
+        parse_auth(&arena, REQUEST("/?" GOOD_PRESIGNED, "")).payload, SIGV4_PAYLOAD_UNSIGNED);
+
+    auth = parse_auth(&arena,
+        REQUEST("/", "x-amz-date: 20130524T000000Z\nx-amz-security-token: t\n"
+                     "Authorization: AWS4-HMAC-SHA256 Credential=AK/20130524/r/sts/aws4_request,"
+                     "SignedHeaders=host;x-amz-date,Signature=ab\n"));
+    assert_int_equal(auth.payload, SIGV4_PAYLOAD_HASH);
+    assert_false(span_present(auth.payload_sha256_hex));
+    arena_free(&arena);
+}
+
+/* However a client writes the same path and query, what is signed is the same. */
+static void canonical_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *path, *query;
+    } cases[] = {
+        {"/b/a=b!(c)*'d", "/b/a%3Db%21%28c%29%2A%27d", ""},
+        {"/b/a%3db%21%28c%29%2a%27d", "/b/a%3Db%21%28c%29%2A%27d", ""},
+        {"/b//x/./../y/", "/b//x/./../y/", ""},
+        {"/b/%7E~%2D-", "/b/~~--", ""},
+        {"/b/a+b", "/b/a%2Bb", ""},
+        {"/b?b=2&a=2&a=1&a", "/b", "a=&a=1&a=2&b=2"},
+        {"/b?prefix=a+b%2B&x=%7e", "/b", "prefix=a%20b%2B&x=~"},
+        {"/b?a%2Fb=/&a-=1&a=0", "/b", "a=0&a%2Fb=%2F&a-=1"},
+        {"/b?X-Amz-Signature=q&acl", "/b", "X-Amz-Signature=q&acl="},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena arena;
+        struct target target;
+        arena_init(&arena, 1 << 20);
+        struct sigv4_auth auth = {.kind = SIGV4_HEADER,
+            .service = SPAN("s3"),
+            .signed_headers = SPAN("host"),
+            .payload_sha256_hex = SPAN("P")};
+        struct header host = {SPAN("HOST"), SPAN("h:90")};
+        struct header_list headers = {&host, 1};
+        assert_int_equal(
+            target_parse(&arena, span_str(cases[i].uri), SPAN_ABSENT, NULL, 0, &target), S3_OK);
+        struct span canonical =
+            sigv4_canonical_request(&arena, SPAN("GET"), &target, &headers, &auth, false);
+        struct span expected = arena_format(
+            &arena, "GET\n%s\n%s\nhost:h:90\n\nhost\nP", cases[i].path, cases[i].query);
+        if (!span_eq(canonical, expected))
+            fail_msg("%s:\n%.*s", cases[i].uri, SPAN_ARG(canonical));
+        arena_free(&arena);
+    }
+}
+
+static void canonical_headers(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct target target;
+    arena_init(&arena, 1 << 20);
+    struct sigv4_auth auth = {.service = SPAN("s3"),
+        .signed_headers = SPAN("x-b;Host;x-a;missing;x-a"),
+        .payload_sha256_hex = SPAN("P")};
+    const struct header items[] = {{SPAN("X-A"), SPAN(" 1 \t 2  3 ")}, {SPAN("host"), SPAN("h")},
+        {SPAN("x-a"), SPAN("")}, {SPAN("x-A"), SPAN("4")}, {SPAN("X-B"), SPAN("\"a  b\"")}};
+    struct header_list headers = {items, ARRAY_LEN(items)};
+    assert_int_equal(target_parse(&arena, SPAN("/"), SPAN_ABSENT, NULL, 0, &target), S3_OK);
+    struct span canonical =
+        sigv4_canonical_request(&arena, SPAN("GET"), &target, &headers, &auth, false);
+    struct span expected =
+        SPAN("GET\n/\n\nhost:h\nmissing:\nx-a:1 2 3,,4\nx-b:\"a b\"\n\nhost;missing;x-a;x-b\nP");
+    if (!span_eq(canonical, expected))
+        fail_msg("%.*s", SPAN_ARG(canonical));
+    arena_free(&arena);
+}
+
+static void own_signature_verifies(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct target target;
+    arena_init(&arena, 1 << 20);
+    struct header items[] = {{SPAN("X-Amz-Date"), SPAN("20130524T000000Z")},
+        {SPAN("Host"), SPAN("localhost:9000")}, {SPAN("x-amz-content-sha256"), SPAN(EMPTY_HASH)},
+        {SPAN("x-amz-meta-a"), SPAN("b")}, {SPAN("x-amz-meta-a"), SPAN("c")},
+        {SPAN("Authorization"), SPAN_ABSENT}};
+    struct header_list unsigned_list = {items, ARRAY_LEN(items) - 1};
+    struct header_list signed_list = {items, ARRAY_LEN(items)};
+    assert_int_equal(
+        target_parse(&arena, SPAN("/b/k%20?list-type=2&a"), SPAN_ABSENT, NULL, 0, &target), S3_OK);
+    struct span value = sigv4_authorization(&arena, SPAN("GET"), &target, &unsigned_list,
+        SPAN("AKIAIOSFODNN7EXAMPLE"), span_str(secret), SPAN("eu-central-1"));
+    assert_true(
+        span_find(value, SPAN("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-meta-a, "),
+            0) != SIZE_MAX);
+    assert_int_equal(value.ptr[value.len], 0);
+    items[5].value = value;
+    struct sigv4_auth auth;
+    const char *detail;
+    struct span canonical, to_sign;
+    uint8_t key[SHA256_BYTES];
+    assert_int_equal(sigv4_parse(&target, &signed_list, &auth, &detail), S3_OK);
+    assert_int_equal(sigv4_verify(&arena, NULL, SPAN("GET"), &target, &signed_list, &auth,
+                         span_str(secret), key, &canonical, &to_sign),
+        S3_OK);
+    assert_int_equal(sigv4_verify(&arena, NULL, SPAN("PUT"), &target, &signed_list, &auth,
+                         span_str(secret), key, &canonical, &to_sign),
+        S3_ERR_SIGNATURE_DOES_NOT_MATCH);
+    items[4].value = SPAN("d");
+    assert_int_equal(sigv4_verify(&arena, NULL, SPAN("GET"), &target, &signed_list, &auth,
+                         span_str(secret), key, &canonical, &to_sign),
+        S3_ERR_SIGNATURE_DOES_NOT_MATCH);
+    arena_free(&arena);
+}
+
+static void small_arena_is_internal(void **state)
+{
+    (void)state;
+    for (size_t max = 0; max < 1400; max += 16) {
+        struct arena big, small;
+        struct text_request request;
+        struct sigv4_auth auth;
+        struct span canonical, to_sign;
+        const char *detail;
+        uint8_t key[SHA256_BYTES];
+        arena_init(&big, 1 << 20);
+        arena_init(&small, max);
+        assert_true(text_request_parse(&big, span_str(aws_examples[3]), &request));
+        assert_int_equal(sigv4_parse(&request.target, &request.headers, &auth, &detail), S3_OK);
+        enum s3_err err = sigv4_verify(&small, NULL, request.method, &request.target,
+            &request.headers, &auth, span_str(secret), key, &canonical, &to_sign);
+        assert_int_equal(err, small.overflow ? S3_ERR_INTERNAL : S3_OK);
+        arena_free(&small);
+        arena_free(&big);
+    }
+}
+
+static void check_cached(struct sigv4_key_cache *cache, uint32_t number)
+{
+    uint8_t cached[SHA256_BYTES], fresh[SHA256_BYTES];
+    char region[16], of_secret[16];
+    (void)snprintf(region, sizeof(region), "region-%u", (unsigned)(number % 1500));
+    (void)snprintf(of_secret, sizeof(of_secret), "secret-%u", (unsigned)(number % 7));
+    struct sigv4_auth auth = {.access_key = SPAN("AK"),
+        .date = SPAN("20130524"),
+        .region = span_str(region),
+        .service = SPAN("s3")};
+    sigv4_signing_key(span_str(of_secret), auth.date, auth.region, auth.service, fresh);
+    sigv4_key_cache_get(cache, &auth, span_str(of_secret), cached);
+    assert_memory_equal(cached, fresh, sizeof(cached));
+    sigv4_key_cache_get(cache, &auth, span_str(of_secret), cached);
+    assert_memory_equal(cached, fresh, sizeof(cached));
+}
+
+static void *use_cache(void *context)
+{
+    for (uint32_t i = 0; i < 3000; i++)
+        check_cached(context, i * 2654435761u >> 16);
+    return NULL;
+}
+
+static void cache_gives_the_right_key(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    struct sigv4_key_cache *cache = sigv4_key_cache_new();
+    assert_non_null(cache);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_cache, cache), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    sigv4_key_cache_free(cache);
+    sigv4_key_cache_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(aws_examples_verify),
+        cmocka_unit_test(changed_bytes_are_refused),
+        cmocka_unit_test(other_secrets_are_refused),
+        cmocka_unit_test(empty_secret_signs_nothing),
+        cmocka_unit_test(times_are_checked),
+        cmocka_unit_test(refusals_have_their_codes),
+        cmocka_unit_test(fields_are_read),
+        cmocka_unit_test(canonical_forms),
+        cmocka_unit_test(canonical_headers),
+        cmocka_unit_test(own_signature_verifies),
+        cmocka_unit_test(small_arena_is_internal),
+        cmocka_unit_test(cache_gives_the_right_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
