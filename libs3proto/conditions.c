@@ -3,12 +3,14 @@
 #include "base/encode.h"
 #include "http_time.h"
 
+enum { MD5_HEX_BYTES = 2 * MD5_BYTES };
+
 size_t etag_format(const struct etag *etag, char ret_text[static ETAG_TEXT_BYTES])
 {
     char *to = ret_text;
     *to++ = '"';
     hex_encode(etag->md5, MD5_BYTES, to);
-    to += 2 * MD5_BYTES;
+    to += MD5_HEX_BYTES;
     if (etag->part_count > 0) {
         char digits[10];
         size_t count = 0;
@@ -28,14 +30,14 @@ bool etag_parse(struct span text, struct etag *ret_etag)
     if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
         text = span_first(span_from(text, 1), text.len - 2);
     struct etag etag = {.part_count = 0};
-    if (text.len > 2 * MD5_BYTES) {
-        struct span count = span_from(text, 2 * MD5_BYTES + 1);
+    if (text.len > MD5_HEX_BYTES) {
+        struct span count = span_from(text, MD5_HEX_BYTES + 1);
         uint64_t parts;
-        if (text.ptr[2 * MD5_BYTES] != '-' || !span_to_u64(count, &parts) || parts > UINT32_MAX ||
+        if (text.ptr[MD5_HEX_BYTES] != '-' || !span_to_u64(count, &parts) || parts > UINT32_MAX ||
             count.ptr[0] == '0')
             return false;
         etag.part_count = (uint32_t)parts;
-        text = span_first(text, 2 * MD5_BYTES);
+        text = span_first(text, MD5_HEX_BYTES);
     }
     if (!hex_decode(text, etag.md5, MD5_BYTES))
         return false;

@@ -73,7 +73,8 @@ static bool civil_to_time(const struct civil *civil, int64_t *ret_time_s)
     int64_t era = year / ERA_YEARS, era_year = year % ERA_YEARS;
     int64_t era_day = era_year * 365 + era_year / 4 - era_year / 100 + year_day;
     int64_t days = (era - 1) * ERA_DAYS + era_day - DAYS_0000_03_01_TO_1970;
-    *ret_time_s = days * DAY_S + civil->hour * 3600 + civil->minute * 60 + (int64_t)civil->second;
+    unsigned second_of_day = civil->hour * 3600 + civil->minute * 60 + civil->second;
+    *ret_time_s = days * DAY_S + (int64_t)second_of_day;
     return true;
 }
 
@@ -152,7 +153,7 @@ void amz_time_format(int64_t time_s, char ret_text[static AMZ_TIME_BYTES])
 
 static bool take_text(struct span *rest, struct span text)
 {
-    if (!span_starts(*rest, text))
+    if (!span_present(*rest) || !span_starts(*rest, text))
         return false;
     *rest = span_from(*rest, text.len);
     return true;

@@ -1,14 +1,21 @@
 /* CRCs by the processor's own instructions. A large input is folded: a block of it times a power of
  * x is carried onto the next block by carry-less multiplication, until 16 bytes are left that have
- * the CRC of all of it; these and the tail run the short way. src: Gopal et al., "Fast CRC
- * Computation for Generic Polynomials Using PCLMULQDQ Instruction", 2009 */
+ * the CRC of all of it; these and the tail run the short way.
+ * src: Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" */
 #include "base/crc.h"
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-enum { LANES = 8, LANE_BYTES = 16, WIDE_BYTES = 32, FOLD_MIN_BYTES = 3 * LANE_BYTES };
+enum {
+    LANES = 8,
+    LANE_BYTES = 16,
+    WIDE_BYTES = 32,
+    FOLD_MIN_BYTES = 3 * LANE_BYTES,
+    LANES_MIN_BYTES = 2 * LANES * LANE_BYTES,
+    WIDE_MIN_BYTES = 2 * LANES * WIDE_BYTES,
+};
 
 __attribute__((target("sse4.2"))) static uint64_t crc32c_run_sse42(
     const struct crc_poly *poly, uint64_t state, const unsigned char *at, size_t len)
@@ -63,7 +70,7 @@ __attribute__((target("pclmul,sse4.1"))) static inline uint64_t run_pclmul(
     const __m128i register_bits = _mm_cvtsi64_si128((long long)state);
     if (len < FOLD_MIN_BYTES)
         return short_run(poly, state, at, len);
-    if (len < 2 * LANES * LANE_BYTES)
+    if (len < LANES_MIN_BYTES)
         return fold_rest(poly, _mm_xor_si128(load_block(at), register_bits), at + LANE_BYTES,
             len - LANE_BYTES, short_run);
     const __m128i far = load_constants(poly->fold_1024);
@@ -102,7 +109,7 @@ __attribute__((target("vpclmulqdq,avx2,pclmul"))) static inline uint64_t run_vpc
     const struct crc_poly *poly, uint64_t state, const unsigned char *at, size_t len,
     crc_run *short_run)
 {
-    if (len < 2 * LANES * WIDE_BYTES)
+    if (len < WIDE_MIN_BYTES)
         return run_pclmul(poly, state, at, len, short_run);
     const __m256i far = _mm256_broadcastsi128_si256(load_constants(poly->fold_2048));
     const __m128i near = load_constants(poly->fold_128);

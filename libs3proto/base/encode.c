@@ -59,7 +59,7 @@ void base64_encode(struct buf *out, struct span bytes)
         uint32_t word = (uint32_t)from[i] << 16 | (two ? (uint32_t)from[i + 1] << 8 : 0);
         *to++ = alphabet[word >> 18];
         *to++ = alphabet[word >> 12 & 63];
-        *to++ = two ? alphabet[word >> 6 & 63] : '=';
+        *to++ = (char)(two ? alphabet[word >> 6 & 63] : '=');
         *to++ = '=';
     }
     buf_commit(out, groups * 4);

@@ -71,9 +71,7 @@ static void absurd_sizes_fail(void **state)
     buf_add_lit(&buf, "a");
     assert_null(buf_reserve(&buf, SIZE_MAX));
     assert_false(buf_ok(&buf));
-    buf_clear(&buf);
-    assert_null(buf_reserve(&buf, SIZE_MAX / 2));
-    assert_span_text(buf_span(&buf), "");
+    assert_span_text(buf_span(&buf), "a");
 }
 
 static void reserves_for_the_caller(void **state)
