@@ -207,7 +207,11 @@ struct list_query {
     uint64_t bucket_id;
     struct span prefix;
     struct span delimiter; /* any string; absent or empty: none */
-    struct span after; /* begin behind this key, or behind this whole group when it equals a common prefix */
+    /* Begin behind this key, and behind the whole group that it lies in or equals: AWS's markers, and what
+     * a page's last item is for the next. With after_is_key the group is left in when a key of it is behind
+     * `after`: AWS's start-after of ListObjectsV2. */
+    struct span after;
+    bool after_is_key;
     size_t max; /* entries and common prefixes together; may be 0 */
     bool versions; /* all versions and delete markers, newest first, instead of current objects */
     uint64_t after_sequence; /* versions only: with after, go on behind this version; 0: behind the key */

@@ -109,8 +109,8 @@ enum storage_err index_last(
 
 /* ---- counts and set hashes ---- */
 
-/* As the transaction sees it. */
-struct tally index_tally(const struct index_txn *txn, enum table table);
+/* As the transaction sees it; all zero when the row cannot be read. */
+struct tally index_tally(struct index_txn *txn, enum table table);
 /* Adds a record to a tally, or takes it out. */
 void tally_add(struct tally *tally, struct span key, struct span value);
 void tally_remove(struct tally *tally, struct span key, struct span value);

@@ -1,0 +1,622 @@
+#include "storage/local/index.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define GIB ((uint64_t)1 << 30)
+
+static const char *const table_names[TABLE_COUNT] = {
+    [TABLE_META] = "meta",
+    [TABLE_BUCKETS] = "buckets",
+    [TABLE_BUCKET_IDS] = "bucket_ids",
+    [TABLE_DOCUMENTS] = "documents",
+    [TABLE_OBJECTS] = "objects",
+    [TABLE_VERSIONS] = "versions",
+    [TABLE_ROWS] = "rows",
+    [TABLE_SIDE] = "side",
+    [TABLE_UPLOADS] = "uploads",
+    [TABLE_BLOBS] = "blobs",
+    [TABLE_PIECES] = "pieces",
+    [TABLE_EXTENTS] = "extents",
+    [TABLE_SEGMENTS] = "segments",
+    [TABLE_FREED] = "freed",
+};
+
+struct index_txn {
+    struct index *index;
+    MDB_txn *txn;
+    bool is_write;
+    enum index_failure failure;
+    int failure_number;
+    MDB_cursor *cursors[TABLE_COUNT]; /* of the write transaction */
+    struct tallies_record tallies;    /* of the write transaction */
+    char padding[64]; /* readers' slots lie side by side: busy gets a cache line of its own */
+    atomic_bool busy;
+};
+
+struct index_cursor {
+    struct index_txn *txn;
+    MDB_cursor *cursor;
+};
+
+struct index {
+    MDB_env *env;
+    MDB_dbi tables[TABLE_COUNT];
+    bool read_only;
+    struct tallies_record tallies; /* committed; the writer's */
+    struct buf tallies_value;
+    struct index_txn writer;
+    atomic_bool growing;
+    pthread_mutex_t grow_lock;
+    pthread_cond_t grown;
+    atomic_uint readers_waiting;
+    void (*fatal)(void *ctx, const char *what, int error_number);
+    void *fatal_ctx;
+    struct index_txn readers[INDEX_READERS_MAX];
+};
+
+const char *index_table_name(enum table table)
+{
+    return table < TABLE_COUNT ? table_names[table] : "?";
+}
+
+const char *index_failure_text(int number)
+{
+    return mdb_strerror(number);
+}
+
+static MDB_val val_of(struct span bytes)
+{
+    return (MDB_val){bytes.len, (void *)(uintptr_t)bytes.ptr};
+}
+
+static struct span span_of_val(MDB_val value)
+{
+    return span_of(value.mv_data, value.mv_size);
+}
+
+static enum storage_err read_err(int rc)
+{
+    switch (rc) {
+    case MDB_SUCCESS:
+        return STORAGE_OK;
+    case MDB_NOTFOUND:
+        return STORAGE_NO_SUCH_KEY;
+    case ENOMEM:
+    case MDB_READERS_FULL:
+        return STORAGE_NO_MEMORY;
+    case EIO:
+        return STORAGE_IO;
+    default:
+        return STORAGE_CORRUPT;
+    }
+}
+
+static enum index_failure failure_of(int rc)
+{
+    switch (rc) {
+    case MDB_SUCCESS:
+        return INDEX_FINE;
+    case MDB_MAP_FULL:
+        return INDEX_MAP_FULL;
+    case MDB_TXN_FULL:
+        return INDEX_TXN_FULL;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return INDEX_NO_SPACE;
+    case ENOMEM:
+        return INDEX_NO_MEMORY;
+    case EINVAL:
+    case MDB_BAD_VALSIZE:
+    case MDB_KEYEXIST:
+        return INDEX_MISUSED;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL:
+    case MDB_PAGE_FULL:
+        return INDEX_DAMAGED;
+    default:
+        return INDEX_FATAL;
+    }
+}
+
+static enum storage_err write_failed(struct index_txn *txn, int rc)
+{
+    if (txn->failure == INDEX_FINE) {
+        txn->failure = failure_of(rc);
+        txn->failure_number = rc;
+    }
+    return STORAGE_INTERNAL;
+}
+
+/* ---- opening ---- */
+
+static void assert_failed(MDB_env *env, const char *what)
+{
+    struct index *index = mdb_env_get_userctx(env);
+    if (index && index->fatal)
+        index->fatal(index->fatal_ctx, what, EIO);
+    abort();
+}
+
+/* A map that cannot be had is tried smaller; the file is not made larger by it. */
+static int open_env(struct index *index, const struct index_options *options)
+{
+    static const uint64_t sizes[] = {1024 * GIB, 64 * GIB, 8 * GIB, GIB};
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0);
+    int rc = ENOMEM;
+    for (size_t i = 0; i < ARRAY_LEN(sizes) && rc == ENOMEM; i++) {
+        uint64_t bytes = options->map_bytes ? options->map_bytes : sizes[i];
+        if ((rc = mdb_env_create(&index->env)) != 0)
+            return rc;
+        if ((rc = mdb_env_set_maxdbs(index->env, TABLE_COUNT)) == 0 &&
+            (rc = mdb_env_set_maxreaders(index->env, INDEX_READERS_MAX + 16)) == 0 &&
+            (rc = mdb_env_set_mapsize(index->env, bytes)) == 0)
+            rc = mdb_env_open(index->env, options->dir, flags, 0600);
+        if (rc == 0)
+            return 0;
+        mdb_env_close(index->env);
+        index->env = NULL;
+        if (options->map_bytes)
+            break;
+    }
+    return rc;
+}
+
+static int open_tables(struct index *index)
+{
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(index->env, NULL, index->read_only ? MDB_RDONLY : 0, &txn);
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < TABLE_COUNT && rc == 0; i++)
+        rc =
+            mdb_dbi_open(txn, table_names[i], index->read_only ? 0 : MDB_CREATE, &index->tables[i]);
+    MDB_val key = val_of(SPAN("tallies")), value;
+    if (rc == 0 && (rc = mdb_get(txn, index->tables[TABLE_META], &key, &value)) == 0) {
+        if (schema_decode_tallies(SPAN("tallies"), span_of_val(value), &index->tallies) !=
+            STORAGE_OK)
+            rc = MDB_CORRUPTED;
+    } else if (rc == MDB_NOTFOUND) {
+        rc = 0;
+    }
+    if (rc == 0)
+        return mdb_txn_commit(txn); /* even a reader's: it keeps the table handles */
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+static enum storage_err open_err(int rc)
+{
+    switch (rc) {
+    case ENOSPC:
+    case EDQUOT:
+    case MDB_MAP_FULL:
+        return STORAGE_NO_SPACE;
+    case ENOMEM:
+        return STORAGE_NO_MEMORY;
+    case MDB_VERSION_MISMATCH:
+        return STORAGE_NEWER_FORMAT;
+    case MDB_CORRUPTED:
+    case MDB_INVALID:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_NOTFOUND:
+    case MDB_INCOMPATIBLE:
+        return STORAGE_CORRUPT;
+    default:
+        errno = rc > 0 ? rc : EIO;
+        return STORAGE_UNUSABLE;
+    }
+}
+
+enum storage_err index_open(const struct index_options *options, struct index **ret_index)
+{
+    if (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST)
+        return errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
+    struct index *index = calloc(1, sizeof(*index));
+    if (!index)
+        return STORAGE_NO_MEMORY;
+    index->read_only = options->read_only;
+    index->fatal = options->fatal;
+    index->fatal_ctx = options->fatal_ctx;
+    index->writer.index = index;
+    index->writer.is_write = true;
+    for (size_t i = 0; i < INDEX_READERS_MAX; i++)
+        index->readers[i].index = index;
+    buf_init(&index->tallies_value, 4096);
+    pthread_mutex_init(&index->grow_lock, NULL);
+    pthread_cond_init(&index->grown, NULL);
+    int rc = open_env(index, options);
+    if (rc == 0) {
+        mdb_env_set_userctx(index->env, index);
+        mdb_env_set_assert(index->env, assert_failed);
+        rc = open_tables(index);
+    }
+    if (rc != 0) {
+        index_close(index);
+        return open_err(rc);
+    }
+    *ret_index = index;
+    return STORAGE_OK;
+}
+
+void index_close(struct index *index)
+{
+    if (!index)
+        return;
+    for (size_t i = 0; i < INDEX_READERS_MAX; i++)
+        if (index->readers[i].txn)
+            mdb_txn_abort(index->readers[i].txn);
+    if (index->env)
+        mdb_env_close(index->env);
+    buf_free(&index->tallies_value);
+    pthread_cond_destroy(&index->grown);
+    pthread_mutex_destroy(&index->grow_lock);
+    free(index);
+}
+
+/* ---- read transactions ---- */
+
+/* Threads begin their search at different slots, and mostly find their own again. */
+static size_t first_slot(void)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)pthread_self() * 0x9e3779b97f4a7c15;
+    return (size_t)(hash >> 40) % INDEX_READERS_MAX;
+}
+
+static struct index_txn *take_slot(struct index *index)
+{
+    size_t first = first_slot();
+    for (size_t i = 0; i < INDEX_READERS_MAX; i++) {
+        struct index_txn *slot = &index->readers[(first + i) % INDEX_READERS_MAX];
+        if (!atomic_load_explicit(&slot->busy, memory_order_relaxed) &&
+            !atomic_exchange(&slot->busy, true))
+            return slot;
+    }
+    return NULL;
+}
+
+static void release_slot(struct index_txn *slot)
+{
+    struct index *index = slot->index;
+    atomic_store(&slot->busy, false);
+    if (atomic_load(&index->readers_waiting) > 0) {
+        pthread_mutex_lock(&index->grow_lock);
+        pthread_cond_broadcast(&index->grown);
+        pthread_mutex_unlock(&index->grow_lock);
+    }
+}
+
+/* A slot is taken first and the barrier looked at second, so the grower, who sets the barrier first
+ * and looks at the slots second, misses nobody. */
+static struct index_txn *wait_for_slot(struct index *index)
+{
+    for (;;) {
+        struct index_txn *slot = take_slot(index);
+        if (slot && !atomic_load(&index->growing))
+            return slot;
+        if (slot)
+            release_slot(slot);
+        atomic_fetch_add(&index->readers_waiting, 1);
+        pthread_mutex_lock(&index->grow_lock);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 10 * 1000 * 1000; /* a wake-up that came between is not waited for */
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        pthread_cond_timedwait(&index->grown, &index->grow_lock, &until);
+        pthread_mutex_unlock(&index->grow_lock);
+        atomic_fetch_sub(&index->readers_waiting, 1);
+    }
+}
+
+enum storage_err index_read_begin(struct index *index, struct index_txn **ret_txn)
+{
+    struct index_txn *slot = wait_for_slot(index);
+    int rc = slot->txn ? mdb_txn_renew(slot->txn)
+                       : mdb_txn_begin(index->env, NULL, MDB_RDONLY, &slot->txn);
+    if (rc != 0) {
+        release_slot(slot);
+        return read_err(rc);
+    }
+    slot->failure = INDEX_FINE;
+    *ret_txn = slot;
+    return STORAGE_OK;
+}
+
+void index_read_end(struct index_txn *txn)
+{
+    if (!txn)
+        return;
+    mdb_txn_reset(txn->txn);
+    release_slot(txn);
+}
+
+/* ---- the write transaction ---- */
+
+enum storage_err index_write_begin(struct index *index, struct index_txn **ret_txn)
+{
+    struct index_txn *txn = &index->writer;
+    txn->failure = INDEX_FINE;
+    txn->failure_number = 0;
+    txn->tallies = index->tallies;
+    memset(txn->cursors, 0, sizeof(txn->cursors));
+    int rc = mdb_txn_begin(index->env, NULL, 0, &txn->txn);
+    if (rc != 0) {
+        write_failed(txn, rc);
+        if (index->fatal && txn->failure == INDEX_FATAL)
+            index->fatal(index->fatal_ctx, mdb_strerror(rc), rc);
+        return rc == ENOMEM ? STORAGE_NO_MEMORY : STORAGE_INTERNAL;
+    }
+    *ret_txn = txn;
+    return STORAGE_OK;
+}
+
+static void close_cursors(struct index_txn *txn)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (txn->cursors[i])
+            mdb_cursor_close(txn->cursors[i]);
+    memset(txn->cursors, 0, sizeof(txn->cursors));
+}
+
+void index_write_abort(struct index_txn *txn)
+{
+    if (!txn || !txn->txn)
+        return;
+    close_cursors(txn);
+    mdb_txn_abort(txn->txn);
+    txn->txn = NULL;
+}
+
+enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *ret_failure)
+{
+    struct index *index = txn->index;
+    schema_encode_tallies(SPAN("tallies"), &txn->tallies, &index->tallies_value);
+    enum storage_err err = STORAGE_NO_MEMORY;
+    if (buf_ok(&index->tallies_value))
+        err = index_put(txn, TABLE_META, SPAN("tallies"), buf_span(&index->tallies_value));
+    else
+        write_failed(txn, ENOMEM);
+    if (err != STORAGE_OK) {
+        index_write_abort(txn);
+        *ret_failure = txn->failure;
+        return err;
+    }
+    close_cursors(txn);
+    MDB_txn *inner = TAKE(txn->txn);
+    int rc = mdb_txn_commit(inner);
+    if (rc != 0) {
+        err = write_failed(txn, rc);
+        *ret_failure = txn->failure;
+        return err;
+    }
+    index->tallies = txn->tallies;
+    *ret_failure = INDEX_FINE;
+    return STORAGE_OK;
+}
+
+enum index_failure index_failure(const struct index_txn *txn)
+{
+    return txn->failure;
+}
+
+int index_failure_number(const struct index_txn *txn)
+{
+    return txn->failure_number;
+}
+
+struct tally index_tally(struct index_txn *txn, enum table table)
+{
+    struct tallies_record tallies = {0};
+    struct span value;
+    if (txn->is_write)
+        return txn->tallies.tables[table];
+    if (index_get(txn, TABLE_META, SPAN("tallies"), &value) != STORAGE_OK ||
+        schema_decode_tallies(SPAN("tallies"), value, &tallies) != STORAGE_OK)
+        return (struct tally){0};
+    return tallies.tables[table];
+}
+
+enum storage_err index_grow(struct index *index)
+{
+    MDB_envinfo info;
+    mdb_env_info(index->env, &info);
+    atomic_store(&index->growing, true);
+    for (size_t i = 0; i < INDEX_READERS_MAX; i++)
+        while (atomic_load(&index->readers[i].busy))
+            sched_yield(); /* no reader waits for anything while it reads */
+    int rc = mdb_env_set_mapsize(index->env, info.me_mapsize * 2);
+    atomic_store(&index->growing, false);
+    pthread_mutex_lock(&index->grow_lock);
+    pthread_cond_broadcast(&index->grown);
+    pthread_mutex_unlock(&index->grow_lock);
+    if (rc == ENOMEM)
+        return STORAGE_NO_MEMORY;
+    return rc == 0 ? STORAGE_OK : STORAGE_INTERNAL;
+}
+
+/* ---- records ---- */
+
+enum storage_err index_get(
+    struct index_txn *txn, enum table table, struct span key, struct span *ret_value)
+{
+    if (key.len == 0 || key.len > INDEX_KEY_MAX_BYTES)
+        return STORAGE_NO_SUCH_KEY;
+    MDB_val wanted = val_of(key), value;
+    int rc = mdb_get(txn->txn, txn->index->tables[table], &wanted, &value);
+    if (rc == 0)
+        *ret_value = span_of_val(value);
+    return read_err(rc);
+}
+
+static int write_cursor(struct index_txn *txn, enum table table, MDB_cursor **ret_cursor)
+{
+    int rc = 0;
+    if (!txn->cursors[table])
+        rc = mdb_cursor_open(txn->txn, txn->index->tables[table], &txn->cursors[table]);
+    *ret_cursor = txn->cursors[table];
+    return rc;
+}
+
+/* One descent: an insert that finds the key there leaves the cursor on it, with its old value. */
+static enum storage_err put(
+    struct index_txn *txn, enum table table, struct span key, struct span value, bool replace)
+{
+    MDB_cursor *cursor;
+    int rc = write_cursor(txn, table, &cursor);
+    MDB_val k = val_of(key), v = val_of(value);
+    if (rc == 0)
+        rc = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST && replace) {
+        if (table != TABLE_META)
+            tally_remove(&txn->tallies.tables[table], key, span_of_val(v));
+        k = val_of(key);
+        v = val_of(value);
+        rc = mdb_cursor_put(cursor, &k, &v, MDB_CURRENT);
+    }
+    if (rc != 0)
+        return write_failed(txn, rc);
+    if (table != TABLE_META)
+        tally_add(&txn->tallies.tables[table], key, value);
+    return STORAGE_OK;
+}
+
+enum storage_err index_put(
+    struct index_txn *txn, enum table table, struct span key, struct span value)
+{
+    return put(txn, table, key, value, true);
+}
+
+enum storage_err index_add(
+    struct index_txn *txn, enum table table, struct span key, struct span value)
+{
+    return put(txn, table, key, value, false);
+}
+
+enum storage_err index_delete(struct index_txn *txn, enum table table, struct span key)
+{
+    MDB_cursor *cursor;
+    int rc = write_cursor(txn, table, &cursor);
+    MDB_val k = val_of(key), v;
+    if (rc == 0)
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_KEY);
+    if (rc == MDB_NOTFOUND)
+        return STORAGE_NO_SUCH_KEY;
+    if (rc == 0) {
+        if (table != TABLE_META)
+            tally_remove(&txn->tallies.tables[table], key, span_of_val(v));
+        rc = mdb_cursor_del(cursor, 0);
+    }
+    return rc == 0 ? STORAGE_OK : write_failed(txn, rc);
+}
+
+/* ---- cursors ---- */
+
+enum storage_err index_cursor_open(
+    struct index_txn *txn, enum table table, struct index_cursor **ret_cursor)
+{
+    struct index_cursor *cursor = malloc(sizeof(*cursor));
+    if (!cursor)
+        return STORAGE_NO_MEMORY;
+    cursor->txn = txn;
+    int rc = mdb_cursor_open(txn->txn, txn->index->tables[table], &cursor->cursor);
+    if (rc != 0) {
+        free(cursor);
+        return read_err(rc);
+    }
+    *ret_cursor = cursor;
+    return STORAGE_OK;
+}
+
+void index_cursor_close(struct index_cursor *cursor)
+{
+    if (!cursor)
+        return;
+    mdb_cursor_close(cursor->cursor);
+    free(cursor);
+}
+
+static enum storage_err move(struct index_cursor *cursor, MDB_cursor_op op, struct span wanted,
+    struct span *ret_key, struct span *ret_value)
+{
+    MDB_val key = val_of(wanted), value;
+    int rc = mdb_cursor_get(cursor->cursor, &key, &value, op);
+    if (rc == 0) {
+        *ret_key = span_of_val(key);
+        *ret_value = span_of_val(value);
+    }
+    return read_err(rc);
+}
+
+enum storage_err index_seek(
+    struct index_cursor *cursor, struct span key, struct span *ret_key, struct span *ret_value)
+{
+    return move(cursor, key.len ? MDB_SET_RANGE : MDB_FIRST, key, ret_key, ret_value);
+}
+
+enum storage_err index_next(
+    struct index_cursor *cursor, struct span *ret_key, struct span *ret_value)
+{
+    return move(cursor, MDB_NEXT, SPAN_ABSENT, ret_key, ret_value);
+}
+
+enum storage_err index_prev(
+    struct index_cursor *cursor, struct span *ret_key, struct span *ret_value)
+{
+    return move(cursor, MDB_PREV, SPAN_ABSENT, ret_key, ret_value);
+}
+
+enum storage_err index_last(
+    struct index_cursor *cursor, struct span *ret_key, struct span *ret_value)
+{
+    return move(cursor, MDB_LAST, SPAN_ABSENT, ret_key, ret_value);
+}
+
+/* ---- figures ---- */
+
+/* LMDB's free list is its table 0: each value is a count and that many page numbers. */
+static uint64_t count_free_pages(MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    uint64_t pages = 0;
+    if (mdb_cursor_open(txn, 0, &cursor) != 0)
+        return 0;
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        size_t count = 0;
+        if (value.mv_size >= sizeof(count))
+            memcpy(&count, value.mv_data, sizeof(count));
+        pages += count;
+    }
+    mdb_cursor_close(cursor);
+    return pages;
+}
+
+enum storage_err index_usage(struct index *index, struct index_usage *ret_usage)
+{
+    struct index_txn *txn = NULL;
+    enum storage_err err = index_read_begin(index, &txn);
+    if (err != STORAGE_OK)
+        return err;
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(index->env, &info);
+    mdb_env_stat(index->env, &stat);
+    *ret_usage = (struct index_usage){
+        .pages_used = info.me_last_pgno + 1,
+        .page_bytes = stat.ms_psize,
+        .map_bytes = info.me_mapsize,
+        .free_pages = count_free_pages(txn->txn),
+    };
+    index_read_end(txn);
+    return STORAGE_OK;
+}
