@@ -1,6 +1,6 @@
-#include "daemon/ops/object_common.h"
-
 #include "conditions.h"
+#include "daemon/ops/arguments.h"
+#include "daemon/ops/object_common.h"
 
 /* To ignore a condition would delete what should stay: the two of directory buckets are refused,
  * and so is one on a named version, which AWS does not take. src: Amazon S3 User Guide, "How to
@@ -31,8 +31,7 @@ static enum s3_err read_conditions(struct request *request, struct mutation *mut
 enum s3_err op_delete_object(struct request *request)
 {
     struct mutation mutation = object_mutation(request, MUTATION_DELETE_OBJECT);
-    TRY(object_version_ref(
-        request, request_query(request, SPAN("versionId")), &mutation.remove.version));
+    TRY(argument_version(request, &mutation.remove.version));
     TRY(read_conditions(request, &mutation));
     enum storage_err err = storage_commit(request_store(request), &mutation);
     if (err != STORAGE_OK)

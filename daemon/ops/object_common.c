@@ -30,27 +30,19 @@ struct mutation object_mutation(const struct request *request, enum mutation_kin
     };
 }
 
-enum s3_err object_bad_argument(
-    struct request *request, struct span name, struct span value, const char *message)
+enum s3_err object_too_large(struct request *request, uint64_t size_bytes, uint64_t max_bytes)
 {
-    request_error_field(request, SPAN("ArgumentName"), name);
-    request_error_field(request, SPAN("ArgumentValue"), value);
-    return FAIL(request, INVALID_ARGUMENT, message);
+    request_error_field(request, SPAN("ProposedSize"),
+        arena_format(&request->arena, "%llu", (unsigned long long)size_bytes));
+    request_error_field(request, SPAN("MaxSizeAllowed"),
+        arena_format(&request->arena, "%llu", (unsigned long long)max_bytes));
+    return FAIL(request, ENTITY_TOO_LARGE, NULL);
 }
 
 enum s3_err object_condition_fail(struct request *request, struct span condition)
 {
     request_error_field(request, SPAN("Condition"), condition);
     return FAIL(request, PRECONDITION_FAILED, NULL);
-}
-
-enum s3_err object_version_ref(
-    struct request *request, struct span text, struct version_ref *ret_ref)
-{
-    const char *detail = NULL;
-    if (version_id_parse(text, ret_ref, &detail) == S3_OK)
-        return S3_OK;
-    return object_bad_argument(request, SPAN("versionId"), text, detail);
 }
 
 /* err: NOT_IMPLEMENTED with the header's name, as AWS answers it */
@@ -138,12 +130,17 @@ enum s3_err object_checksum_algorithm(struct request *request, enum digest_algo 
     return S3_OK;
 }
 
-void object_checksum_headers(struct request *request, const struct checksum *checksum)
+void object_checksum_value_header(struct request *request, const struct checksum *checksum)
 {
     struct buf text CLEANUP(buf_free);
     buf_init(&text, 128);
     checksum_text(&text, checksum);
     response_header(request, checksum_header_name(checksum->algo).ptr, buf_span(&text));
+}
+
+void object_checksum_headers(struct request *request, const struct checksum *checksum)
+{
+    object_checksum_value_header(request, checksum);
     response_header_borrowed(request, "x-amz-checksum-type", checksum_type_name(checksum->type));
 }
 

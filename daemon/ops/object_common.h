@@ -26,11 +26,6 @@ enum object_use { OBJECT_READ, OBJECT_WRITE };
  * ACCESS_CONTROL_LIST_NOT_SUPPORTED, INVALID_ARGUMENT (no such canned ACL) */
 enum s3_err object_refuse_unsupported(struct request *request, enum object_use use) MUST_USE;
 
-/* The version of a versionId query parameter (or of a copy source). text absent: the newest.
- * err: INVALID_ARGUMENT */
-enum s3_err object_version_ref(
-    struct request *request, struct span text, struct version_ref *ret_ref) MUST_USE;
-
 /* If-Match and If-None-Match of a write, to be decided in the commit. AWS takes one of them, an
  * ETag for If-Match and "*" for If-None-Match. err: NOT_IMPLEMENTED for the others */
 enum s3_err object_write_conditions(struct request *request, struct mutation *mutation) MUST_USE;
@@ -51,7 +46,8 @@ struct checksum checksum_of_crc64nvme(uint64_t crc);
  * err: INVALID_REQUEST */
 enum s3_err object_checksum_algorithm(struct request *request, enum digest_algo *ret_algo) MUST_USE;
 
-/* x-amz-checksum-<algo> and x-amz-checksum-type. */
+/* x-amz-checksum-<algo>; …_headers: and x-amz-checksum-type. */
+void object_checksum_value_header(struct request *request, const struct checksum *checksum);
 void object_checksum_headers(struct request *request, const struct checksum *checksum);
 /* <ChecksumCRC32>…; with_type: and <ChecksumType>. */
 void object_checksum_xml(struct buf *out, const struct checksum *checksum, bool with_type);
@@ -67,9 +63,10 @@ enum s3_err object_read_fail(struct request *request, enum storage_err err,
 /* Answers a failed commit: names the condition, the key, the upload. */
 enum s3_err object_write_fail(
     struct request *request, const struct mutation *mutation, enum storage_err err) MUST_USE;
-/* InvalidArgument with ArgumentName and ArgumentValue. message: a literal or arena memory. */
-enum s3_err object_bad_argument(
-    struct request *request, struct span name, struct span value, const char *message) MUST_USE;
+/* EntityTooLarge. */
+enum s3_err object_too_large(
+    struct request *request, uint64_t size_bytes, uint64_t max_bytes) MUST_USE;
+/* PreconditionFailed that names the header. */
 enum s3_err object_condition_fail(struct request *request, struct span condition) MUST_USE;
 
 /* A mutation on the request's bucket and key. */

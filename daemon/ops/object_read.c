@@ -2,6 +2,7 @@
 
 #include "checksum.h"
 #include "daemon/metadata.h"
+#include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
 #include "http_time.h"
@@ -140,7 +141,7 @@ static enum s3_err read_part_number(struct request *request, struct read *read)
     read->has_part = true;
     if (!span_to_u64(text, &read->part_number) || read->part_number < 1 ||
         read->part_number > STORAGE_PART_MAX)
-        return object_bad_argument(request, SPAN("partNumber"), text,
+        return FAIL_ARGUMENT(request, "partNumber", text,
             "Part number must be an integer between 1 and 10000, inclusive");
     if (span_present(request_header(request, SPAN("range"))))
         return FAIL(request, INVALID_REQUEST,
@@ -187,7 +188,7 @@ static enum s3_err look_up(struct request *request, bool with_body, struct read 
 {
     struct version_ref ref = {.select = VERSION_NEWEST};
     if (request->target.query.count > 0)
-        TRY(object_version_ref(request, request_query(request, SPAN("versionId")), &ref));
+        TRY(argument_version(request, &ref));
     enum storage_err err;
     if (with_body || read->has_part) {
         err = storage_object_open(request_store(request), request->bucket.id, request->target.key,

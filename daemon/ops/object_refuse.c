@@ -1,3 +1,4 @@
+#include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 
 struct refused {
@@ -59,7 +60,7 @@ static enum s3_err refuse_acl(struct request *request)
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (span_eq(acl, others[i]))
             return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
-    return object_bad_argument(request, SPAN("x-amz-acl"), acl, NULL);
+    return FAIL_ARGUMENT(request, "x-amz-acl", acl, NULL);
 }
 
 enum s3_err object_refuse_unsupported(struct request *request, enum object_use use)

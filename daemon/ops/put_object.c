@@ -1,19 +1,10 @@
 #include "daemon/ops/object_common.h"
 
-static enum s3_err fail_too_large(struct request *request)
-{
-    request_error_field(request, SPAN("ProposedSize"),
-        arena_format(&request->arena, "%llu", (unsigned long long)request->body.size_bytes));
-    request_error_field(request, SPAN("MaxSizeAllowed"),
-        arena_format(&request->arena, "%llu", (unsigned long long)OBJECT_PUT_MAX_BYTES));
-    return FAIL(request, ENTITY_TOO_LARGE, NULL);
-}
-
 enum s3_err op_put_object(struct request *request)
 {
     TRY(object_refuse_unsupported(request, OBJECT_WRITE));
     if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
-        return fail_too_large(request);
+        return object_too_large(request, request->body.size_bytes, OBJECT_PUT_MAX_BYTES);
     struct mutation mutation = object_mutation(request, MUTATION_PUT_OBJECT);
     TRY(object_write_conditions(request, &mutation));
     struct object_attributes *attributes = &mutation.put.attributes;

@@ -1,0 +1,136 @@
+/* CopyObject: one record that points to the source's bytes. The copy keeps the source's ETag, parts
+ * and checksums; bytes are read only when a checksum is asked for that the source does not have.
+ * src: Amazon S3 API Reference, "CopyObject" */
+#include "daemon/metadata.h"
+#include "daemon/ops/arguments.h"
+#include "daemon/ops/copy_origin.h"
+#include "daemon/ops/object_common.h"
+#include "xml_write.h"
+
+struct copy {
+    struct copy_origin origin;
+    bool replace_metadata;
+    enum digest_algo checksum_algo; /* DIGEST_NONE: the source's */
+    uint8_t storage_class;
+    struct span metadata;     /* with replace_metadata */
+    struct mutation template; /* what every try begins with */
+    struct mutation mutation;
+};
+
+static enum s3_err read_directive(
+    struct request *request, const char *header, const char *message, bool *ret_replace)
+{
+    struct span text = object_amz_header(request, span_str(header));
+    bool replace = span_eq(text, SPAN("REPLACE"));
+    if (span_present(text) && !replace && !span_eq(text, SPAN("COPY")))
+        return FAIL_ARGUMENT(request, header, text, message);
+    *ret_replace = replace;
+    return S3_OK;
+}
+
+static enum s3_err read_request(struct request *request, struct copy *copy)
+{
+    bool replace_tags; /* there are none to copy or to replace */
+    TRY(object_refuse_unsupported(request, OBJECT_WRITE));
+    TRY(read_directive(request, "x-amz-metadata-directive", "Unknown metadata directive.",
+        &copy->replace_metadata));
+    TRY(read_directive(
+        request, "x-amz-tagging-directive", "Unknown tagging directive.", &replace_tags));
+    TRY(object_checksum_algorithm(request, &copy->checksum_algo));
+    TRY(object_storage_class(request, &copy->storage_class));
+    if (copy->replace_metadata)
+        TRY(metadata_read(request, &copy->metadata));
+    copy->template = object_mutation(request, MUTATION_COPY_OBJECT);
+    TRY(object_write_conditions(request, &copy->template));
+    return copy_origin_find(request, &copy->origin);
+}
+
+/* An older version onto its own key is how it is restored, so that is a change. */
+static bool changes_nothing(struct request *request, const struct copy *copy)
+{
+    const struct copy_origin *origin = &copy->origin;
+    return origin->bucket.id == request->bucket.id && span_eq(origin->key, request->target.key) &&
+           origin->info.is_newest && !copy->replace_metadata &&
+           !span_present(object_amz_header(request, SPAN("x-amz-storage-class"))) &&
+           (copy->checksum_algo == DIGEST_NONE ||
+               copy->checksum_algo == object_checksum(&origin->info.attributes).algo);
+}
+
+/* Is there a checksum of the whole object by the algorithm that was asked for? */
+static bool has_checksum(const struct copy *copy)
+{
+    const struct checksum *kept = &copy->origin.info.attributes.checksum;
+    return copy->checksum_algo == DIGEST_NONE ||
+           (kept->algo == copy->checksum_algo && kept->type == CHECKSUM_FULL_OBJECT);
+}
+
+static enum s3_err fill_checksum(
+    struct request *request, struct copy *copy, struct blob_reader *reader)
+{
+    struct checksum *checksum = &copy->mutation.copy.attributes.checksum;
+    if (has_checksum(copy))
+        return S3_OK;
+    if (copy->checksum_algo == DIGEST_CRC64NVME) {
+        *checksum = checksum_of_crc64nvme(copy->origin.info.attributes.crc64nvme);
+        return S3_OK;
+    }
+    struct range_digest digest;
+    TRY(copy_origin_digest(
+        request, reader, (struct byte_range){0, blob_size(reader)}, copy->checksum_algo, &digest));
+    *checksum = digest.checksum;
+    return S3_OK;
+}
+
+/* One try, with the source as it is now. */
+static enum s3_err attempt(struct request *request, struct copy *copy, enum storage_err *ret_err)
+{
+    struct blob_reader *reader CLEANUP(copy_origin_close) = NULL;
+    bool may_read = copy->checksum_algo != DIGEST_NONE && copy->checksum_algo != DIGEST_CRC64NVME;
+    TRY(copy_origin_load(request, &copy->origin, may_read ? &reader : NULL));
+    const struct object_info *info = &copy->origin.info;
+    if (info->size_bytes > OBJECT_PUT_MAX_BYTES)
+        return copy_origin_too_large(request);
+    if (changes_nothing(request, copy))
+        return FAIL(request, INVALID_REQUEST,
+            "This copy request is illegal because it is trying to copy an object to itself without "
+            "changing the object's metadata, storage class, website redirect location or "
+            "encryption attributes.");
+    copy->mutation = copy->template;
+    struct object_attributes *attributes = &copy->mutation.copy.attributes;
+    *attributes = info->attributes;
+    attributes->owner_id = request->bucket.owner_id;
+    attributes->storage_class = copy->storage_class;
+    if (copy->replace_metadata)
+        attributes->metadata = copy->metadata;
+    copy->mutation.copy.from = copy_origin_from(&copy->origin);
+    TRY(fill_checksum(request, copy, reader));
+    *ret_err = storage_commit(request_store(request), &copy->mutation);
+    return S3_OK;
+}
+
+static enum s3_err respond(struct request *request, const struct copy *copy)
+{
+    const struct object_attributes *attributes = &copy->mutation.copy.attributes;
+    struct checksum checksum = object_checksum(attributes);
+    object_version_header(request, &copy->mutation.result.version);
+    copy_origin_header(request, &copy->origin);
+    struct buf *out = response_xml(request, 200);
+    xml_begin_document(out, SPAN("CopyObjectResult"));
+    xml_time(out, SPAN("LastModified"), copy->mutation.result.modified_ms);
+    xml_text(out, SPAN("ETag"), object_etag_text(request, &attributes->etag));
+    object_checksum_xml(out, &checksum, true);
+    xml_close(out, SPAN("CopyObjectResult"));
+    return S3_OK;
+}
+
+enum s3_err op_copy_object(struct request *request)
+{
+    struct copy copy = {.replace_metadata = false};
+    TRY(read_request(request, &copy));
+    enum storage_err err = STORAGE_CHANGED;
+    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
+        TRY(attempt(request, &copy, &err));
+    if (err != STORAGE_OK)
+        return object_write_fail(request, &copy.mutation, err);
+    return respond(request, &copy);
+}

@@ -1,0 +1,160 @@
+/* UploadPartCopy: a part that points into another object's bytes. Nothing is written; the bytes are
+ * read only when the range is no piece whose digests are kept, or an algorithm is asked for that
+ * the piece does not have. src: Amazon S3 API Reference, "UploadPartCopy" */
+#include "checksum.h"
+#include "daemon/ops/arguments.h"
+#include "daemon/ops/copy_origin.h"
+#include "daemon/ops/object_common.h"
+#include "daemon/ops/upload_common.h"
+#include "xml_write.h"
+
+enum { PIECE_PAGE = 500, PIECE_ARENA_BYTES = 1024 * 1024 };
+
+struct part_copy {
+    struct copy_origin origin;
+    struct upload_info upload;
+    struct mutation template; /* what every try begins with */
+    struct mutation mutation;
+};
+
+static enum s3_err choose_range(
+    struct request *request, const struct part_copy *copy, struct byte_range *ret_range)
+{
+    const char *name = "x-amz-copy-source-range";
+    uint64_t size_bytes = copy->origin.info.size_bytes;
+    struct span text = object_amz_header(request, span_str(name));
+    struct byte_range range = {0, size_bytes};
+    enum s3_err err = span_present(text) ? copy_range_parse(text, size_bytes, &range) : S3_OK;
+    if (err == S3_ERR_INVALID_RANGE) {
+        struct span message = arena_format(&request->arena,
+            "Range specified is not valid for source object of size: %llu",
+            (unsigned long long)size_bytes);
+        return FAIL_ARGUMENT(request, name, text, message.ptr);
+    }
+    if (err != S3_OK)
+        return FAIL_ARGUMENT(request, name, text,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy");
+    if (range.length > OBJECT_PUT_MAX_BYTES)
+        return copy_origin_too_large(request);
+    *ret_range = range;
+    return S3_OK;
+}
+
+/* The piece of a multipart object that is exactly this range.
+ * err: STORAGE_NO_SUCH_PART when there is none */
+static enum storage_err find_piece(
+    struct blob_reader *reader, struct byte_range range, struct part_info *ret_piece)
+{
+    uint32_t after = 0;
+    for (;;) {
+        struct arena arena CLEANUP(arena_free);
+        arena_init(&arena, PIECE_ARENA_BYTES);
+        struct part_page page;
+        enum storage_err err = blob_parts(reader, after, PIECE_PAGE, &arena, &page);
+        if (err != STORAGE_OK)
+            return err;
+        for (size_t i = 0; i < page.count; i++) {
+            const struct part_info *piece = &page.items[i];
+            if (piece->offset_bytes == range.offset && piece->size_bytes == range.length) {
+                *ret_piece = *piece;
+                return STORAGE_OK;
+            }
+            if (piece->offset_bytes > range.offset)
+                return STORAGE_NO_SUCH_PART;
+        }
+        if (!page.truncated || page.count == 0)
+            return STORAGE_NO_SUCH_PART;
+        after = page.items[page.count - 1].number;
+    }
+}
+
+/* The digests of the range, as far as the store keeps them.
+ * out: *ret_known false: they have to be computed */
+static enum s3_err known_digest(struct request *request, const struct part_copy *copy,
+    struct blob_reader *reader, struct byte_range range, struct range_digest *ret_digest,
+    bool *ret_known)
+{
+    const struct object_info *info = &copy->origin.info;
+    struct part_info piece = {
+        .size_bytes = info->size_bytes,
+        .etag = info->attributes.etag,
+        .crc64nvme = info->attributes.crc64nvme,
+        .checksum = info->attributes.checksum,
+    };
+    *ret_known = false;
+    if (info->attributes.etag.part_count > 0) {
+        enum storage_err err = find_piece(reader, range, &piece);
+        if (err == STORAGE_NO_SUCH_PART)
+            return S3_OK;
+        if (err != STORAGE_OK)
+            return FAIL_STORAGE(request, err);
+    }
+    if (piece.size_bytes != range.length)
+        return S3_OK;
+    struct range_digest digest = {.crc64nvme = piece.crc64nvme};
+    memcpy(digest.md5, piece.etag.md5, sizeof(digest.md5));
+    enum digest_algo algo = copy->upload.checksum_algo;
+    if (algo == DIGEST_CRC64NVME)
+        digest.checksum = checksum_of_crc64nvme(piece.crc64nvme);
+    else if (algo == piece.checksum.algo && piece.checksum.type == CHECKSUM_FULL_OBJECT)
+        digest.checksum = piece.checksum;
+    *ret_known = digest.checksum.algo == algo;
+    *ret_digest = digest;
+    return S3_OK;
+}
+
+/* One try, with the source as it is now. */
+static enum s3_err attempt(
+    struct request *request, struct part_copy *copy, enum storage_err *ret_err)
+{
+    struct blob_reader *reader CLEANUP(copy_origin_close) = NULL;
+    struct byte_range range;
+    struct range_digest digest;
+    bool known;
+    TRY(copy_origin_load(request, &copy->origin, &reader));
+    TRY(choose_range(request, copy, &range));
+    TRY(known_digest(request, copy, reader, range, &digest, &known));
+    if (!known)
+        TRY(copy_origin_digest(request, reader, range, copy->upload.checksum_algo, &digest));
+    copy->mutation = copy->template;
+    copy->mutation.part.from = copy_origin_from(&copy->origin);
+    copy->mutation.part.from.offset_bytes = range.offset;
+    copy->mutation.part.from.length_bytes = range.length;
+    struct object_attributes *attributes = &copy->mutation.part.attributes;
+    attributes->crc64nvme = digest.crc64nvme;
+    attributes->checksum = digest.checksum;
+    memcpy(attributes->etag.md5, digest.md5, sizeof(digest.md5));
+    *ret_err = storage_commit(request_store(request), &copy->mutation);
+    return S3_OK;
+}
+
+static enum s3_err respond(struct request *request, const struct part_copy *copy)
+{
+    const struct object_attributes *attributes = &copy->mutation.part.attributes;
+    struct checksum checksum = object_checksum(attributes);
+    copy_origin_header(request, &copy->origin);
+    struct buf *out = response_xml(request, 200);
+    xml_begin_document(out, SPAN("CopyPartResult"));
+    xml_time(out, SPAN("LastModified"), copy->mutation.result.modified_ms);
+    xml_text(out, SPAN("ETag"), object_etag_text(request, &attributes->etag));
+    object_checksum_xml(out, &checksum, false);
+    xml_close(out, SPAN("CopyPartResult"));
+    return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);
+}
+
+enum s3_err op_upload_part_copy(struct request *request)
+{
+    struct part_copy copy = {.template = object_mutation(request, MUTATION_COPY_PART)};
+    TRY(object_refuse_unsupported(request, OBJECT_WRITE));
+    TRY(upload_part_number(request, &copy.template.part.number));
+    TRY(upload_find_open(request, &copy.upload));
+    TRY(copy_origin_find(request, &copy.origin));
+    copy.template.part.upload = copy.upload.id;
+    enum storage_err err = STORAGE_CHANGED;
+    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
+        TRY(attempt(request, &copy, &err));
+    if (err != STORAGE_OK)
+        return object_write_fail(request, &copy.mutation, err);
+    return respond(request, &copy);
+}
