@@ -1,6 +1,6 @@
-/* Digests and checksums: MD5, SHA-1, SHA-256, HMAC-SHA256 through OpenSSL, CRC32 through zlib or
- * carry-less multiplication, CRC32C and CRC64NVME by the processor's instructions with table fallbacks
- * chosen once at run time. A struct digest is used by one thread at a time; the rest is thread-safe. */
+/* Digests and checksums: MD5, SHA-1, SHA-256 and HMAC-SHA256 through OpenSSL; CRC32, CRC32C and CRC64NVME
+ * by the processor's instructions with table fallbacks, chosen once at run time (crc.h). A struct digest
+ * is used by one thread at a time; the rest is thread-safe. */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
