@@ -143,6 +143,8 @@ static __attribute__((target("pclmul,sse4.1"))) uint64_t table_pclmul(
 static __attribute__((target("pclmul,sse4.1"))) uint64_t crc32c_pclmul(
     const struct crc_poly *poly, uint64_t state, const unsigned char *at, size_t len)
 {
+    if (len < LANES_MIN_BYTES)
+        return crc32c_run_sse42(poly, state, at, len); /* ahead of folding on so few bytes */
     return run_pclmul(poly, state, at, len, crc32c_run_sse42);
 }
 
@@ -155,6 +157,8 @@ static __attribute__((target("vpclmulqdq,avx2,pclmul"))) uint64_t table_vpclmul(
 static __attribute__((target("vpclmulqdq,avx2,pclmul"))) uint64_t crc32c_vpclmul(
     const struct crc_poly *poly, uint64_t state, const unsigned char *at, size_t len)
 {
+    if (len < LANES_MIN_BYTES)
+        return crc32c_run_sse42(poly, state, at, len);
     return run_vpclmul(poly, state, at, len, crc32c_run_sse42);
 }
 
