@@ -104,6 +104,48 @@ format:
 
 check: rules unit ops
 
+# libs3proto for others: headers, both libraries, pkg-config. base/crc.h is private.
+PROTO_PACKAGES := libxml-2.0 zlib libcrypto
+PROTO_SONAME := libs3proto.so.0
+PROTO_HEADERS := $(filter-out libs3proto/base/crc.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
+$(BUILD)/libs3proto.so: $(BASE_OBJ) $(PROTO_OBJ) libs3proto/libs3proto.map
+	$(CC) -shared $(filter-out -pie,$(LDFLAGS)) -Wl,-soname,$(PROTO_SONAME) \
+		-Wl,--version-script=libs3proto/libs3proto.map $(filter %.o,$^) \
+		$(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
+	@ln -sf libs3proto.so $(BUILD)/$(PROTO_SONAME)
+
+.PHONY: install-lib
+install: install-lib
+install-lib: lib
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/s3proto/base
+	install -m 644 $(filter-out libs3proto/base/%,$(PROTO_HEADERS)) $(DESTDIR)$(PREFIX)/include/s3proto
+	install -m 644 $(filter libs3proto/base/%,$(PROTO_HEADERS)) $(DESTDIR)$(PREFIX)/include/s3proto/base
+	install -m 644 $(BUILD)/libs3proto.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/libs3proto.so $(DESTDIR)$(PREFIX)/lib/$(PROTO_SONAME)
+	ln -sf $(PROTO_SONAME) $(DESTDIR)$(PREFIX)/lib/libs3proto.so
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(PROTO_PACKAGES)|' \
+		libs3proto/libs3proto.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libs3proto.pc
+
+# make fuzz          one libFuzzer program per parser in $(BUILD)/fuzz/
+# make fuzz-corpus   runs each over its kept corpus once
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(BASE_OBJ) $(PROTO_OBJ))
+FUZZ_SANITIZE := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzz fuzz-corpus
+fuzz: $(FUZZ)
+$(BUILD)/obj/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c17 -g -O1 -MMD -MP $(PKG_CFLAGS) \
+		$(subst =fuzzer,=fuzzer-no-link,$(FUZZ_SANITIZE)) -c $< -o $@
+$(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	clang $(FUZZ_SANITIZE) -pthread $^ $(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
+fuzz-corpus: $(FUZZ)
+	@for program in $^; do \
+		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
+			{ cat $$program.log; exit 1; }; done
+	@echo "$(words $^) fuzz corpora hold"
+
 clean:
 	rm -rf $(BUILD)
 

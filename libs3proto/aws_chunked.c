@@ -146,29 +146,27 @@ static enum s3_err check_chunk(struct aws_chunked *decoder)
         span_of(hashes, sizeof(hashes) - 1), decoder->announced);
 }
 
+static int size_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 /* Hexadecimal without sign or prefix; false on overflow too. */
 static bool parse_size(struct span text, uint64_t *ret_size)
 {
     uint64_t size = 0;
-    if (text.len == 0)
-        return false;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        uint64_t digit;
-        if (c >= '0' && c <= '9')
-            digit = (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            digit = (uint64_t)(c - 'a' + 10);
-        else if (c >= 'A' && c <= 'F')
-            digit = (uint64_t)(c - 'A' + 10);
-        else
+        int digit = size_digit(text.ptr[i]);
+        if (digit < 0 || size > UINT64_MAX >> 4)
             return false;
-        if (size > UINT64_MAX >> 4)
-            return false;
-        size = size << 4 | digit;
+        size = size << 4 | (uint64_t)digit;
     }
     *ret_size = size;
-    return true;
+    return text.len > 0;
 }
 
 static enum s3_err begin_chunk(struct aws_chunked *decoder, uint64_t size)
@@ -196,19 +194,18 @@ static enum s3_err begin_chunk(struct aws_chunked *decoder, uint64_t size)
 /* line: without its end */
 static enum s3_err parse_size_line(struct aws_chunked *decoder, struct span line)
 {
-    static const struct span signature_name = {";chunk-signature=", 17};
+    static const char extension[] = ";chunk-signature=";
+    enum { EXTENSION_BYTES = sizeof(extension) - 1 };
     uint64_t size;
-    struct span size_text = line;
     if (decoder->is_signed) {
-        size_t at = span_find_char(line, ';', 0);
-        struct span extension = at == SIZE_MAX ? SPAN("") : span_from(line, at);
-        if (!span_starts(extension, signature_name) ||
-            extension.len != signature_name.len + SIGV4_HEX_BYTES)
+        size_t at = line.len - EXTENSION_BYTES - SIGV4_HEX_BYTES;
+        if (line.len < EXTENSION_BYTES + SIGV4_HEX_BYTES ||
+            memcmp(line.ptr + at, extension, EXTENSION_BYTES) != 0)
             return S3_ERR_INVALID_ARGUMENT;
-        memcpy(decoder->announced, extension.ptr + signature_name.len, SIGV4_HEX_BYTES);
-        size_text = span_first(line, at);
+        memcpy(decoder->announced, line.ptr + at + EXTENSION_BYTES, SIGV4_HEX_BYTES);
+        line.len = at;
     }
-    if (!parse_size(size_text, &size))
+    if (!parse_size(line, &size))
         return S3_ERR_INVALID_ARGUMENT;
     return begin_chunk(decoder, size);
 }

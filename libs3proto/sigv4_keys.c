@@ -163,7 +163,8 @@ enum s3_err sigv4_verify(struct arena *arena, struct sigv4_key_cache *cache, str
     return same ? S3_OK : S3_ERR_SIGNATURE_DOES_NOT_MATCH;
 }
 
-/* "a;b;c", which sigv4_canonical_request sorts, brings to lower case and rids of repetitions. */
+/* "a;b;c", which sigv4_canonical_request sorts, brings to lower case and rids of repetitions. An
+ * authorization that is there already is not signed: this call makes it anew. */
 static struct span all_header_names(struct arena *arena, const struct header_list *headers)
 {
     size_t max_bytes = 0, len = 0;
@@ -174,7 +175,9 @@ static struct span all_header_names(struct arena *arena, const struct header_lis
         return SPAN_ABSENT;
     for (size_t i = 0; i < headers->count; i++) {
         struct span name = headers->items[i].name;
-        if (i > 0)
+        if (span_eq_nocase(name, SPAN("authorization")))
+            continue;
+        if (len > 0)
             list[len++] = ';';
         memcpy(list + len, name.ptr, name.len);
         len += name.len;

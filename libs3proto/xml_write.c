@@ -70,12 +70,13 @@ static struct span markup_reference(char c)
     }
 }
 
-/* Writes what begins with a byte of some class; returns how many bytes of text it took. */
-static size_t escape_one(struct buf *out, struct span text)
+/* Writes what begins with a byte of some class at text, left bytes before its end; returns how many
+ * bytes of text it took. */
+static size_t escape_one(struct buf *out, const char *text, size_t left)
 {
-    uint8_t byte = (uint8_t)text.ptr[0];
+    uint8_t byte = (uint8_t)*text;
     if (escape_class[byte] == ESCAPE_MARKUP) {
-        buf_add(out, markup_reference(text.ptr[0]));
+        buf_add(out, markup_reference(*text));
         return 1;
     }
     if (escape_class[byte] == ESCAPE_CONTROL) {
@@ -84,26 +85,27 @@ static size_t escape_one(struct buf *out, struct span text)
         buf_add_char(out, ';');
         return 1;
     }
-    if (span_starts(text, SPAN("\xef\xbf\xbe"))) {
+    if (left >= 3 && memcmp(text, "\xef\xbf\xbe", 3) == 0) {
         buf_add_lit(out, "&#65534;");
         return 3;
     }
-    if (span_starts(text, SPAN("\xef\xbf\xbf"))) {
+    if (left >= 3 && memcmp(text, "\xef\xbf\xbf", 3) == 0) {
         buf_add_lit(out, "&#65535;");
         return 3;
     }
-    buf_add_char(out, text.ptr[0]);
+    buf_add_char(out, *text);
     return 1;
 }
 
 void xml_escape(struct buf *out, struct span text)
 {
-    while (text.len > 0) {
-        size_t run = plain_run(text);
-        buf_add(out, span_first(text, run));
-        text = span_from(text, run);
-        if (text.len > 0)
-            text = span_from(text, escape_one(out, text));
+    size_t at = 0;
+    while (at < text.len) {
+        size_t run = plain_run(span_of(text.ptr + at, text.len - at));
+        buf_add(out, span_of(text.ptr + at, run));
+        at += run;
+        if (at < text.len)
+            at += escape_one(out, text.ptr + at, text.len - at);
     }
 }
 

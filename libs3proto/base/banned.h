@@ -1,5 +1,6 @@
 /* Functions that this project does not use, so that a use fails at compile time and names it. Included by
- * span.h, and so by everything. The standard headers come first: they declare what is banned. */
+ * span.h, and so by everything. The standard headers come first: they declare what is banned. Programs that
+ * use the installed library keep their functions: its pkg-config file defines S3PROTO_BAN_NOTHING. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifndef S3PROTO_BAN_NOTHING
 
 #define BANNED(function) sorry_##function##_is_a_banned_function
 
@@ -30,5 +33,7 @@
 #define gmtime(time) BANNED(gmtime)
 #undef localtime
 #define localtime(time) BANNED(localtime)
+
+#endif
 
 #endif
