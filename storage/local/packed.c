@@ -8,9 +8,10 @@
 /* ---- making a segment ---- */
 
 /* Gives the file its size. Where fallocate is unsupported the size alone must do. */
-static int segment_allocate(struct space *space, int fd, uint64_t size_bytes)
+static int segment_allocate(struct space *space, int fd, uint64_t size_bytes, bool *ret_allocated)
 {
-    if (space->sys->fallocate(fd, 0, 0, (off_t)size_bytes) == 0) {
+    *ret_allocated = space->sys->fallocate(fd, 0, 0, (off_t)size_bytes) == 0;
+    if (*ret_allocated) {
         atomic_fetch_add(&space->disk_taken, size_bytes);
         return 0;
     }
@@ -31,13 +32,14 @@ static enum storage_err segment_create(
         return STORAGE_NO_MEMORY;
     }
     enum storage_err err = STORAGE_OK;
+    bool allocated = false;
     int fd = space->sys->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         err = errno == EMFILE || errno == ENFILE
                   ? STORAGE_BUSY
                   : space_write_failed(space, "making a segment", errno);
     } else {
-        int error_number = segment_allocate(space, fd, size_bytes);
+        int error_number = segment_allocate(space, fd, size_bytes, &allocated);
         if (error_number != 0)
             err = space_write_failed(space, "allocating a segment", error_number);
     }
@@ -53,16 +55,15 @@ static enum storage_err segment_create(
         }
         free(packed);
     } else {
-        *packed = (struct packed){.id = id, .size_bytes = size_bytes, .fd = fd};
+        *packed =
+            (struct packed){.id = id, .size_bytes = size_bytes, .allocated = allocated, .fd = fd};
         *ret_packed = packed;
     }
     free(path);
     return err;
 }
 
-/* With packed_lock, which is left meanwhile: prepares a segment, or waits for whoever does. A disk
- * that has no room for a whole one may have it for a small one, which deletes can be logged in. */
-static enum storage_err prepare(struct space *space)
+enum storage_err packed_prepare(struct space *space)
 {
     if (space->making) {
         pthread_cond_wait(&space->packed_wake, &space->packed_lock);
@@ -134,9 +135,10 @@ enum storage_err packed_reserve(
             *ret_run = (struct packed_run){active, active->fd, active->tail_bytes};
             active->tail_bytes += size;
             active->holds++;
+            space->reserved_bytes += size;
             break;
         }
-        if (!space->prepared && (err = prepare(space)) != STORAGE_OK)
+        if (!space->prepared && (err = packed_prepare(space)) != STORAGE_OK)
             break;
         if (space->prepared && space->active == active) {
             if (space->prepared->size_bytes < size) {
@@ -241,46 +243,7 @@ void space_sync(struct space *space, const uint64_t *segment_ids, size_t count)
     }
 }
 
-/* ---- the preparer ---- */
-
-/* With packed_lock: the next one is made when the active one is half full. */
-static bool prepare_wanted(const struct space *space)
-{
-    return !space->prepared && !space->making &&
-           (!space->active || space->active->tail_bytes > space->active->size_bytes / 2);
-}
-
-static void *preparer_main(void *arg)
-{
-    struct space *space = arg;
-    pthread_mutex_lock(&space->packed_lock);
-    while (!space->stop) {
-        if (!prepare_wanted(space)) {
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec++;
-            pthread_cond_timedwait(&space->preparer_wake, &space->packed_lock, &until);
-            continue;
-        }
-        pthread_mutex_unlock(&space->packed_lock);
-        bool tight = space_short(space, 4 * space->segment_bytes);
-        pthread_mutex_lock(&space->packed_lock);
-        if (tight || (prepare_wanted(space) && prepare(space) != STORAGE_OK)) {
-            struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec++;
-            pthread_cond_timedwait(&space->preparer_wake, &space->packed_lock, &until);
-        }
-    }
-    pthread_mutex_unlock(&space->packed_lock);
-    return NULL;
-}
-
-enum storage_err packed_start(struct space *space)
-{
-    space->preparer_runs = pthread_create(&space->preparer, NULL, preparer_main, space) == 0;
-    return space->preparer_runs ? STORAGE_OK : STORAGE_NO_MEMORY;
-}
+/* ---- closing ---- */
 
 static void packed_close(struct space *space, struct packed *packed)
 {
@@ -299,13 +262,6 @@ static void packed_close(struct space *space, struct packed *packed)
 
 void packed_close_all(struct space *space)
 {
-    if (space->preparer_runs) {
-        pthread_mutex_lock(&space->packed_lock);
-        space->stop = true;
-        pthread_cond_signal(&space->preparer_wake);
-        pthread_mutex_unlock(&space->packed_lock);
-        pthread_join(space->preparer, NULL);
-    }
     while (space->packed) {
         struct packed *packed = space->packed;
         space->packed = packed->next;

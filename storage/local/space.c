@@ -166,7 +166,11 @@ static enum storage_err space_init(struct space *space, const struct space_optio
     space->fatal_ctx = options->fatal_ctx;
     pthread_mutex_init(&space->packed_lock, NULL);
     pthread_cond_init(&space->packed_wake, NULL);
-    pthread_cond_init(&space->preparer_wake, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&space->preparer_wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&space->freed_lock, NULL);
     pthread_mutex_init(&space->stages_lock, NULL);
     pthread_mutex_init(&space->files_lock, NULL);
@@ -188,7 +192,7 @@ static enum storage_err space_init(struct space *space, const struct space_optio
     uint32_t writers = options->writer_threads ? options->writer_threads : WRITERS_DEFAULT;
     if (!writers_start(&space->writers, writers < WRITERS_MAX ? writers : WRITERS_MAX))
         return STORAGE_NO_MEMORY;
-    return packed_start(space);
+    return options->no_background ? STORAGE_OK : preparer_start(space);
 }
 
 enum storage_err space_open(const struct space_options *options, struct space **ret_space)
@@ -210,6 +214,7 @@ void space_close(struct space *space)
     if (!space)
         return;
     writers_stop(&space->writers);
+    preparer_stop(space);
     packed_close_all(space);
     segment_cache_close(space);
     while (space->free_stages) {

@@ -1,14 +1,14 @@
-/* Where bytes live: packed segments (256 MiB files that many extents and the log share) and files of their
- * own for large extents. An extent is an immutable run of bytes with a footer behind it:
+/* Where bytes live: packed segments (256 MiB files that many extents and the log share) and files
+ * of their own for large extents. An extent is an immutable run of bytes with a footer behind it:
  *
  *     data, zero padding to 8 bytes, footer: magic, extent id, length, block CRC32Cs, own CRC32C
  *
  * so that a scan finds extents without the index. The log's frames lie between the extents.
  * This layer knows files and offsets; what an extent is for is the index's business (schema.h).
  *
- * Ids of everything are boot number << 40 | counter (engine_next_id), never used twice, so a file or a
- * tail that the index does not name after a restart is litter. Space is reserved by an atomic add and
- * written in parallel; only the committer appends to the log and syncs. */
+ * Ids of everything are boot number << 40 | counter (engine_next_id), never used twice, so a file
+ * or a tail that the index does not name after a restart is litter. Space is reserved by an atomic
+ * add and written in parallel; only the committer appends to the log and syncs. */
 #ifndef STORAGE_LOCAL_SPACE_H
 #define STORAGE_LOCAL_SPACE_H
 
@@ -18,9 +18,9 @@
 #include <stdatomic.h>
 
 enum {
-    STAGE_INLINE_BYTES = 512, /* a body shorter than this waits in memory for stage_place */
+    STAGE_INLINE_BYTES = 512,       /* a body shorter than this waits in memory for stage_place */
     PACKED_MAX_BYTES = 1024 * 1024, /* declared larger: a file of its own */
-    EXTENT_INLINE_CRCS = 4, /* more block CRCs than this live in the footer alone */
+    EXTENT_INLINE_CRCS = 4,         /* more block CRCs than this live in the footer alone */
     EXTENT_ALIGN_BYTES = 8,
 };
 
@@ -31,8 +31,9 @@ struct extent {
     uint64_t offset_bytes; /* of the data in the file */
     uint64_t length_bytes;
     uint32_t block_count; /* blocks of BLOB_BLOCK_BYTES, the last one shorter */
-    uint32_t block_crcs[EXTENT_INLINE_CRCS]; /* CRC32C, when block_count is at most EXTENT_INLINE_CRCS */
-    uint32_t footer_crc; /* CRC32C of the footer */
+    uint32_t
+        block_crcs[EXTENT_INLINE_CRCS]; /* CRC32C, when block_count is at most EXTENT_INLINE_CRCS */
+    uint32_t footer_crc;                /* CRC32C of the footer */
 };
 
 /* Bytes that an extent takes in its file, padding and footer included. */
@@ -46,7 +47,8 @@ struct space_options {
     uint64_t segment_bytes;
     uint64_t reserve_bytes;
     uint32_t writer_threads; /* 0: the default */
-    bool read_only; /* makes nothing, starts no threads, stages nothing: for checking a store */
+    bool read_only;     /* makes nothing, starts no threads, stages nothing: for checking a store */
+    bool no_background; /* makes segments when they are needed, not ahead */
     uint64_t (*next_id)(void *ctx); /* thread-safe */
     void *next_id_ctx;
     void (*fatal)(void *ctx, const char *what, int error_number); /* does not return */
@@ -62,9 +64,9 @@ enum storage_err space_stage_open(
     struct space *space, uint64_t size_bytes, struct stage **ret_stage) MUST_USE;
 /* The finished stage's extent; NULL when it holds no bytes or they are still only in memory. */
 const struct extent *stage_extent(const struct stage *stage);
-/* The bytes themselves while they are still only in memory (small bodies), else absent: the engine may
- * store them inline instead. stage_finish leaves bodies up to inline_max in memory and out of any segment;
- * stage_place then writes them out when they shall not be inline. */
+/* The bytes themselves while they are still only in memory (small bodies), else absent: the engine
+ * may store them inline instead. stage_finish leaves bodies up to inline_max in memory and out of
+ * any segment; stage_place then writes them out when they shall not be inline. */
 struct span stage_bytes(const struct stage *stage);
 enum storage_err stage_place(struct stage *stage) MUST_USE;
 /* After the commit: the index names the extent now; frees the stage without giving space back. */
@@ -77,8 +79,8 @@ void stage_adopt(struct stage *stage);
 enum storage_err space_log_append(struct space *space, struct span frame, uint64_t *ret_segment_id,
     uint64_t *ret_offset) MUST_USE;
 
-/* Makes packed segments durable (fdatasync, each once) as far as they were written before the call; a new
- * segment's directory entry was synced when it was made. A failure is fatal. */
+/* Makes packed segments durable (fdatasync, each once) as far as they were written before the call;
+ * a new segment's directory entry was synced when it was made. A failure is fatal. */
 void space_sync(struct space *space, const uint64_t *segment_ids, size_t count);
 
 /* ---- segments as files ---- */
@@ -86,26 +88,25 @@ void space_sync(struct space *space, const uint64_t *segment_ids, size_t count);
 /* An open segment or file; counted references, so that it may be unlinked while it is read. */
 struct segment;
 /* err: IO, CORRUPT (no such file) */
-enum storage_err segment_acquire(struct space *space, uint64_t segment_id, bool own_file,
-    struct segment **ret_segment) MUST_USE;
+enum storage_err segment_acquire(
+    struct space *space, uint64_t segment_id, bool own_file, struct segment **ret_segment) MUST_USE;
 void segment_release(struct segment *segment);
 int segment_fd(const struct segment *segment);
 
 /* Reads part of an extent; with verify whole blocks are read and checked against crcs.
  * crcs: block_count entries: extent->block_crcs or those of extent_load_footer.
- * scratch: BLOB_BLOCK_BYTES of the caller's, used when the wanted run is no whole block; may be NULL
- * without verify.
- * err: IO, CORRUPT */
+ * scratch: BLOB_BLOCK_BYTES of the caller's, used when the wanted run is no whole block; may be
+ * NULL without verify. err: IO, CORRUPT */
 enum storage_err extent_read(struct segment *segment, const struct extent *extent,
     const uint32_t *crcs, uint64_t offset, void *ret_bytes, size_t len, void *scratch,
     size_t *ret_len) MUST_USE;
-/* Reads and checks a footer of more than EXTENT_INLINE_CRCS blocks. Memory: malloc, the caller frees.
- * err: IO, CORRUPT, NO_MEMORY */
+/* Reads and checks a footer of more than EXTENT_INLINE_CRCS blocks. Memory: malloc, the caller
+ * frees. err: IO, CORRUPT, NO_MEMORY */
 enum storage_err extent_load_footer(
     struct segment *segment, const struct extent *extent, uint32_t **ret_crcs) MUST_USE;
 
-/* Gives an extent's disk space back: punches it out of its segment, or unlinks its file. Idempotent.
- * Where punching is unsupported this does nothing. */
+/* Gives an extent's disk space back: punches it out of its segment, or unlinks its file.
+ * Idempotent. Where punching is unsupported this does nothing. */
 void extent_release(struct space *space, const struct extent *extent);
 
 /* Drops a whole packed segment: no more acquires, unlink. Idempotent. */

@@ -1,7 +1,7 @@
 /* What the files of the byte half share: space.c (opening, the disk's room), packed.c (reserving in
- * segments), segment.c (open files), stage.c and stage_file.c (bodies on their way in), writers.c
- * (threads), extent.c (footers, reading, releasing). Nobody else includes this but compact.c and
- * sweep.c.
+ * segments), preparer.c (making them ahead), punch.c, segment.c (open files), stage.c and
+ * stage_file.c (bodies on their way in), writers.c (threads), extent.c (footers, reading,
+ * releasing). Nobody else includes this but compact.c and sweep.c.
  *
  * Locks, never held while a call may block on the disk: space->packed_lock (the segments of this
  * boot), space->stages_lock (free stages), writers.lock, shard.lock (which an open(2) is made
@@ -42,6 +42,7 @@ struct packed {
     uint64_t zeroed_bytes;               /* written with zeros up to here, or given up on */
     uint64_t zeroing_begin, zeroing_end; /* being written with zeros now: not to be reserved */
     uint32_t holds;                      /* reservations not ended */
+    bool allocated;                      /* not merely sparse */
     bool sealed;                         /* rolled over */
     bool log_dirty;                      /* frames since the last sync */
     int fd;                              /* -1 when sealed and done with */
@@ -59,7 +60,10 @@ enum storage_err packed_reserve(
     struct space *space, uint64_t size_bytes, struct packed_run *ret_run) MUST_USE;
 /* The reservation was written and committed, or given up. */
 void packed_end(struct space *space, struct packed *packed);
-enum storage_err packed_start(struct space *space) MUST_USE;
+/* With packed_lock, which is left meanwhile: prepares a segment, or waits for whoever does. A disk
+ * that has no room for a whole one may have it for a small one, which deletes can be logged in.
+ * err: NO_SPACE, NO_MEMORY, BUSY */
+enum storage_err packed_prepare(struct space *space) MUST_USE;
 /* Unlinks segments that nobody reserved anything in, cuts the active one, closes. */
 void packed_close_all(struct space *space);
 /* After the file was unlinked. */
@@ -74,6 +78,11 @@ struct freed_run {
 };
 void packed_punch(
     struct space *space, struct segment *segment, uint64_t offset_bytes, uint64_t size_bytes);
+
+/* ---- the thread that makes segments ahead (preparer.c) ---- */
+
+enum storage_err preparer_start(struct space *space) MUST_USE;
+void preparer_stop(struct space *space);
 
 /* ---- open files (segment.c) ---- */
 
@@ -192,8 +201,10 @@ struct space {
     struct packed *packed; /* newest first */
     struct packed *active;
     struct packed *prepared;
+    uint64_t reserved_bytes; /* since opening */
     bool making;
     bool stop;
+    char *zeros;        /* the preparer's */
     pthread_t preparer; /* makes the next segment ahead */
     bool preparer_runs;
 

@@ -139,6 +139,7 @@ static inline void remove_tree(const char *path)
 struct fixture {
     char dir[64];
     uint64_t reserve_bytes;
+    bool background;
     struct space *space;
 };
 
@@ -159,6 +160,7 @@ static inline struct space *fixture_open(struct fixture *fixture, uint64_t segme
         .dir = fixture->dir,
         .segment_bytes = segment_bytes,
         .reserve_bytes = fixture->reserve_bytes,
+        .no_background = !fixture->background,
         .next_id = test_next_id,
         .fatal = test_fatal,
     };
@@ -174,6 +176,7 @@ static inline int fixture_setup(void **state)
     if (!mkdtemp(fixture.dir))
         return -1;
     fixture.reserve_bytes = 0;
+    fixture.background = false;
     fixture_open(&fixture, 4 << 20);
     *state = &fixture;
     return 0;

@@ -132,6 +132,35 @@ static void threads_never_share_a_byte(void **state)
         }
 }
 
+/* The preparer makes segments and writes zeros while others write. */
+static void zeros_never_hit_data(void **state)
+{
+    struct fixture *fixture = *state;
+    space_close(fixture->space);
+    fixture->background = true;
+    struct space *space = fixture_open(fixture, 64 << 20);
+    bool prepared = false;
+    for (int i = 0; i < 1000 && !prepared; i++) {
+        usleep(1000);
+        pthread_mutex_lock(&space->packed_lock);
+        prepared = space->prepared && space->prepared->zeroed_bytes > 0;
+        pthread_mutex_unlock(&space->packed_lock);
+    }
+    assert_true(prepared);
+    enum { COUNT = 400 };
+    static struct extent extents[COUNT];
+    uint64_t segments = 0, last = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        extents[i] = put(space, 300000, i);
+        segments += extents[i].segment_id != last;
+        last = extents[i].segment_id;
+        usleep(i % 50 == 0 ? 60000 : 500);
+    }
+    assert_in_range(segments, 2, 3);
+    for (size_t i = 0; i < COUNT; i++)
+        check_extent(space, &extents[i], 0, 300000, true, i);
+}
+
 static void segments_are_read_after_unlink(void **state)
 {
     struct space *space = ((struct fixture *)*state)->space;
@@ -370,6 +399,7 @@ int main(void)
         TEST(unfinished_stages_keep_a_segment_busy),
         TEST(log_frames_lie_between_extents),
         TEST(threads_never_share_a_byte),
+        TEST(zeros_never_hit_data),
         TEST(segments_are_read_after_unlink),
         TEST(open_files_are_bounded),
         TEST(flipped_bytes_are_found),
