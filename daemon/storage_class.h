@@ -1,5 +1,7 @@
 /* S3's storage classes by number, as the store keeps them. Lakegate keeps every object in one way;
- * a class is a label that clients set and read back. Pure and thread-safe. src: Amazon S3 API
+ * a class is a label that clients set and read back. Pure and thread-safe.
+ *
+ * src: Amazon S3 API
  * Reference, "PutObject", x-amz-storage-class */
 #ifndef DAEMON_STORAGE_CLASS_H
 #define DAEMON_STORAGE_CLASS_H

@@ -1,6 +1,8 @@
 /* What a bucket can have on S3 and has not here yet: each is answered with S3's own code for "there
  * is none", since Terraform and others read them all and give up on any other error. A row goes
- * away when its sub-resource gets a file of its own. src: Amazon S3 API Reference, the errors of
+ * away when its sub-resource gets a file of its own.
+ *
+ * src: Amazon S3 API Reference, the errors of
  * each operation */
 #include "daemon/request.h"
 

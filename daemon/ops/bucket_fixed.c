@@ -1,5 +1,7 @@
 /* Sub-resources that every bucket has and that cannot be changed here: the documents that S3 gives
- * for a bucket that nobody configured. src: Amazon S3 API Reference, "GetBucketVersioning",
+ * for a bucket that nobody configured.
+ *
+ * src: Amazon S3 API Reference, "GetBucketVersioning",
  * "GetBucketAccelerateConfiguration", "GetBucketRequestPayment", "GetBucketLogging",
  * "GetBucketNotificationConfiguration" */
 #include "daemon/request.h"

@@ -1,5 +1,7 @@
 /* DeleteObjects: up to 1000 keys in one request and, mostly, one commit. Each key has an outcome of
- * its own; the answer lists them in the order of the request. src: Amazon S3 API Reference,
+ * its own; the answer lists them in the order of the request.
+ *
+ * src: Amazon S3 API Reference,
  * "DeleteObjects" */
 #include "bodies.h"
 #include "checksum.h"

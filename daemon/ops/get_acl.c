@@ -1,5 +1,7 @@
 /* GetBucketAcl and GetObjectAcl: the owner may do everything, and nobody is granted anything, which
- * is what S3 shows where the bucket's owner owns all objects. src: Amazon S3 API Reference,
+ * is what S3 shows where the bucket's owner owns all objects.
+ *
+ * src: Amazon S3 API Reference,
  * "GetBucketAcl", "GetObjectAcl" */
 #include "daemon/ops/object_exists.h"
 #include "daemon/ops/owner_xml.h"

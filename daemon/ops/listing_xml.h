@@ -1,7 +1,9 @@
 /* What all listings of a bucket share: objects (both forms), versions and uploads. The arguments
  * that they read alike, and the XML that they write alike, straight into the response with no
  * memory per entry. Element order is that of S3's own answers, which is not the order of its
- * reference. One thread at a time has a listing. src: Amazon S3 API Reference, "ListObjects",
+ * reference. One thread at a time has a listing.
+ *
+ * src: Amazon S3 API Reference, "ListObjects",
  * "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads" */
 #ifndef DAEMON_OPS_LISTING_XML_H
 #define DAEMON_OPS_LISTING_XML_H

@@ -1,5 +1,6 @@
 #include "tests/ops/support.h"
 
+#include "base/digest.h"
 #include "base/encode.h"
 #include "daemon/authorize.h"
 #include "daemon/receive.h"
@@ -31,6 +32,9 @@ int world_make(void **state)
     world->staging = staging_new(STAGING_BUDGET_BYTES);
     world->daemon.staging = world->staging;
     world->daemon.region = SPAN("us-east-1");
+    uint64_t counter;
+    random_bytes(&counter, sizeof(counter));
+    atomic_init(&world->daemon.request_counter, counter);
     world->daemon.verify_reads = true;
     world->principal = (struct principal){
         .kind = PRINCIPAL_ROOT, .access_key = SPAN("AKIATEST"), .account_id = ROOT_ACCOUNT_ID};
@@ -171,6 +175,22 @@ static void write_error(struct reply *reply)
     buf_add(&reply->bytes, request->err_fields);
 }
 
+/* With LAKEGATE_SHAPES=DIR every XML response is written there as OPERATION-REQUESTID.xml, for
+ * tests/ops/check_shapes.py. */
+static void keep_for_shapes(const struct reply *reply)
+{
+    const char *dir = getenv("LAKEGATE_SHAPES");
+    const struct request *request = reply->request;
+    if (dir == NULL || reply->err != S3_OK || request->response.kind != RESPONSE_BUFFER)
+        return;
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s-%s.xml", dir, request->op->name, request->id);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(reply->body.ptr, 1, reply->body.len, file), reply->body.len);
+    assert_int_equal(fclose(file), 0);
+}
+
 struct reply world_send(
     struct world *world, const char *line, const char *headers, struct span body)
 {
@@ -191,6 +211,7 @@ struct reply world_send(
     assert_true(buf_ok(&reply.bytes));
     assert_false(reply.request->arena.overflow);
     reply.body = buf_span(&reply.bytes);
+    keep_for_shapes(&reply);
     return reply;
 }
 

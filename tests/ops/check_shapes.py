@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Checks the XML of the operations' tests against the model that AWS's own SDKs are made of.
+
+    check_shapes.py PROGRAM...    runs the test programs and checks each response that they saw
+
+Every element must be a member of the operation's output in botocore's service model, lists flattened where
+the model says so, and every value must have its type: integers, booleans, ISO 8601 times."""
+import datetime
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+import botocore.session
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
+NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+# Elements that S3 sends and SDKs use, and that the model does not have.
+BEYOND_MODEL = {("ListParts", "EncodingType")}
+SCALARS = {
+    "integer": r"-?\d+",
+    "long": r"-?\d+",
+    "boolean": r"true|false",
+    "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+}
+
+
+def load_names():
+    """scripts/gen-operations knows S3's name of each row of ops.def."""
+    path = pathlib.Path(__file__).resolve().parent.parent.parent / "scripts" / "gen-operations"
+    source = path.read_text().rsplit("\nmain()\n", 1)[0]
+    module = {"__file__": str(path), "__name__": "gen_operations"}
+    exec(compile(source, str(path), "exec"), module)
+    return module["camel_case"]
+
+
+class Checker:
+    def __init__(self):
+        self.model = botocore.session.get_session().get_service_model("s3")
+        self.camel_case = load_names()
+        self.problems = []
+        self.checked = 0
+        self.operations = set()
+
+    def problem(self, where, what):
+        self.problems.append(f"{where}: {what}")
+
+    def scalar(self, where, shape, text):
+        pattern = SCALARS.get(shape.type_name)
+        if pattern and not re.fullmatch(pattern, text):
+            self.problem(where, f"{text!r} is no {shape.type_name}")
+        if shape.type_name == "timestamp" and re.fullmatch(pattern, text):
+            datetime.datetime.fromisoformat(text.rstrip("Z"))
+        if getattr(shape, "enum", None) and text and text not in shape.enum:
+            self.problem(where, f"{text!r} is none of {shape.enum}")
+
+    def structure(self, where, operation, shape, element):
+        members = {}
+        for name, member in shape.members.items():
+            if member.serialization.get("xmlAttribute"):
+                continue
+            if member.serialization.get("location") in (None, "body"):
+                wire = member.serialization.get("name", name)
+                if member.type_name == "list" and member.serialization.get("flattened"):
+                    wire = member.serialization.get("name") or member.member.serialization.get("name", name)
+                members[wire] = member
+        seen = set()
+        for child in element:
+            name = child.tag.removeprefix(NAMESPACE)
+            member = members.get(name)
+            here = f"{where}/{name}"
+            if member is None:
+                if (operation, name) not in BEYOND_MODEL:
+                    self.problem(here, "is not in the model")
+                continue
+            flat = member.type_name == "list" and member.serialization.get("flattened")
+            if name in seen and not flat:
+                self.problem(here, "stands twice")
+            seen.add(name)
+            self.value(here, operation, member.member if flat else member, child)
+
+    def value(self, where, operation, shape, element):
+        if shape.type_name == "structure":
+            for attribute in element.attrib:
+                if attribute != XSI + "type":
+                    self.problem(where, f"has the attribute {attribute}")
+            self.structure(where, operation, shape, element)
+        elif shape.type_name == "list":
+            wire = shape.member.serialization.get("name", "member")
+            for child in element:
+                name = child.tag.removeprefix(NAMESPACE)
+                if name != wire:
+                    self.problem(f"{where}/{name}", f"stands where {wire} belongs")
+                else:
+                    self.value(f"{where}/{name}", operation, shape.member, child)
+        else:
+            if len(element):
+                self.problem(where, "has children")
+            self.scalar(where, shape, element.text or "")
+
+    def document(self, path):
+        operation = self.camel_case(path.stem.rsplit("-", 1)[0])
+        try:
+            root = ElementTree.fromstring(path.read_bytes())
+        except ElementTree.ParseError as error:
+            if b"&#" in path.read_bytes():
+                return  # control characters, as S3 writes them: no XML 1.0 parser takes them
+            return self.problem(operation, f"is no XML: {error}")
+        self.checked += 1
+        self.operations.add(operation)
+        if not root.tag.startswith(NAMESPACE):
+            self.problem(operation, f"has no S3 namespace: {root.tag}")
+        if operation == "GetBucketLocation":
+            return self.scalar(operation, self.model.operation_model(operation).output_shape
+                               .members["LocationConstraint"], root.text or "")
+        self.structure(operation, operation, self.model.operation_model(operation).output_shape, root)
+
+
+def main():
+    checker = Checker()
+    with tempfile.TemporaryDirectory() as directory:
+        for program in sys.argv[1:]:
+            result = subprocess.run([program], env={**os.environ, "LAKEGATE_SHAPES": directory},
+                                    capture_output=True, text=True, timeout=600)
+            if result.returncode:
+                sys.exit(f"{program} failed:\n{result.stderr[-4000:]}")
+        for path in sorted(pathlib.Path(directory).glob("*.xml")):
+            checker.document(path)
+    for problem in sorted(set(checker.problems)):
+        print(problem)
+    if checker.problems or not checker.checked:
+        sys.exit(1)
+    print(f"{checker.checked} responses of {len(checker.operations)} operations are as the model has them")
+
+
+main()
