@@ -5,6 +5,8 @@
 VERSION := 0.1.0
 BUILD ?= build
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC ?= cc
 SANITIZE ?=
 PYTHON ?= python3
@@ -43,7 +45,7 @@ STORAGE_OBJ := $(call objects,storage/*.c storage/local/*.c)
 DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/jobs/*.c))
 CLI_OBJ := $(call objects,daemon/cli/*.c)
 
-.PHONY: all lib check clean install unit ops rules format
+.PHONY: all lib check clean install install-bin unit ops rules format format-check tidy
 all: $(BUILD)/lakegated $(BUILD)/lakegate lib
 lib: $(BUILD)/libs3proto.a $(BUILD)/libs3proto.so
 
@@ -99,10 +101,40 @@ ops: $(OPS_TESTS)
 
 rules:
 	@scripts/check-rules
+
+# One version of clang's tools where it is there: two versions format differently.
+CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format))
+CLANG_TIDY ?= $(firstword $(shell command -v clang-tidy-14 clang-tidy))
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
+format-check:
+	@$(CLANG_FORMAT) --dry-run --Werror $$(git ls-files '*.c' '*.h')
+
+# A file is looked at again only when it, or a header of it, has changed.
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard libs3proto/*.c libs3proto/base/*.c storage/*.c \
+	storage/local/*.c daemon/*.c daemon/ops/*.c daemon/jobs/*.c daemon/cli/*.c))
+$(BUILD)/tidy/%.ok: %.c $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@$(CLANG_TIDY) --quiet $< -- -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@mv $@.log $@
+tidy: $(TIDY)
 
 check: rules unit ops
+
+INSTALL_AS = sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+install: install-bin
+install-bin: $(BUILD)/lakegated $(BUILD)/lakegate
+	install -D -m 755 $(BUILD)/lakegated $(DESTDIR)$(PREFIX)/bin/lakegated
+	install -D -m 755 $(BUILD)/lakegate $(DESTDIR)$(PREFIX)/bin/lakegate
+	install -D -m 644 docs/man/lakegated.8 $(DESTDIR)$(PREFIX)/share/man/man8/lakegated.8
+	install -D -m 644 docs/man/lakegate.1 $(DESTDIR)$(PREFIX)/share/man/man1/lakegate.1
+	install -D -m 644 docs/man/lakegate.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/lakegate.conf.5
+	install -D -m 644 packaging/lakegate.conf $(DESTDIR)$(PREFIX)/share/doc/lakegate/lakegate.conf
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/lakegate/copyright
+	[ -e $(DESTDIR)$(SYSCONFDIR)/lakegate/lakegate.conf ] || \
+		install -D -m 640 packaging/lakegate.conf $(DESTDIR)$(SYSCONFDIR)/lakegate/lakegate.conf
+	install -d $(DESTDIR)$(UNITDIR)
+	$(INSTALL_AS) packaging/lakegated.service.in >$(DESTDIR)$(UNITDIR)/lakegated.service
 
 # libs3proto for others: headers, both libraries, pkg-config. base/crc.h is private.
 PROTO_PACKAGES := libxml-2.0 zlib libcrypto

@@ -1,11 +1,11 @@
-/* json.c: what is read, what is refused, and that a wrong kind gives the answer asked for. */
+/* json_read.c: what is read, what is refused, and that a wrong kind gives the answer asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "daemon/json.h"
+#include "daemon/json_read.h"
 
 static struct json_node *parse(const char *text)
 {
