@@ -22,7 +22,9 @@ static void put(struct writer *writer, struct span bytes)
 
 static void put_char(struct writer *writer, char c)
 {
-    put(writer, (struct span){&c, 1});
+    if (writer->to == writer->end)
+        abort();
+    *writer->to++ = c;
 }
 
 static void put_lower(struct writer *writer, struct span text)
@@ -107,19 +109,20 @@ static const bool unreserved[256] = {
 static void put_encoded(struct writer *writer, struct span text, bool keep_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
-    while (text.len > 0) {
-        size_t run = 0;
-        while (run < text.len &&
-               (unreserved[(uint8_t)text.ptr[run]] || (keep_slash && text.ptr[run] == '/')))
-            run++;
-        put(writer, span_first(text, run));
-        text = span_from(text, run);
-        if (text.len == 0)
-            return;
-        uint8_t byte = (uint8_t)text.ptr[0];
-        put(writer, span_of((char[]){'%', digits[byte >> 4], digits[byte & 15]}, 3));
-        text = span_from(text, 1);
+    if (text.len > (size_t)(writer->end - writer->to) / ENCODED_BYTE_MAX)
+        abort(); /* the size computed before was wrong */
+    char *to = writer->to;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.ptr[i];
+        if (unreserved[byte] || (keep_slash && byte == '/')) {
+            *to++ = (char)byte;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = digits[byte >> 4];
+        *to++ = digits[byte & 15];
     }
+    writer->to = to;
 }
 
 /* Without ".", ".." and empty segments; a trailing slash stays. Writes at most path.len bytes. */
@@ -202,9 +205,9 @@ static bool put_query(
     if (query->count == 0)
         return true;
     size_t scratch_bytes = query_max_bytes(query);
-    struct encoded_param *params = arena_array(arena, struct encoded_param, query->count);
+    struct encoded_param params[QUERY_PARAMS_MAX];
     char *scratch = arena_alloc(arena, scratch_bytes);
-    if (params == NULL || scratch == NULL)
+    if (scratch == NULL || query->count > QUERY_PARAMS_MAX)
         return false;
     struct writer encoder = {scratch, scratch + scratch_bytes};
     size_t count = 0;
@@ -235,22 +238,32 @@ static bool is_blank(char c)
 /* Trimmed, and inner runs of white space as one space. */
 static void put_header_value(struct writer *writer, struct span value)
 {
-    bool pending_space = false, first = true;
-    while (value.len > 0) {
-        size_t run = 0;
-        while (run < value.len && !is_blank(value.ptr[run]))
-            run++;
-        if (run > 0) {
-            if (pending_space && !first)
-                put_char(writer, ' ');
-            put(writer, span_first(value, run));
-            first = false;
+    const char *from = writer->to;
+    bool pending_space = false;
+    if (value.len > (size_t)(writer->end - writer->to))
+        abort();
+    char *to = writer->to;
+    for (size_t i = 0; i < value.len; i++) {
+        if (is_blank(value.ptr[i])) {
+            pending_space = to > from;
+            continue;
         }
-        value = span_from(value, run);
-        pending_space = value.len > 0;
-        while (value.len > 0 && is_blank(value.ptr[0]))
-            value = span_from(value, 1);
+        if (pending_space)
+            *to++ = ' ';
+        pending_space = false;
+        *to++ = value.ptr[i];
     }
+    writer->to = to;
+}
+
+/* Most names differ in length or in the last letter. */
+static bool is_named(const struct header *header, struct span lower_name)
+{
+    size_t len = lower_name.len;
+    if (header->name.len != len)
+        return false;
+    return len == 0 || (((header->name.ptr[len - 1] ^ lower_name.ptr[len - 1]) & ~0x20) == 0 &&
+                           span_eq_nocase(header->name, lower_name));
 }
 
 /* A header that is signed and did not come stands as an empty one. */
@@ -262,7 +275,7 @@ static void put_header(
     put_char(writer, ':');
     for (size_t i = 0; i < headers->count; i++) {
         const struct header *header = &headers->items[i];
-        if (header->name.len != lower_name.len || !span_eq_nocase(header->name, lower_name))
+        if (!is_named(header, lower_name))
             continue;
         if (found)
             put_char(writer, ',');
@@ -272,56 +285,64 @@ static void put_header(
     put_char(writer, '\n');
 }
 
-/* Lower-case, sorted and each once, as the canonical request wants them, however they were sent. */
-static struct span *signed_names(struct arena *arena, struct span list, size_t *ret_count)
+struct signed_names {
+    struct span items[HEADERS_MAX];
+    size_t count;
+};
+
+static bool add_signed_name(struct signed_names *names, struct span name)
 {
-    size_t max_count = 1, count = 0;
-    for (size_t i = 0; i < list.len; i++)
-        max_count += list.ptr[i] == ';';
-    if (max_count > HEADERS_MAX)
-        return NULL;
-    struct span *names = arena_array(arena, struct span, max_count);
+    size_t at = names->count;
+    while (at > 0 && span_cmp(names->items[at - 1], name) > 0)
+        at--;
+    if (at > 0 && span_eq(names->items[at - 1], name))
+        return true;
+    if (names->count == HEADERS_MAX)
+        return false;
+    if (at < names->count)
+        memmove(&names->items[at + 1], &names->items[at],
+            (names->count - at) * sizeof(names->items[0]));
+    names->items[at] = name;
+    names->count++;
+    return true;
+}
+
+/* Lower-case, sorted and each once, as the canonical request wants them, however they were sent. */
+static bool take_signed_names(struct arena *arena, struct span list, struct signed_names *ret_names)
+{
     char *lower = arena_alloc(arena, list.len);
-    if (names == NULL || lower == NULL)
-        return NULL;
+    if (lower == NULL)
+        return false;
     struct writer writer = {lower, lower + list.len};
     put_lower(&writer, list);
     struct span rest = span_of(lower, list.len), name;
-    while (span_split(&rest, ';', &name)) {
-        size_t at = count;
-        while (at > 0 && span_cmp(names[at - 1], name) > 0)
-            at--;
-        if (at > 0 && span_eq(names[at - 1], name))
-            continue;
-        memmove(&names[at + 1], &names[at], (count - at) * sizeof(names[0]));
-        names[at] = name;
-        count++;
-    }
-    *ret_count = count;
-    return names;
+    ret_names->count = 0;
+    while (span_split(&rest, ';', &name))
+        if (!add_signed_name(ret_names, name))
+            return false;
+    return true;
 }
 
-static size_t headers_max_bytes(
-    const struct header_list *headers, const struct span *names, size_t name_count)
+static size_t headers_max_bytes(const struct header_list *headers, const struct signed_names *names)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < name_count; i++)
-        bytes += 2 * (names[i].len + 2);
+    for (size_t i = 0; i < names->count; i++)
+        bytes += 2 * (names->items[i].len + 2);
     for (size_t i = 0; i < headers->count; i++)
         bytes += headers->items[i].value.len + 1;
     return bytes;
 }
 
-static void put_headers(struct writer *writer, const struct header_list *headers,
-    const struct span *names, size_t name_count)
+static void put_headers(
+    struct writer *writer, const struct header_list *headers, const struct signed_names *names)
 {
-    for (size_t i = 0; i < name_count; i++)
-        put_header(writer, headers, names[i]);
+    for (size_t i = 0; i < names->count; i++)
+        put_header(writer, headers, names->items[i]);
     put_char(writer, '\n');
-    for (size_t i = 0; i < name_count; i++) {
+    for (size_t i = 0; i < names->count; i++) {
         if (i > 0)
             put_char(writer, ';');
-        put(writer, names[i]);
+        put(writer, names->items[i]);
     }
 }
 
@@ -329,14 +350,13 @@ struct span sigv4_canonical_request(struct arena *arena, struct span method,
     const struct target *target, const struct header_list *headers, const struct sigv4_auth *auth,
     bool normalize)
 {
-    size_t name_count = 0;
-    struct span *names = signed_names(arena, auth->signed_headers, &name_count);
+    struct signed_names names;
     struct span path = path_to_encode(arena, target, auth, normalize);
-    if (names == NULL || !span_present(path))
+    if (!span_present(path) || !take_signed_names(arena, auth->signed_headers, &names))
         return SPAN_ABSENT;
     size_t max_bytes = method.len + path.len * ENCODED_BYTE_MAX + query_max_bytes(&target->query) +
-                       headers_max_bytes(headers, names, name_count) +
-                       auth->payload_sha256_hex.len + sizeof("\n\n\n\n\n");
+                       headers_max_bytes(headers, &names) + auth->payload_sha256_hex.len +
+                       sizeof("\n\n\n\n\n");
     char *text = arena_alloc(arena, max_bytes);
     if (text == NULL)
         return SPAN_ABSENT;
@@ -348,7 +368,7 @@ struct span sigv4_canonical_request(struct arena *arena, struct span method,
     if (!put_query(&writer, arena, &target->query, auth->kind))
         return SPAN_ABSENT;
     put_char(&writer, '\n');
-    put_headers(&writer, headers, names, name_count);
+    put_headers(&writer, headers, &names);
     put_char(&writer, '\n');
     put(&writer, auth->payload_sha256_hex);
     return span_of(text, (size_t)(writer.to - text));

@@ -27,6 +27,53 @@ static const struct {
     PAYLOAD_KIND("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", SIGV4_PAYLOAD_CHUNKED_TRAILER),
 };
 
+/* The headers that say who signs and how, found in one pass. */
+struct auth_headers {
+    struct span authorization;
+    size_t authorizations;
+    struct span amz_date;
+    struct span date;
+    struct span session_token;
+    struct span payload_hash;
+    bool payload_conflict;
+};
+
+static void take_first(struct span *to, struct span value)
+{
+    if (!span_present(*to))
+        *to = value;
+}
+
+static void look_at_header(struct auth_headers *seen, const struct header *header)
+{
+    switch (header->name.len) {
+    case sizeof("date") - 1:
+        if (span_eq_nocase(header->name, SPAN("date")))
+            take_first(&seen->date, header->value);
+        break;
+    case sizeof("x-amz-date") - 1:
+        if (span_eq_nocase(header->name, SPAN("x-amz-date")))
+            take_first(&seen->amz_date, header->value);
+        break;
+    case sizeof("authorization") - 1:
+        if (!span_eq_nocase(header->name, SPAN("authorization")))
+            break;
+        seen->authorization = header->value;
+        seen->authorizations++;
+        break;
+    case sizeof("x-amz-content-sha256") - 1: /* as long as x-amz-security-token */
+        if (span_eq_nocase(header->name, SPAN("x-amz-content-sha256"))) {
+            take_first(&seen->payload_hash, header->value);
+            seen->payload_conflict |= !span_eq(seen->payload_hash, header->value);
+        } else if (span_eq_nocase(header->name, SPAN("x-amz-security-token"))) {
+            take_first(&seen->session_token, header->value);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
 /* Where a fault is reported, and which code the door that was used answers with. */
 struct complaint {
     enum s3_err malformed;
@@ -121,12 +168,10 @@ static enum s3_err parse_authorization(
 }
 
 static enum s3_err parse_header_time(
-    const struct header_list *headers, struct sigv4_auth *auth, const char **ret_detail)
+    const struct auth_headers *seen, struct sigv4_auth *auth, const char **ret_detail)
 {
-    struct span text = header_find(headers, SPAN("x-amz-date"));
-    bool is_amz_date = span_present(text);
-    if (!is_amz_date)
-        text = header_find(headers, SPAN("date"));
+    bool is_amz_date = span_present(seen->amz_date);
+    struct span text = is_amz_date ? seen->amz_date : seen->date;
     if (amz_time_parse(text, &auth->time_s)) {
         auth->timestamp = text;
         return S3_OK;
@@ -136,11 +181,12 @@ static enum s3_err parse_header_time(
     return complain(ret_detail, S3_ERR_ACCESS_DENIED, no_date);
 }
 
-static enum s3_err parse_header_auth(struct span authorization, const struct header_list *headers,
-    struct sigv4_auth *auth, const char **ret_detail)
+static enum s3_err parse_header_auth(
+    const struct auth_headers *seen, struct sigv4_auth *auth, const char **ret_detail)
 {
     const struct complaint complaint = {S3_ERR_AUTHORIZATION_HEADER_MALFORMED, ret_detail};
-    struct span scheme = span_first(authorization, span_find_char(authorization, ' ', 0));
+    struct span scheme =
+        span_first(seen->authorization, span_find_char(seen->authorization, ' ', 0));
     if (!span_eq(scheme, SPAN("AWS4-HMAC-SHA256"))) {
         if (span_starts(scheme, SPAN("AWS")))
             return complain(ret_detail, S3_ERR_UNSUPPORTED_SIGNATURE,
@@ -149,9 +195,9 @@ static enum s3_err parse_header_auth(struct span authorization, const struct hea
         return complain(ret_detail, S3_ERR_INVALID_ARGUMENT, "Unsupported Authorization Type");
     }
     auth->kind = SIGV4_HEADER;
-    TRY(parse_authorization(span_from(authorization, scheme.len), &complaint, auth));
-    auth->session_token = header_find(headers, SPAN("x-amz-security-token"));
-    return parse_header_time(headers, auth, ret_detail);
+    TRY(parse_authorization(span_from(seen->authorization, scheme.len), &complaint, auth));
+    auth->session_token = seen->session_token;
+    return parse_header_time(seen, auth, ret_detail);
 }
 
 static enum s3_err parse_expires(
@@ -232,14 +278,14 @@ static enum s3_err absent_payload(struct sigv4_auth *auth, const char **ret_deta
     return S3_OK;
 }
 
-static enum s3_err parse_payload(const struct target *target, const struct header_list *headers,
+static enum s3_err parse_payload(const struct target *target, const struct auth_headers *seen,
     struct sigv4_auth *auth, const char **ret_detail)
 {
-    struct span value = header_find(headers, SPAN("x-amz-content-sha256"));
+    struct span value = seen->payload_hash;
     struct span in_query = SPAN_ABSENT;
     if (auth->kind == SIGV4_PRESIGNED)
         in_query = query_value(&target->query, SPAN("X-Amz-Content-Sha256"));
-    if (header_conflicts(headers, SPAN("x-amz-content-sha256")) ||
+    if (seen->payload_conflict ||
         (span_present(value) && span_present(in_query) && !span_eq(value, in_query)))
         return complain(
             ret_detail, S3_ERR_INVALID_ARGUMENT, "x-amz-content-sha256 was given more than once");
@@ -256,13 +302,35 @@ static enum s3_err parse_payload(const struct target *target, const struct heade
     return S3_OK;
 }
 
-static bool is_signed(const struct sigv4_auth *auth, struct span name)
+struct signed_names {
+    struct span items[HEADERS_MAX];
+    size_t count;
+};
+
+static bool split_signed_names(struct span list, struct signed_names *ret_names)
 {
-    struct span rest = auth->signed_headers, item;
-    while (span_split(&rest, ';', &item))
-        if (span_eq_nocase(item, name))
+    struct span name;
+    ret_names->count = 0;
+    while (span_split(&list, ';', &name)) {
+        if (ret_names->count == HEADERS_MAX)
+            return false;
+        ret_names->items[ret_names->count++] = name;
+    }
+    return true;
+}
+
+static bool is_signed(const struct signed_names *names, struct span name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (names->items[i].len == name.len && span_eq_nocase(names->items[i], name))
             return true;
     return false;
+}
+
+static bool must_be_signed(struct span name)
+{
+    static const size_t dash = 5;
+    return name.len > dash && name.ptr[dash] == '-' && span_starts_nocase(name, SPAN("x-amz-"));
 }
 
 /* What is not signed could have been added or changed on the way.
@@ -271,21 +339,18 @@ static bool is_signed(const struct sigv4_auth *auth, struct span name)
 static enum s3_err check_signed_headers(
     const struct header_list *headers, const struct sigv4_auth *auth, const char **ret_detail)
 {
-    size_t count = 1;
-    for (size_t i = 0; i < auth->signed_headers.len; i++)
-        count += auth->signed_headers.ptr[i] == ';';
-    if (count > HEADERS_MAX)
+    struct signed_names names;
+    if (!split_signed_names(auth->signed_headers, &names))
         return complain(ret_detail,
             auth->kind == SIGV4_PRESIGNED ? S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR
                                           : S3_ERR_AUTHORIZATION_HEADER_MALFORMED,
             "too many signed headers.");
-    if (!is_signed(auth, SPAN("host")))
+    if (!is_signed(&names, SPAN("host")))
         return complain(ret_detail, S3_ERR_ACCESS_DENIED, host_not_signed);
     if (!is_s3(auth))
         return S3_OK;
     for (size_t i = 0; i < headers->count; i++)
-        if (span_starts_nocase(headers->items[i].name, SPAN("x-amz-")) &&
-            !is_signed(auth, headers->items[i].name))
+        if (must_be_signed(headers->items[i].name) && !is_signed(&names, headers->items[i].name))
             return complain(ret_detail, S3_ERR_ACCESS_DENIED, header_not_signed);
     return S3_OK;
 }
@@ -308,10 +373,12 @@ enum s3_err sigv4_parse(const struct target *target, const struct header_list *h
     struct sigv4_auth *ret_auth, const char **ret_detail)
 {
     struct sigv4_auth auth = {.kind = SIGV4_ANONYMOUS};
-    size_t authorizations = header_count(headers, SPAN("authorization"));
+    struct auth_headers seen = {0};
+    for (size_t i = 0; i < headers->count; i++)
+        look_at_header(&seen, &headers->items[i]);
     bool presigned = target->query.count > 0 && has_presigned_parameters(&target->query);
     bool old = target->query.count > 0 && has_old_parameters(&target->query);
-    if (authorizations + presigned + old > 1)
+    if (seen.authorizations + presigned + old > 1)
         return complain(ret_detail, S3_ERR_INVALID_ARGUMENT,
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
             "query string parameter or the Authorization header should be specified");
@@ -319,12 +386,11 @@ enum s3_err sigv4_parse(const struct target *target, const struct header_list *h
         return complain(ret_detail, S3_ERR_UNSUPPORTED_SIGNATURE,
             "The authorization mechanism you have provided is not supported. Please use "
             "AWS4-HMAC-SHA256.");
-    if (authorizations == 1)
-        TRY(parse_header_auth(
-            header_find(headers, SPAN("authorization")), headers, &auth, ret_detail));
+    if (seen.authorizations == 1)
+        TRY(parse_header_auth(&seen, &auth, ret_detail));
     if (presigned)
         TRY(parse_presigned(&target->query, &auth, ret_detail));
-    TRY(parse_payload(target, headers, &auth, ret_detail));
+    TRY(parse_payload(target, &seen, &auth, ret_detail));
     if (auth.kind != SIGV4_ANONYMOUS)
         TRY(check_signed_headers(headers, &auth, ret_detail));
     *ret_auth = auth;

@@ -25,10 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err == S3_OK) {
         CHECK(check_node(root, 1) <= XML_ELEMENTS_MAX);
         CHECK(root->next == NULL);
-        CHECK(span_find(document, SPAN("<!DOCTYPE"), 0) == SIZE_MAX ||
-              span_find(document, SPAN("<!--"), 0) != SIZE_MAX ||
-              span_find(document, SPAN("<!["), 0) != SIZE_MAX ||
-              span_find(document, SPAN("<?"), 0) != SIZE_MAX);
+        CHECK(!span_starts(document, SPAN("<!DOCTYPE")));
     }
     if (delete_objects_parse(&arena, document, &delete_body) == S3_OK)
         CHECK(delete_body.count >= 1 && delete_body.count <= DELETE_OBJECTS_MAX);
