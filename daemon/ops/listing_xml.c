@@ -77,24 +77,36 @@ void listing_encoding(struct listing *listing)
         xml_text(listing->out, SPAN("EncodingType"), listing->encoding_type);
 }
 
+/* Writes a run again when it is the one of this key. */
+static bool run_repeat(struct listing *listing, const struct listing_run *run, uint64_t key)
+{
+    if (!run->valid || run->key != key)
+        return false;
+    buf_add(listing->out, span_of(run->xml, run->len));
+    return true;
+}
+
+/* Remembers what was written since `from` as the run of this key, if it fits. */
+static void run_keep(struct listing *listing, struct listing_run *run, uint64_t key, size_t from)
+{
+    size_t len = listing->out->len - from;
+    run->valid = buf_ok(listing->out) && len <= sizeof(run->xml);
+    if (!run->valid)
+        return;
+    run->key = key;
+    run->len = len;
+    memcpy(run->xml, listing->out->ptr + from, len);
+}
+
 void listing_owner(struct listing *listing, struct span element, uint64_t account_id)
 {
-    struct buf *out = listing->out;
-    xml_open(out, element);
-    if (listing->has_owner && listing->owner_id == account_id) {
-        buf_add(out, span_of(listing->owner_xml, listing->owner_xml_len));
-    } else {
-        size_t from = out->len;
-        owner_xml(out, listing->request, account_id);
-        size_t len = out->len - from;
-        listing->has_owner = buf_ok(out) && len <= LISTING_OWNER_BYTES;
-        if (listing->has_owner) {
-            listing->owner_id = account_id;
-            listing->owner_xml_len = len;
-            memcpy(listing->owner_xml, out->ptr + from, len);
-        }
+    xml_open(listing->out, element);
+    if (!run_repeat(listing, &listing->owner, account_id)) {
+        size_t from = listing->out->len;
+        owner_xml(listing->out, listing->request, account_id);
+        run_keep(listing, &listing->owner, account_id, from);
     }
-    xml_close(out, element);
+    xml_close(listing->out, element);
 }
 
 void listing_etag(struct listing *listing, const struct etag *etag)
@@ -106,19 +118,43 @@ void listing_etag(struct listing *listing, const struct etag *etag)
     buf_add_lit(listing->out, "&quot;</ETag>");
 }
 
-void listing_object(struct listing *listing, const struct object_info *info, bool with_owner)
+static void write_checksum(struct listing *listing, const struct object_attributes *attributes)
 {
     struct buf *out = listing->out;
-    const struct object_attributes *attributes = &info->attributes;
+    uint64_t key = (uint64_t)attributes->checksum.algo << 8 | (uint64_t)attributes->checksum.type;
+    if (run_repeat(listing, &listing->checksum, key))
+        return;
+    size_t from = out->len;
     struct checksum checksum = object_checksum(attributes);
-    xml_time(out, SPAN("LastModified"), info->modified_ms);
-    listing_etag(listing, &attributes->etag);
     xml_text(out, SPAN("ChecksumAlgorithm"), checksum_algo_name(checksum.algo));
     xml_text(out, SPAN("ChecksumType"), checksum_type_name(checksum.type));
-    xml_u64(out, SPAN("Size"), info->size_bytes);
+    run_keep(listing, &listing->checksum, key, from);
+}
+
+/* with_owner does not change within a page. */
+static void write_tail(
+    struct listing *listing, const struct object_attributes *attributes, bool with_owner)
+{
+    uint64_t key = attributes->owner_id << 8 | attributes->storage_class;
+    bool key_is_whole = attributes->owner_id <= UINT64_MAX >> 8;
+    if (key_is_whole && run_repeat(listing, &listing->tail, key))
+        return;
+    size_t from = listing->out->len;
     if (with_owner)
         listing_owner(listing, SPAN("Owner"), attributes->owner_id);
-    xml_text(out, SPAN("StorageClass"), storage_class_name(attributes->storage_class));
+    struct span name = storage_class_name(attributes->storage_class);
+    xml_text(listing->out, SPAN("StorageClass"), name);
+    run_keep(listing, &listing->tail, key, from);
+    listing->tail.valid &= key_is_whole;
+}
+
+void listing_object(struct listing *listing, const struct object_info *info, bool with_owner)
+{
+    xml_time(listing->out, SPAN("LastModified"), info->modified_ms);
+    listing_etag(listing, &info->attributes.etag);
+    write_checksum(listing, &info->attributes);
+    xml_u64(listing->out, SPAN("Size"), info->size_bytes);
+    write_tail(listing, &info->attributes, with_owner);
 }
 
 void listing_common_prefix(struct listing *listing, struct span prefix)

@@ -10,7 +10,14 @@
 
 #include "daemon/ops/arguments.h"
 
-enum { LISTING_MAX = 1000, LISTING_OWNER_BYTES = 512 };
+enum { LISTING_MAX = 1000, LISTING_RUN_BYTES = 512 };
+
+struct listing_run {
+    bool valid;
+    uint64_t key; /* of what is in it */
+    size_t len;
+    char xml[LISTING_RUN_BYTES];
+};
 
 struct listing {
     struct request *request;
@@ -21,11 +28,8 @@ struct listing {
     size_t max;                /* … and as served: at most LISTING_MAX */
     struct buf *out;           /* the response, once it is begun */
 
-    /* The last account written as an owner, ready made: most pages have one owner. */
-    bool has_owner;
-    uint64_t owner_id;
-    char owner_xml[LISTING_OWNER_BYTES];
-    size_t owner_xml_len;
+    /* Runs of elements that most entries of a page have alike, as they were last written. */
+    struct listing_run owner, checksum, tail;
 };
 
 /* Reads the page size from the parameter max_name, encoding-type, prefix and delimiter.
