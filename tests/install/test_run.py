@@ -1,0 +1,67 @@
+"""scripts/run: what it prints works, and a taken port is told."""
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import lakegated
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LAKEGATE_"))}
+    tools = os.path.dirname(sys.executable)
+    return {**kept, "PATH": f"{tools}:{kept['PATH']}", "LAKEGATE_DATA": str(tmp_path / "data"), "LAKEGATE_LISTEN": f"127.0.0.1:{lakegated.free_port()}"}
+
+
+def read_until(stream, wanted, seconds=60):
+    """Lines of the stream up to one with this text; fails when there is none in time."""
+    lines, timer = [], threading.Timer(seconds, lambda: os.close(stream.fileno()))
+    timer.start()
+    try:
+        for line in stream:
+            lines.append(line)
+            if wanted in line:
+                return "".join(lines)
+    finally:
+        timer.cancel()
+    raise AssertionError(f"no '{wanted}' in:\n{''.join(lines)}")
+
+
+def start(environment):
+    return subprocess.Popen([lakegated.ROOT / "scripts/run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_the_lines_to_paste_work(environment, tmp_path):
+    first = start(environment)
+    try:
+        printed = read_until(first.stdout, "mc alias set")
+        assert f"endpoint    http://{environment['LAKEGATE_LISTEN']}\n" in printed
+        access_key, secret_key = re.search(r"access key  (\S+)\n  secret key  (\S+)\n", printed).groups()
+        assert len(access_key) >= 16 and len(secret_key) >= 30
+        assert oct((tmp_path / "data/root-credentials").stat().st_mode & 0o777) == "0o600"
+        lines = {name: rest for name, rest in re.findall(r"^(aws-cli|boto3|mc) +(.*)$", printed, re.M)}
+        made = subprocess.run(["bash", "-c", lines["aws-cli"]], capture_output=True, text=True, env=environment)
+        assert made.stdout == "make_bucket: first\n", made.stderr
+        listed = subprocess.run([sys.executable, "-c", lines["boto3"] + "; print(s3.list_buckets()['Buckets'][0]['Name'])"], capture_output=True, text=True, env=environment)
+        assert listed.stdout == "first\n", listed.stderr
+        assert shlex.split(lines["mc"])[-2:] == [access_key, secret_key]
+
+        second = start({**environment, "LAKEGATE_DATA": str(tmp_path / "other")})
+        assert second.wait(30) != 0
+        assert "already listens on" in second.stderr.read()
+    finally:
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(60) == 0
+
+    again = start(environment)
+    try:
+        assert f"secret key  {secret_key}\n" in read_until(again.stdout, "mc alias set")
+    finally:
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(60) == 0

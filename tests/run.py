@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Runs the stages of scripts/test, as many at once as there are processors, each after those it needs.
+
+usage: run.py [--list] [STAGE …]    a stage brings the stages with it that it needs
+Logs are kept in build/test-logs/.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+CPUS = os.cpu_count() or 1
+PYTHON = sys.executable
+
+
+def first_program(*names):
+    return next((name for name in names if shutil.which(name)), names[-1])
+
+
+def make(*arguments):
+    return ["make", f"-j{CPUS}", *arguments]
+
+
+def pytest(folder):
+    return [PYTHON, "-m", "pytest", "-n", str(max(2, CPUS)), "--dist", "worksteal", f"tests/{folder}"]
+
+
+def sanitized(build):
+    """Where a sanitized lakegated is, and how its sanitizers speak."""
+    return {
+        "LAKEGATED": str(ROOT / build / "lakegated"),
+        "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": "second_deadlock_stack=1:exitcode=66",
+    }
+
+
+ASAN = ("BUILD=build/asan", "CC=gcc", "SANITIZE=address,undefined")
+TSAN = ("BUILD=build/tsan", "CC=gcc", "SANITIZE=thread")
+CLANG = ("BUILD=build/clang", f"CC={first_program('clang-14', 'clang')}")
+
+# name, what it needs, command, more environment; the longest first, as far as needs allow
+STAGES = [
+    ("build", (), make("CC=gcc", "all"), {}),
+    ("build-asan", (), make(*ASAN, "all"), {}),
+    ("compat", ("build",), pytest("compat"), {}),
+    ("http-asan", ("build-asan",), pytest("http"), sanitized("build/asan")),
+    ("build-tsan", (), make(*TSAN, "build/tsan/lakegated"), {}),
+    ("http-tsan", ("build-tsan",), pytest("http"), sanitized("build/tsan")),
+    ("tidy", ("build",), make("CC=gcc", "tidy"), {}),
+    ("unit", ("build-asan",), make(*ASAN, "unit"), sanitized("build/asan")),
+    ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
+    ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
+    ("install", ("build",), pytest("install"), {}),
+    ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),
+    ("build-clang", (), make(*CLANG, "all"), {}),
+    ("rules", (), make("rules"), {}),
+    ("format", (), make("format-check"), {}),
+]
+
+
+class Result:
+    def __init__(self, passed=0, failed=0, skipped=0, seconds=0.0):
+        self.passed, self.failed, self.skipped, self.seconds = passed, failed, skipped, seconds
+
+
+def counts(text, code):
+    """Reads the closing line of pytest or of run-cmocka; other commands are one test."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    for line in reversed(plain.splitlines()[-15:]):
+        found = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error|errors|xfailed)\b", line)}
+        if found:
+            failed = found.get("failed", 0) + found.get("error", 0) + found.get("errors", 0)
+            if code != 0 and failed == 0:
+                failed = 1
+            return Result(found.get("passed", 0), failed, found.get("skipped", 0) + found.get("xfailed", 0))
+    return Result(int(code == 0), int(code != 0))
+
+
+running, running_lock = set(), threading.Lock()
+
+
+def run(name, command, environment):
+    log, started = LOGS / f"{name}.log", time.monotonic()
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        )
+        with running_lock:
+            running.add(process)
+        try:
+            code = process.wait(20 * 60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            code = process.wait()
+            out.write(b"\nno end after 20 minutes: killed\n")
+        with running_lock:
+            running.discard(process)
+    text = log.read_text(errors="replace")
+    result = counts(text, code)
+    result.seconds = time.monotonic() - started
+    return result, text
+
+
+def excerpt(text):
+    lines = text.splitlines()
+    telling = [i for i, line in enumerate(lines) if re.search(r"error:|warning:|FAILED|^E  |Sanitizer", line)]
+    shown = lines[max(0, telling[0] - 5) :][:60] if telling and len(lines) > 120 else []
+    return "\n".join([*shown, *(["…"] if shown else []), *lines[-60:]])
+
+
+def end_children(*_):
+    with running_lock:
+        for process in running:
+            try:
+                os.killpg(process.pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+    os._exit(130)
+
+
+def chosen_stages(names):
+    """The named stages and all that they need; all of them when none is named."""
+    needs = {stage[0]: stage[1] for stage in STAGES}
+    unknown = [name for name in names if name not in needs]
+    if unknown:
+        sys.exit(f"there is no stage {' '.join(unknown)}; scripts/test --list names them")
+    wanted, open_names = set(), list(names or needs)
+    while open_names:
+        name = open_names.pop()
+        wanted.add(name)
+        open_names += needs[name]
+    return [stage for stage in STAGES if stage[0] in wanted]
+
+
+def main():
+    if "--list" in sys.argv:
+        print("\n".join(stage[0] for stage in STAGES))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGINT, end_children)
+    signal.signal(signal.SIGTERM, end_children)
+    waiting, results, under_way = chosen_stages(sys.argv[1:]), {}, {}
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(max(2, CPUS)) as pool:
+        while waiting or under_way:
+            for stage in list(waiting):
+                name, needs, command, environment = stage
+                broken = [need for need in needs if need in results and results[need].failed]
+                if broken:
+                    waiting.remove(stage)
+                    results[name] = Result(failed=1)
+                    print(f"{name}: not run, since {broken[0]} failed", flush=True)
+                elif len(under_way) < max(2, CPUS) and all(need in results for need in needs):
+                    waiting.remove(stage)
+                    under_way[pool.submit(run, name, command, environment)] = name
+            done, _ = concurrent.futures.wait(under_way, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                name = under_way.pop(future)
+                result, text = future.result()
+                results[name] = result
+                if result.failed:
+                    print(f"---- {name} failed (build/test-logs/{name}.log)\n{excerpt(text)}\n----", flush=True)
+                skipped = f", {result.skipped} skipped" if result.skipped else ""
+                print(f"{name:12} {result.seconds:6.1f} s  {result.passed} passed, {result.failed} failed{skipped}", flush=True)
+    passed, failed, skipped = (sum(getattr(r, n) for r in results.values()) for n in ("passed", "failed", "skipped"))
+    print(f"all stages   {time.monotonic() - started:6.1f} s")
+    if skipped:
+        print(subprocess.run(["grep", "-h", "^SKIPPED", *map(str, LOGS.glob("*.log"))], capture_output=True, text=True).stdout.strip())
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or (skipped and os.environ.get("CI", "").lower() in ("true", "1")) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
