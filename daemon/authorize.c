@@ -5,8 +5,7 @@
 
 static enum s3_err allow(struct request *request, const char *action)
 {
-    (void)action; /* policies will look at it */
-    if (request->principal.kind == PRINCIPAL_ROOT)
+    if (action == NULL || request->principal.kind == PRINCIPAL_ROOT)
         return S3_OK;
     return FAIL(request, ACCESS_DENIED, NULL);
 }
@@ -41,12 +40,12 @@ enum s3_err authorize(struct request *request)
     const struct target *target = &request->target;
     /* Who is not known learns nothing of what exists: the bucket comes after. */
     TRY(allow(request, request->op->action));
-    if (target->scope == TARGET_OBJECT) {
+    if (request->op->scope == TARGET_OBJECT) {
         enum s3_err err = key_check(target->key);
         if (err != S3_OK)
             return request_fail(request, err, NULL, __FILE__, __LINE__);
     }
-    if (target->scope != TARGET_SERVICE)
+    if (request->op->scope != TARGET_SERVICE)
         TRY(load_bucket(request));
     return S3_OK;
 }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 struct config;
+struct connections;
 struct credentials;
 struct log;
 struct metrics;
@@ -27,11 +28,13 @@ struct daemon {
 
     const struct credentials *credentials; /* credentials.h */
     struct sigv4_key_cache *key_cache;
-    struct staging *staging; /* staging.h: the memory for bodies on their way in */
-    struct workers *workers; /* workers.h */
-    struct metrics *metrics; /* metrics.h; NULL: nothing is counted */
-    struct log *log;         /* log.h; NULL: nothing is logged */
+    struct staging *staging;         /* staging.h: the memory for bodies on their way in */
+    struct workers *workers;         /* workers.h */
+    struct connections *connections; /* connections.h */
+    struct metrics *metrics;         /* metrics.h; NULL: nothing is counted */
+    struct log *log;                 /* log.h; NULL: nothing is logged */
 
+    uint64_t started_ns;                  /* monotonic */
     char host_id[17];                     /* of this start: 16 hex digits and a NUL */
     atomic_uint_fast64_t request_counter; /* begins at random, so ids differ between starts */
     atomic_bool draining;                 /* SIGTERM came: not ready any more */

@@ -2,105 +2,79 @@
 
 #include <jansson.h>
 
-static const json_t *tree_of(const struct json_node *node)
+enum { JSON_DEPTH_MAX = 4 };
+
+struct json {
+    json_t *levels[JSON_DEPTH_MAX + 1];
+    size_t depth;
+    bool failed;
+};
+
+struct json *json_new(void)
 {
-    return (const json_t *)(const void *)node;
+    struct json *json = calloc(1, sizeof(*json));
+    if (json != NULL)
+        json->levels[0] = json_object();
+    return json;
 }
 
-static const struct json_node *node_of(const json_t *tree)
+void json_free(struct json *json)
 {
-    return (const struct json_node *)(const void *)tree;
+    if (json == NULL)
+        return;
+    json_decref(json->levels[0]); /* which holds the others */
+    free(json);
 }
 
-struct json_node *json_text_parse(struct span text, char ret_detail[static JSON_DETAIL_BYTES])
+static void set(struct json *json, const char *name, json_t *value)
 {
-    if (text.len > JSON_TEXT_MAX_BYTES) {
-        snprintf(ret_detail, JSON_DETAIL_BYTES, "the text is over %d MiB",
-            JSON_TEXT_MAX_BYTES / (1024 * 1024));
-        return NULL;
+    if (json != NULL && json_object_set_new(json->levels[json->depth], name, value) != 0)
+        json->failed = true;
+}
+
+void json_text(struct json *json, const char *name, struct span text)
+{
+    json_t *value = json_stringn(text.ptr != NULL ? text.ptr : "", text.len);
+    set(json, name, value != NULL ? value : json_null());
+}
+
+void json_u64(struct json *json, const char *name, uint64_t value)
+{
+    set(json, name, json_integer((json_int_t)value));
+}
+
+void json_bool(struct json *json, const char *name, bool value)
+{
+    set(json, name, json_boolean(value));
+}
+
+void json_open(struct json *json, const char *name)
+{
+    if (json == NULL || json->depth == JSON_DEPTH_MAX) {
+        if (json != NULL)
+            json->failed = true;
+        return;
     }
-    json_error_t error;
-    json_t *tree = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!tree)
-        snprintf(ret_detail, JSON_DETAIL_BYTES, "line %d, column %d: %.150s", error.line,
-            error.column, error.text);
-    return (struct json_node *)(void *)tree;
+    json_t *inner = json_object();
+    set(json, name, inner);
+    json->levels[++json->depth] = inner;
 }
 
-void json_text_free(struct json_node *root)
+void json_close(struct json *json)
 {
-    json_decref((json_t *)(void *)root);
+    if (json != NULL && json->depth > 0)
+        json->depth--;
 }
 
-enum json_kind json_node_kind(const struct json_node *node)
+bool json_write(const struct json *json, struct buf *out)
 {
-    switch (json_typeof(tree_of(node))) {
-    case JSON_OBJECT:
-        return JSON_KIND_OBJECT;
-    case JSON_ARRAY:
-        return JSON_KIND_ARRAY;
-    case JSON_STRING:
-        return JSON_KIND_STRING;
-    case JSON_INTEGER:
-        return JSON_KIND_INTEGER;
-    case JSON_REAL:
-        return JSON_KIND_REAL;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return JSON_KIND_BOOL;
-    case JSON_NULL:
-        break;
-    }
-    return JSON_KIND_NULL;
-}
-
-size_t json_node_count(const struct json_node *node)
-{
-    const json_t *tree = tree_of(node);
-    return json_is_array(tree) ? json_array_size(tree) : json_object_size(tree);
-}
-
-const struct json_node *json_node_member(const struct json_node *node, const char *name)
-{
-    return node_of(json_object_get(tree_of(node), name));
-}
-
-const struct json_node *json_node_item(const struct json_node *node, size_t index)
-{
-    return node_of(json_array_get(tree_of(node), index));
-}
-
-void json_node_each(const struct json_node *node,
-    void (*member)(void *ctx, const char *name, const struct json_node *value), void *ctx)
-{
-    /* The const is dropped only because Jansson iterates over trees that may be changed. */
-    json_t *tree = json_incref((json_t *)tree_of(node));
-    for (void *at = json_object_iter(tree); at; at = json_object_iter_next(tree, at))
-        member(ctx, json_object_iter_key(at), node_of(json_object_iter_value(at)));
-    json_decref(tree);
-}
-
-struct span json_node_string(const struct json_node *node, struct span otherwise)
-{
-    const json_t *tree = tree_of(node);
-    return json_is_string(tree) ? span_of(json_string_value(tree), json_string_length(tree))
-                                : otherwise;
-}
-
-int64_t json_node_integer(const struct json_node *node, int64_t otherwise)
-{
-    const json_t *tree = tree_of(node);
-    return json_is_integer(tree) ? (int64_t)json_integer_value(tree) : otherwise;
-}
-
-double json_node_number(const struct json_node *node, double otherwise)
-{
-    const json_t *tree = tree_of(node);
-    return json_is_number(tree) ? json_number_value(tree) : otherwise;
-}
-
-bool json_node_bool(const struct json_node *node, bool otherwise)
-{
-    const json_t *tree = tree_of(node);
-    return json_is_boolean(tree) ? json_is_true(tree) : otherwise;
+    if (json == NULL || json->failed)
+        return false;
+    char *text = json_dumps(json->levels[0], JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    if (text == NULL)
+        return false;
+    buf_add(out, span_str(text));
+    buf_add_char(out, '\n');
+    free(text);
+    return buf_ok(out);
 }

@@ -4,6 +4,7 @@
 #include "daemon/authorize.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
+#include "daemon/health.h"
 #include "daemon/receive.h"
 #include "daemon/respond.h"
 #include "daemon/route.h"
@@ -19,6 +20,9 @@ static enum s3_err parse_target(struct request *request)
 
 static enum s3_err find_op(struct request *request)
 {
+    request->op = health_route(request);
+    if (request->op != NULL)
+        return S3_OK;
     enum s3_err err = route(request->method, &request->target, &request->headers, &request->op);
     return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
 }

@@ -31,7 +31,7 @@ struct op {
     enum target_scope scope;
     const char *sub_resource; /* "name" or "name=value"; NULL: not asked */
     const char *header; /* NULL: not asked */
-    const char *action;
+    const char *action; /* NULL, outside ops.def: anyone may */
     enum body_kind body;
     enum op_class class;
     enum s3_err (*run)(struct request *request);

@@ -1,0 +1,205 @@
+#include "daemon/connections.h"
+
+#include <linux/tcp.h> /* glibc's tcp_info has no byte counts */
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+struct connection {
+    struct connection *next, *previous;
+    int fd;
+    bool over;
+    atomic_uint phase; /* low 2 bits the phase, above them a count of changes */
+
+    /* The reaper's. */
+    unsigned seen_phase;
+    unsigned ticks; /* seconds in this phase, or in this window of it */
+    uint64_t mark;  /* bytes at the beginning of it */
+    bool marked, head_begun;
+};
+
+struct connections {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t reaper;
+    bool stopping;
+    struct connection *first;
+    uint64_t limit, header_timeout_s, min_rate;
+    struct connections_stats stats;
+};
+
+/* Bytes that the peer sent, or took. False for what is not TCP: those are local. */
+static bool progress(int fd, enum connection_phase phase, uint64_t *ret_bytes)
+{
+    struct tcp_info info;
+    memset(&info, 0, sizeof(info));
+    socklen_t len = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return false;
+    *ret_bytes = phase == PHASE_SEND ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+    return true;
+}
+
+static bool head_is_late(
+    const struct connections *connections, struct connection *connection, uint64_t bytes)
+{
+    if (!connection->head_begun) {
+        connection->head_begun = bytes != connection->mark;
+        connection->ticks = 0;
+        return false;
+    }
+    return connection->ticks > connections->header_timeout_s;
+}
+
+static bool body_is_slow(
+    const struct connections *connections, struct connection *connection, uint64_t bytes)
+{
+    if (connection->ticks < REAPER_WINDOW_S)
+        return false;
+    bool slow = bytes - connection->mark < connections->min_rate * REAPER_WINDOW_S;
+    connection->ticks = 0;
+    connection->mark = bytes;
+    return slow;
+}
+
+/* Once a second for each connection, under the lock. */
+static bool is_too_slow(const struct connections *connections, struct connection *connection)
+{
+    unsigned value = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+    enum connection_phase phase = (enum connection_phase)(value & 3);
+    if (value != connection->seen_phase || !connection->marked) {
+        connection->seen_phase = value;
+        connection->ticks = 0;
+        connection->head_begun = false;
+        connection->marked =
+            phase == PHASE_WORK || progress(connection->fd, phase, &connection->mark);
+        return false;
+    }
+    connection->ticks++;
+    uint64_t bytes = 0;
+    if (phase == PHASE_WORK || !progress(connection->fd, phase, &bytes))
+        return false;
+    return phase == PHASE_HEAD ? head_is_late(connections, connection, bytes)
+                               : body_is_slow(connections, connection, bytes);
+}
+
+static void *reaper_main(void *ctx)
+{
+    struct connections *connections = ctx;
+    pthread_mutex_lock(&connections->lock);
+    while (!connections->stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
+        for (struct connection *at = connections->first; at != NULL; at = at->next)
+            if (is_too_slow(connections, at)) {
+                shutdown(at->fd, SHUT_RDWR);
+                connections->stats.reaped++;
+            }
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return NULL;
+}
+
+struct connections *connections_new(uint64_t limit, uint64_t header_timeout_s, uint64_t min_rate)
+{
+    struct connections *connections = calloc(1, sizeof(*connections));
+    if (connections == NULL)
+        return NULL;
+    connections->limit = limit;
+    connections->header_timeout_s = header_timeout_s;
+    connections->min_rate = min_rate;
+    pthread_mutex_init(&connections->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&connections->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&connections->reaper, NULL, reaper_main, connections) == 0)
+        return connections;
+    free(connections);
+    return NULL;
+}
+
+void connections_free(struct connections *connections)
+{
+    if (connections == NULL)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    connections->stopping = true;
+    pthread_cond_signal(&connections->wake);
+    pthread_mutex_unlock(&connections->lock);
+    pthread_join(connections->reaper, NULL);
+    pthread_cond_destroy(&connections->wake);
+    pthread_mutex_destroy(&connections->lock);
+    free(connections);
+}
+
+struct connection *connection_opened(struct connections *connections, int fd)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+    connection->fd = fd;
+    pthread_mutex_lock(&connections->lock);
+    connection->next = connections->first;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    connections->first = connection;
+    connection->over = ++connections->stats.open > connections->limit;
+    connections->stats.accepted++;
+    connections->stats.refused += connection->over;
+    pthread_mutex_unlock(&connections->lock);
+    return connection;
+}
+
+void connection_closed(struct connections *connections, struct connection *connection)
+{
+    if (connection == NULL)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        connections->first = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    connections->stats.open--;
+    pthread_mutex_unlock(&connections->lock);
+    free(connection);
+}
+
+bool connection_is_over(const struct connection *connection)
+{
+    return connection == NULL || connection->over;
+}
+
+void connection_enter(struct connection *connection, enum connection_phase phase)
+{
+    if (connection == NULL)
+        return;
+    /* One thread writes at a time, so no read-modify-write is needed. */
+    unsigned changes = atomic_load_explicit(&connection->phase, memory_order_relaxed) >> 2;
+    atomic_store_explicit(
+        &connection->phase, (changes + 1) << 2 | (unsigned)phase, memory_order_relaxed);
+}
+
+void connections_shutdown(struct connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    for (struct connection *at = connections->first; at != NULL; at = at->next)
+        shutdown(at->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_stats(struct connections *connections, struct connections_stats *ret_stats)
+{
+    *ret_stats = (struct connections_stats){0};
+    if (connections == NULL)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    *ret_stats = connections->stats;
+    pthread_mutex_unlock(&connections->lock);
+}

@@ -1,0 +1,47 @@
+/* The open connections: admission, and a reaper that ends those that are too slow, which the HTTP
+ * library cannot (its timeouts see only idleness: a byte a second lives for ever). A connection is
+ * ended by shutdown(2), never close, under the lock that connection_closed takes too, so that no
+ * descriptor of somebody else is met. Progress is asked of the kernel (TCP_INFO), so serving costs
+ * nothing extra. Thread-safe; a struct connection belongs to the thread that serves it. */
+#ifndef DAEMON_CONNECTIONS_H
+#define DAEMON_CONNECTIONS_H
+
+#include "base/span.h"
+
+struct connections;
+struct connection;
+
+enum connection_phase {
+    PHASE_HEAD, /* between requests, or the head of one is coming */
+    PHASE_BODY, /* a body is coming */
+    PHASE_WORK, /* we work: nothing is expected of the client */
+    PHASE_SEND, /* the response is going out */
+};
+
+/* min_rate: bytes a second over REAPER_WINDOW_S; 0: no bound */
+enum { REAPER_WINDOW_S = 30 };
+
+/* Starts the reaper. NULL when memory or threads run out. */
+struct connections *connections_new(uint64_t limit, uint64_t header_timeout_s, uint64_t min_rate);
+/* All connections are closed before. Takes NULL. */
+void connections_free(struct connections *connections);
+
+/* NULL when memory runs out: the connection is then neither counted nor watched. */
+struct connection *connection_opened(struct connections *connections, int fd);
+/* Before the descriptor is closed. Takes NULL. */
+void connection_closed(struct connections *connections, struct connection *connection);
+
+/* Was the limit reached when it came? Then its requests are answered SlowDown. NULL: true. */
+bool connection_is_over(const struct connection *connection);
+void connection_enter(struct connection *connection, enum connection_phase phase);
+
+/* Shuts every connection down. */
+void connections_shutdown(struct connections *connections);
+
+struct connections_stats {
+    uint64_t open, accepted, refused, reaped;
+};
+/* Takes NULL. */
+void connections_stats(struct connections *connections, struct connections_stats *ret_stats);
+
+#endif

@@ -1,0 +1,100 @@
+#include "daemon/http_head.h"
+
+/* src: RFC 9110, section 5.6.2 */
+static bool is_token(struct span name)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+    }
+    return name.len > 0;
+}
+
+/* Fields that decide something; user metadata and what only lists may repeat. */
+static bool is_single(struct span name)
+{
+    static const struct span names[] = {
+        SPAN("authorization"),
+        SPAN("content-encoding"),
+        SPAN("content-md5"),
+        SPAN("content-type"),
+        SPAN("date"),
+        SPAN("expect"),
+        SPAN("range"),
+        SPAN("if-match"),
+        SPAN("if-modified-since"),
+        SPAN("if-none-match"),
+        SPAN("if-unmodified-since"),
+    };
+    if (span_starts_nocase(name, SPAN("x-amz-")))
+        return !span_starts_nocase(name, SPAN("x-amz-meta-"));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (span_eq_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool comes_again(const struct header_list *headers, size_t index)
+{
+    struct header first = headers->items[index];
+    for (size_t i = index + 1; i < headers->count; i++)
+        if (span_eq_nocase(headers->items[i].name, first.name) &&
+            !span_eq(headers->items[i].value, first.value))
+            return true;
+    return false;
+}
+
+static const char *what_is_wrong(const struct header_list *headers, struct span version)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!is_token(headers->items[i].name))
+            return "A header field has no valid name.";
+        if (is_single(headers->items[i].name) && comes_again(headers, i))
+            return "A header field came twice with different values.";
+    }
+    struct span length = header_find(headers, SPAN("content-length"));
+    struct span encoding = header_find(headers, SPAN("transfer-encoding"));
+    if (header_count(headers, SPAN("content-length")) > 1)
+        return "Content-Length came twice.";
+    if (header_count(headers, SPAN("host")) > 1)
+        return "Host came twice.";
+    if (span_eq(version, SPAN("HTTP/1.1")) && header_count(headers, SPAN("host")) == 0)
+        return "Host is missing.";
+    if (!span_present(encoding))
+        return NULL;
+    if (span_present(length))
+        return "Content-Length and Transfer-Encoding came together.";
+    if (header_count(headers, SPAN("transfer-encoding")) > 1 ||
+        !span_eq_nocase(encoding, SPAN("chunked")))
+        return "Transfer-Encoding can only be chunked.";
+    return NULL;
+}
+
+enum s3_err http_head_check(const struct header_list *headers, struct span version,
+    struct http_body *ret_body, const char **ret_detail)
+{
+    const char *wrong = what_is_wrong(headers, version);
+    if (wrong != NULL) {
+        *ret_detail = wrong;
+        return S3_ERR_BAD_REQUEST;
+    }
+    struct http_body body = {0};
+    struct span length = header_find(headers, SPAN("content-length"));
+    if (span_present(length)) {
+        if (!span_to_u64(length, &body.length)) {
+            *ret_detail = "Content-Length is no number.";
+            return S3_ERR_BAD_REQUEST;
+        }
+        body.length_known = true;
+        body.expected = body.length > 0;
+    } else if (span_present(header_find(headers, SPAN("transfer-encoding")))) {
+        body.expected = true;
+    }
+    body.expects_continue =
+        span_eq_nocase(header_find(headers, SPAN("expect")), SPAN("100-continue"));
+    *ret_body = body;
+    return S3_OK;
+}

@@ -1,0 +1,24 @@
+/* What must not be let through in the head of a request: what two servers in a row could read
+ * differently (request smuggling), and fields that came twice with different values. Pure. src: RFC
+ * 9112, sections 3.2 and 6.3, "Request smuggling" */
+#ifndef DAEMON_HTTP_HEAD_H
+#define DAEMON_HTTP_HEAD_H
+
+#include "headers.h"
+#include "s3_err.h"
+
+struct http_body {
+    bool expected; /* a body comes */
+    bool length_known;
+    uint64_t length; /* Content-Length */
+    bool expects_continue;
+};
+
+/* version: "HTTP/1.1" …
+ * out: ret_body    how the body is framed
+ *      ret_detail  a literal, what is wrong
+ * err: BAD_REQUEST: answer and close, nothing behind this head can be trusted */
+enum s3_err http_head_check(const struct header_list *headers, struct span version,
+    struct http_body *ret_body, const char **ret_detail) MUST_USE;
+
+#endif

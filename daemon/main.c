@@ -1,0 +1,286 @@
+/* lakegated: builds the world, serves until a signal, takes it down again. */
+#include "base/encode.h"
+#include "daemon/clock.h"
+#include "daemon/config.h"
+#include "daemon/connections.h"
+#include "daemon/credentials.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/metrics.h"
+#include "daemon/notify.h"
+#include "daemon/server.h"
+#include "daemon/server_tls.h"
+#include "daemon/staging.h"
+#include "daemon/workers.h"
+#include "sigv4.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_FATAL = 70, MALLOC_ARENAS_MAX = 4 };
+
+struct world {
+    struct config config;
+    struct daemon daemon;
+    struct credentials *credentials;
+    struct server *server;
+    struct span domains[CONFIG_LIST_MAX];
+};
+
+/* One line that says what is wrong, and no more. */
+static bool refuse(const char *what)
+{
+    fprintf(stderr, "lakegated: %s\n", what);
+    return false;
+}
+
+static bool refuse_storage(const char *dir, enum storage_err err, const char *detail, int error)
+{
+    const char *what = "it cannot be opened";
+    if (err == STORAGE_IN_USE)
+        what = "another lakegated has it open; stop that one, or choose another folder with --data";
+    else if (err == STORAGE_NEWER_FORMAT)
+        what = "it was written by a newer release of Lakegate; start that release";
+    else if (err == STORAGE_NO_SPACE)
+        what = "the disk is full; make room and start again";
+    else if (err == STORAGE_CORRUPT)
+        what = "it is damaged; run lakegate verify on it";
+    else if (err == STORAGE_UNUSABLE)
+        what = error != 0 ? strerror(error) : "it cannot be read and written";
+    if (err == STORAGE_UNUSABLE && (error == EACCES || error == EROFS || error == EPERM))
+        what = "it cannot be written; give this user the right to, or choose another with --data";
+    fprintf(stderr, "lakegated: data folder %s: %s%s%s%s\n", dir, what, detail ? " (" : "",
+        detail ? detail : "", detail ? ")" : "");
+    return false;
+}
+
+/* The store may acknowledge nothing more: neither may we. */
+static void on_fatal(void *ctx, const char *what, int error_number)
+{
+    (void)ctx;
+    fprintf(stderr,
+        "lakegated: %s failed: %s; stopped, since nothing could be acknowledged after it. Check "
+        "the "
+        "disk, then start again\n",
+        what, strerror(error_number));
+    _exit(EXIT_FATAL);
+}
+
+static const char *choose_data(const char *configured)
+{
+    if (configured[0] != '\0')
+        return configured;
+    return access("/var/lib/lakegate", R_OK | W_OK | X_OK) == 0 ? "/var/lib/lakegate"
+                                                                : "./lakegate-data";
+}
+
+/* As many descriptors as the hard limit gives: connections and blobs need them. */
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS_MAX);
+}
+
+/* Signals come to sigwait in the main thread alone; threads inherit the mask. */
+static void block_signals(sigset_t *ret_wanted)
+{
+    sigemptyset(ret_wanted);
+    sigaddset(ret_wanted, SIGTERM);
+    sigaddset(ret_wanted, SIGINT);
+    sigaddset(ret_wanted, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret_wanted, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static bool open_store(struct world *world)
+{
+    struct config *config = &world->config;
+    struct storage_options options = {.dir = choose_data(config->data),
+        .map_bytes = config->index_map_bytes,
+        .reserve_bytes = config->reserve_bytes,
+        .on_fatal = on_fatal};
+    config->data = options.dir;
+    const char *detail = NULL;
+    errno = 0;
+    enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
+    return err == STORAGE_OK || refuse_storage(options.dir, err, detail, errno);
+}
+
+static bool open_keys(struct world *world)
+{
+    char error[CONFIG_ERROR_BYTES];
+    const struct config *config = &world->config;
+    if (!credentials_open(config->data, span_str(config->root_access_key),
+            span_str(config->root_secret_key), &world->credentials, error, sizeof(error)))
+        return refuse(error);
+    world->daemon.credentials = world->credentials;
+    return true;
+}
+
+static void set_identity(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    const struct config *config = &world->config;
+    uint64_t random[2];
+    random_bytes(random, sizeof(random));
+    hex_encode(&random[0], sizeof(random[0]), daemon->host_id);
+    atomic_store(&daemon->request_counter, random[1]);
+    daemon->config = config;
+    daemon->region = span_str(config->region);
+    daemon->verify_reads = config->verify_reads;
+    daemon->started_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < config->domain.count; i++)
+        world->domains[i] = span_str(config->domain.items[i]);
+    daemon->domains = world->domains;
+    daemon->domain_count = config->domain.count;
+}
+
+static bool start_parts(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    const struct config *config = &world->config;
+    daemon->key_cache = sigv4_key_cache_new();
+    daemon->staging = staging_new(config->staging_bytes);
+    daemon->workers = workers_new(config->workers, config->worker_queue);
+    daemon->connections =
+        connections_new(config->connections, config->header_timeout_s, config->min_rate);
+    daemon->metrics = metrics_new();
+    if (daemon->key_cache == NULL || daemon->staging == NULL || daemon->workers == NULL ||
+        daemon->connections == NULL || daemon->metrics == NULL)
+        return refuse(
+            "not enough memory or threads; lower workers, or raise the limits of this user");
+    return true;
+}
+
+static bool start(struct world *world)
+{
+    char error[SERVER_ERROR_BYTES];
+    const struct config *config = &world->config;
+    set_identity(world);
+    if (config->tls_cert[0] != '\0' &&
+        !server_tls_load(config->tls_cert, config->tls_key, error, sizeof(error)))
+        return refuse(error);
+    world->daemon.log = log_open(config->log, config->access_log);
+    if (world->daemon.log == NULL) {
+        snprintf(
+            error, sizeof(error), "log %s cannot be written: %s", config->log, strerror(errno));
+        return refuse(error);
+    }
+    if (!open_store(world) || !open_keys(world) || !start_parts(world))
+        return false;
+    return server_start(&world->daemon, &world->server, error) || refuse(error);
+}
+
+static void stop(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    if (world->server != NULL)
+        server_stop(world->server, world->config.drain_timeout_s);
+    workers_free(daemon->workers);
+    storage_close(daemon->store);
+    connections_free(daemon->connections);
+    staging_free(daemon->staging);
+    sigv4_key_cache_free(daemon->key_cache);
+    credentials_free(world->credentials);
+    metrics_free(daemon->metrics);
+    log_close(daemon->log);
+    server_tls_free();
+    config_free(&world->config);
+}
+
+/* The secret is printed when it was just made and a person looks on, or when it is asked for. */
+static void greet(const struct world *world)
+{
+    const struct credentials *credentials = world->credentials;
+    const char *scheme = world->config.tls_cert[0] != '\0' ? "https" : "http";
+    bool show = world->config.print_credentials ||
+                (credentials_are_new(credentials) && isatty(STDOUT_FILENO));
+    printf("Lakegate " LAKEGATE_VERSION ", data in %s\n", world->config.data);
+    for (size_t i = 0; span_present(server_address(world->server, i)); i++) {
+        struct span address = server_address(world->server, i);
+        bool is_unix = span_starts(address, SPAN("unix:"));
+        printf("endpoint    %s%s%.*s\n", is_unix ? "" : scheme, is_unix ? "" : "://",
+            SPAN_ARG(address));
+    }
+    printf("region      %s\n", world->config.region);
+    printf("access key  %.*s\n", SPAN_ARG(credentials_access_key(credentials)));
+    if (show)
+        printf("secret key  %.*s\n", SPAN_ARG(credentials_secret_key(credentials)));
+    else if (span_present(credentials_file(credentials)))
+        printf("secret key  in %.*s\n", SPAN_ARG(credentials_file(credentials)));
+    else
+        printf("secret key  as configured\n");
+    fflush(stdout);
+}
+
+static void reload(struct world *world)
+{
+    char error[CONFIG_ERROR_BYTES];
+    const struct config *config = &world->config;
+    struct log *log = world->daemon.log;
+    if (!log_reopen(log))
+        log_message(
+            log, LOG_ERROR, "log %s cannot be opened again: %s", config->log, strerror(errno));
+    if (config->tls_cert[0] == '\0')
+        return;
+    if (server_tls_load(config->tls_cert, config->tls_key, error, sizeof(error)))
+        log_message(log, LOG_INFO, "read %s again", config->tls_cert);
+    else
+        log_message(log, LOG_ERROR, "the old certificate stays: %s", error);
+}
+
+static void serve_until_told(struct world *world, const sigset_t *signals)
+{
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0)
+            continue;
+        if (number == SIGHUP) {
+            reload(world);
+            continue;
+        }
+        log_message(world->daemon.log, LOG_INFO, "stopping");
+        notify_state("STOPPING=1");
+        return;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char error[CONFIG_ERROR_BYTES];
+    struct world world = {0};
+    if (!config_load(&world.config, argc, (const char *const *)argv, getenv, error)) {
+        config_free(&world.config);
+        fprintf(stderr, "%s\n", error);
+        return EXIT_USAGE;
+    }
+    if (world.config.help || world.config.version || world.config.print_manual) {
+        if (world.config.help)
+            config_help(stdout);
+        else if (world.config.print_manual)
+            config_manual(stdout);
+        else
+            puts("lakegated " LAKEGATE_VERSION);
+        config_free(&world.config);
+        return EXIT_SUCCESS;
+    }
+    sigset_t signals;
+    raise_limits();
+    block_signals(&signals);
+    bool started = start(&world);
+    if (started) {
+        greet(&world);
+        log_message(world.daemon.log, LOG_INFO, "lakegated " LAKEGATE_VERSION " is ready");
+        notify_state("READY=1");
+        serve_until_told(&world, &signals);
+    }
+    stop(&world);
+    return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
