@@ -89,7 +89,9 @@ void sigv4_key_cache_free(struct sigv4_key_cache *cache);
 void sigv4_key_cache_get(struct sigv4_key_cache *cache, const struct sigv4_auth *auth,
     struct span secret, uint8_t ret_key[static SHA256_BYTES]);
 
-/* Verifies the signature of a request whose form sigv4_parse accepted.
+/* Verifies the signature of a request whose form sigv4_parse accepted. For S3 a signature
+ * over the path just as it was sent (in a header signature the query too) is accepted as well, since older
+ * curls make such.
  * out: ret_key  the signing key, for chunks; ret_canonical and ret_string_to_sign for the error's XML
  * err: SIGNATURE_DOES_NOT_MATCH, INTERNAL when the arena overflows */
 enum s3_err sigv4_verify(struct arena *arena, struct sigv4_key_cache *cache, struct span method,

@@ -482,6 +482,42 @@ static void own_signature_verifies(void **state)
     arena_free(&arena);
 }
 
+/* What curl 7.88 made of --aws-sigv4 with "-H x-amz-content-sha256: UNSIGNED-PAYLOAD". */
+static void signatures_of_what_was_sent(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {
+        "/b/year=2024/x.txt", "/b?prefix=a/b&list-type=2", "/b?uploads", "/b/a!(b)"};
+    for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+        struct arena arena;
+        uint8_t key[SHA256_BYTES];
+        char signature[SIGV4_HEX_BYTES + 1];
+        arena_init(&arena, 1 << 20);
+        struct span uri = span_str(uris[i]);
+        size_t mark = span_find_char(uri, '?', 0);
+        struct span path = span_first(uri, mark);
+        struct span query = mark == SIZE_MAX ? SPAN("") : span_from(uri, mark + 1);
+        struct sigv4_auth auth = {.date = SPAN("20130524"),
+            .region = SPAN("us-east-1"),
+            .service = SPAN("s3"),
+            .timestamp = SPAN("20130524T000000Z")};
+        struct span canonical = arena_format(&arena,
+            "GET\n%.*s\n%.*s\nhost:h\nx-amz-content-sha256:UNSIGNED-PAYLOAD\n"
+            "x-amz-date:20130524T000000Z\n\nhost;x-amz-content-sha256;x-amz-date\nUNSIGNED-PAYLOAD",
+            SPAN_ARG(path), SPAN_ARG(query));
+        sigv4_signing_key(span_str(secret), auth.date, auth.region, auth.service, key);
+        sigv4_sign(key, sigv4_string_to_sign(&arena, &auth, canonical), signature);
+        const char *text = arena_format(&arena,
+            "GET %s HTTP/1.1\nHost: h\n" AMZ "Authorization: " CREDENTIAL
+            "SignedHeaders=host;x-amz-content-sha256;x-amz-date,Signature=%s\n",
+            uris[i], signature)
+                               .ptr;
+        if (judge_now(text) != S3_OK)
+            fail_msg("%s is refused", uris[i]);
+        arena_free(&arena);
+    }
+}
+
 static void small_arena_is_internal(void **state)
 {
     (void)state;
@@ -555,6 +591,7 @@ int main(void)
         cmocka_unit_test(canonical_forms),
         cmocka_unit_test(canonical_headers),
         cmocka_unit_test(own_signature_verifies),
+        cmocka_unit_test(signatures_of_what_was_sent),
         cmocka_unit_test(small_arena_is_internal),
         cmocka_unit_test(cache_gives_the_right_key),
     };
