@@ -35,6 +35,17 @@ static enum s3_err load_bucket(struct request *request)
     return FAIL_STORAGE(request, err);
 }
 
+/* Who names the owner wants no other's bucket, though it has the same name. */
+static enum s3_err check_expected_owner(struct request *request)
+{
+    struct span text = request_header(request, SPAN("x-amz-expected-bucket-owner"));
+    uint64_t account;
+    if (!span_present(text) || makes_its_bucket(request->op) ||
+        (span_to_u64(text, &account) && account == request->bucket.owner_id))
+        return S3_OK;
+    return FAIL(request, ACCESS_DENIED, NULL);
+}
+
 enum s3_err authorize(struct request *request)
 {
     const struct target *target = &request->target;
@@ -45,9 +56,10 @@ enum s3_err authorize(struct request *request)
         if (err != S3_OK)
             return request_fail(request, err, NULL, __FILE__, __LINE__);
     }
-    if (request->op->scope != TARGET_SERVICE)
-        TRY(load_bucket(request));
-    return S3_OK;
+    if (request->op->scope == TARGET_SERVICE)
+        return S3_OK;
+    TRY(load_bucket(request));
+    return check_expected_owner(request);
 }
 
 enum s3_err authorize_also(
