@@ -226,9 +226,9 @@ static void add_error(struct buf *out, const struct request *request)
 {
     const struct s3_err_info *info = s3_err_info(request->err);
     add_text(out, SPAN("error"), span_str(info->code));
-    add_text(out, SPAN("cause"), span_str(request->err_cause));
     if (info->status < 500 || request->err_file == NULL)
         return;
+    add_text(out, SPAN("cause"), span_str(request->err_cause));
     add_text(out, SPAN("raised"), span_str(request->err_file));
     add_number(out, SPAN("line"), (uint64_t)request->err_line);
 }

@@ -287,20 +287,18 @@ static enum MHD_Result on_head(struct exchange *exchange, const char *method, co
 {
     enum s3_err err = begin(exchange, method, version);
     const struct http_body *body = &exchange->body;
+    connection_enter(exchange->session->connection, PHASE_BODY);
     if (err == S3_OK) {
         exchange->state = EXCHANGE_BODY;
-        if (!body->expected)
-            return finish(exchange);
-        connection_enter(exchange->session->connection, PHASE_BODY);
         return MHD_YES;
     }
-    /* A client that sends on without waiting sees a broken pipe instead of an answer that comes too
-     * early: its body is read first, unless it waits for 100 Continue or has too much. */
-    if (!body->expected || body->expects_continue || exchange->close_after ||
-        body->length > SERVER_DISCARD_MAX_BYTES)
+    /* The library closes the connection behind an answer that is queued here, and a client that
+     * sends on sees a broken pipe instead of it: the body is read first, unless the client waits
+     * for 100 Continue or has too much. */
+    if (exchange->close_after ||
+        (body->expected && (body->expects_continue || body->length > SERVER_DISCARD_MAX_BYTES)))
         return respond_now(exchange);
     start_discarding(exchange);
-    connection_enter(exchange->session->connection, PHASE_BODY);
     return MHD_YES;
 }
 
