@@ -70,7 +70,7 @@ static enum s3_err attempt(
     struct request *request, struct complete *complete, enum storage_err *ret_err)
 {
     struct upload_info upload;
-    TRY(upload_find(request, &upload));
+    TRY(request_upload(request, &upload));
     if (upload.completed) {
         if (memcmp(upload.parts_hash, complete->parts_hash, MD5_BYTES) != 0)
             return upload_no_such(request);

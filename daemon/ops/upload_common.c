@@ -8,7 +8,7 @@ enum s3_err upload_no_such(struct request *request)
     return FAIL(request, NO_SUCH_UPLOAD, NULL);
 }
 
-enum s3_err upload_find(struct request *request, struct upload_info *ret_upload)
+enum s3_err request_upload(struct request *request, struct upload_info *ret_upload)
 {
     struct upload_id id;
     TRY(argument_upload(request, &id));
@@ -19,9 +19,9 @@ enum s3_err upload_find(struct request *request, struct upload_info *ret_upload)
     return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
 }
 
-enum s3_err upload_find_open(struct request *request, struct upload_info *ret_upload)
+enum s3_err request_upload_open(struct request *request, struct upload_info *ret_upload)
 {
-    TRY(upload_find(request, ret_upload));
+    TRY(request_upload(request, ret_upload));
     return ret_upload->completed ? upload_no_such(request) : S3_OK;
 }
 

@@ -6,10 +6,10 @@
 
 /* The upload that ?uploadId= names, completed ones included.
  * err: NO_SUCH_UPLOAD */
-enum s3_err upload_find(struct request *request, struct upload_info *ret_upload) MUST_USE;
+enum s3_err request_upload(struct request *request, struct upload_info *ret_upload) MUST_USE;
 /* The same for what takes parts.
  * err: NO_SUCH_UPLOAD when it is completed, too */
-enum s3_err upload_find_open(struct request *request, struct upload_info *ret_upload) MUST_USE;
+enum s3_err request_upload_open(struct request *request, struct upload_info *ret_upload) MUST_USE;
 
 /* ?partNumber=.
  * err: INVALID_ARGUMENT unless it is 1 to 10,000 */

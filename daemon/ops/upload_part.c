@@ -26,7 +26,7 @@ enum s3_err op_upload_part(struct request *request)
     struct upload_info upload;
     TRY(object_refuse_unsupported(request, OBJECT_WRITE));
     TRY(upload_part_number(request, &mutation.part.number));
-    TRY(upload_find_open(request, &upload));
+    TRY(request_upload_open(request, &upload));
     if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
         return object_too_large(request, request->body.size_bytes, OBJECT_PUT_MAX_BYTES);
     struct object_attributes *attributes = &mutation.part.attributes;

@@ -148,7 +148,7 @@ enum s3_err op_upload_part_copy(struct request *request)
     struct part_copy copy = {.template = object_mutation(request, MUTATION_COPY_PART)};
     TRY(object_refuse_unsupported(request, OBJECT_WRITE));
     TRY(upload_part_number(request, &copy.template.part.number));
-    TRY(upload_find_open(request, &copy.upload));
+    TRY(request_upload_open(request, &copy.upload));
     TRY(copy_origin_find(request, &copy.origin));
     copy.template.part.upload = copy.upload.id;
     enum storage_err err = STORAGE_CHANGED;
