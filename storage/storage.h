@@ -363,6 +363,11 @@ struct copy_from {
     uint64_t offset_bytes, length_bytes; /* MUTATION_COPY_PART: the range */
 };
 
+/* MUTATION_COPY_PART moves no bytes, so it takes sources of at least this size alone; of smaller ones, whose
+ * bytes may lie in the index, the caller stages the bytes and uses MUTATION_PUT_PART: INVALID otherwise.
+ * INVALID also when the range has so many pieces that it has to be written anew. */
+enum { STORAGE_COPY_PART_MIN_BYTES = 512 };
+
 /* A part that CompleteMultipartUpload names. */
 struct part_choice {
     uint32_t number;
@@ -434,7 +439,8 @@ struct mutation {
                                        (spans of it are absent) */
     struct upload_id upload; /* CREATE_UPLOAD */
 
-    /* Called once when err is known, on the committer's thread: short, and never into the store. */
+    /* Called once when err is known, on the committer's thread (or in submit, when it is refused there):
+     * short, and never into the store. */
     void (*done)(void *ctx, struct mutation *mutation);
     void *done_ctx;
 

@@ -31,10 +31,15 @@ struct storage {
     struct committer *committer;
     struct gc *gc; /* gc.c's; NULL when there is none */
     uint64_t boot;
+    uint8_t store_id[16];
     atomic_uint_fast64_t next_counter;
     /* figures since start, for storage_stats */
     atomic_uint_fast64_t compactions, reclaimed_bytes, corrupt_blocks;
 };
+
+/* storage_open over other system calls: for tests that make them fail. */
+enum storage_err engine_open(const struct storage_options *options, const struct sys *sys,
+    struct storage **ret_storage, const char **ret_detail) MUST_USE;
 
 /* boot << 40 | counter: never used twice. Thread-safe. */
 uint64_t engine_next_id(struct storage *storage);

@@ -33,6 +33,7 @@ struct index_txn {
     bool is_write;
     enum index_failure failure;
     int failure_number;
+    uint64_t changes;
     MDB_cursor *cursors[TABLE_COUNT]; /* of the write transaction */
     struct tallies_record tallies;    /* of the write transaction */
     char padding[64]; /* readers' slots lie side by side: busy gets a cache line of its own */
@@ -347,6 +348,7 @@ enum storage_err index_write_begin(struct index *index, struct index_txn **ret_t
     struct index_txn *txn = &index->writer;
     txn->failure = INDEX_FINE;
     txn->failure_number = 0;
+    txn->changes = 0;
     txn->tallies = index->tallies;
     memset(txn->cursors, 0, sizeof(txn->cursors));
     int rc = mdb_txn_begin(index->env, NULL, 0, &txn->txn);
@@ -407,6 +409,11 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
 enum index_failure index_failure(const struct index_txn *txn)
 {
     return txn->failure;
+}
+
+uint64_t index_changes(const struct index_txn *txn)
+{
+    return txn->changes;
 }
 
 int index_failure_number(const struct index_txn *txn)
@@ -474,6 +481,7 @@ static enum storage_err put(
     MDB_cursor *cursor;
     int rc = write_cursor(txn, table, &cursor);
     MDB_val k = val_of(key), v = val_of(value);
+    txn->changes++;
     if (rc == 0)
         rc = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST && replace) {
@@ -511,6 +519,7 @@ enum storage_err index_delete(struct index_txn *txn, enum table table, struct sp
         rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_KEY);
     if (rc == MDB_NOTFOUND)
         return STORAGE_NO_SUCH_KEY;
+    txn->changes++;
     if (rc == 0) {
         if (table != TABLE_META)
             tally_remove(&txn->tallies.tables[table], key, span_of_val(v));

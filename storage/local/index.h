@@ -65,6 +65,8 @@ enum storage_err index_write_commit(
 /* Takes NULL. */
 void index_write_abort(struct index_txn *txn);
 enum index_failure index_failure(const struct index_txn *txn);
+/* Puts, adds and deletes so far. */
+uint64_t index_changes(const struct index_txn *txn);
 /* errno or LMDB's number behind the failure, for messages. */
 int index_failure_number(const struct index_txn *txn);
 /* Text of such a number. */

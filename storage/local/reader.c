@@ -228,16 +228,10 @@ void blob_close(struct blob_reader *reader)
 
 /* ---- reading ---- */
 
-/* The CRCs to check against; NULL without verify. */
-static enum storage_err crcs_of(struct blob_reader *reader, bool verify, const uint32_t **ret_crcs)
+/* The CRCs to check against. */
+static enum storage_err crcs_of(struct located *here, const uint32_t **ret_crcs)
 {
-    struct located *here = &reader->here;
     enum storage_err err = STORAGE_OK;
-    *ret_crcs = NULL;
-    if (!verify)
-        return STORAGE_OK;
-    if (!reader->scratch && !(reader->scratch = malloc(BLOB_BLOCK_BYTES)))
-        return STORAGE_NO_MEMORY;
     if (here->extent.block_count > EXTENT_INLINE_CRCS && !here->footer_crcs)
         err = extent_load_footer(here->segment, &here->extent, &here->footer_crcs);
     if (err == STORAGE_OK)
@@ -245,18 +239,35 @@ static enum storage_err crcs_of(struct blob_reader *reader, bool verify, const u
     return err;
 }
 
+/* Only what begins or ends inside of a block has to be checked elsewhere than in the caller's
+ * memory. */
+static bool is_whole_blocks(const struct extent *extent, uint64_t offset, size_t len)
+{
+    uint64_t end = offset + len;
+    return offset % BLOB_BLOCK_BYTES == 0 &&
+           (end % BLOB_BLOCK_BYTES == 0 || end == extent->length_bytes);
+}
+
 static enum storage_err read_here(struct blob_reader *reader, uint64_t offset, void *ret_bytes,
     size_t len, bool verify, size_t *ret_len)
 {
-    const struct located *here = &reader->here;
-    const uint32_t *crcs;
+    struct located *here = &reader->here;
+    const uint32_t *crcs = NULL;
     uint64_t skipped = offset - here->at_bytes;
     uint64_t left = here->piece.length_bytes - skipped;
-    enum storage_err err = crcs_of(reader, verify, &crcs);
-    if (err != STORAGE_OK)
-        return err;
-    return extent_read(here->segment, &here->extent, crcs, here->piece.offset_bytes + skipped,
-        ret_bytes, len < left ? len : (size_t)left, reader->scratch, ret_len);
+    uint64_t at = here->piece.offset_bytes + skipped;
+    if (len > left)
+        len = (size_t)left;
+    if (verify) {
+        enum storage_err err = crcs_of(here, &crcs);
+        if (err != STORAGE_OK)
+            return err;
+        if (!reader->scratch && !is_whole_blocks(&here->extent, at, len) &&
+            !(reader->scratch = malloc(BLOB_BLOCK_BYTES)))
+            return STORAGE_NO_MEMORY;
+    }
+    return extent_read(
+        here->segment, &here->extent, crcs, at, ret_bytes, len, reader->scratch, ret_len);
 }
 
 enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *ret_bytes, size_t len,

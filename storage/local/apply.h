@@ -1,0 +1,91 @@
+/* What each kind of mutation checks and changes. */
+#ifndef STORAGE_LOCAL_APPLY_H
+#define STORAGE_LOCAL_APPLY_H
+
+#include "storage/local/commit.h"
+#include "storage/local/objects.h"
+#include "storage/local/uploads.h"
+
+/* In the submitting thread: checks the arguments, refuses what grows the store when the reserve
+ * would be touched, and writes a small body out unless it goes into the index. May block on the
+ * disk. err: INVALID, NO_SPACE, … */
+enum storage_err mutation_prepare(struct storage *storage, struct mutation *mutation) MUST_USE;
+/* Once mutation->err is known: the stage's bytes are the index's now, or given back. */
+void mutation_release_stage(struct mutation *mutation);
+/* In the commit. */
+enum storage_err mutation_apply(struct commit *commit, struct mutation *mutation) MUST_USE;
+
+/* ---- by kind ---- */
+
+enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_delete_bucket(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_set_versioning(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_put_document(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_delete_document(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_put_object(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_copy_object(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_delete_object(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_create_upload(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_put_part(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_copy_part(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_abort_upload(struct commit *commit, struct mutation *m) MUST_USE;
+
+/* ---- what they share ---- */
+
+/* A key as the commit found it. newest borrows from the index: its spans are good until the first
+ * change. Where a write will move it to the older versions, commit->moved has it encoded for that.
+ */
+struct key_state {
+    struct bucket_entry *bucket;
+    struct span key;
+    bool exists;
+    struct object_record newest;
+};
+
+/* err: NO_SUCH_BUCKET */
+enum storage_err key_state_read(struct commit *commit, const struct bucket_ref *bucket,
+    struct span key, struct key_state *ret_state) MUST_USE;
+
+/* current: NULL or a delete marker is "absent". err: PRECONDITION_FAILED, NO_SUCH_KEY */
+enum storage_err check_conditions(
+    const struct mutation *m, const struct object_record *current) MUST_USE;
+
+/* Writes a new newest version, as the bucket's versioning wants it. record: content and attributes;
+ * this fills version, row, flags and time. metadata is not from the index. Between log_record and
+ * log_record_end. out: ret_info */
+enum storage_err version_write(struct commit *commit, struct key_state *state,
+    struct object_record *record, struct object_info *ret_info) MUST_USE;
+/* Takes a version away; the next older one becomes the newest. */
+enum storage_err version_remove(
+    struct commit *commit, struct key_state *state, const struct object_record *gone) MUST_USE;
+
+/* A blob of one piece, of the stage's extent. */
+enum storage_err blob_of_stage(
+    struct commit *commit, const struct extent *extent, uint64_t *ret_blob_id) MUST_USE;
+
+/* An open upload's row. err: NO_SUCH_UPLOAD */
+struct upload_state {
+    struct bucket_entry *bucket;
+    struct index_key buffer;
+    struct span leaf;            /* borrows from buffer */
+    struct upload_record record; /* metadata borrows from the index */
+};
+enum storage_err upload_state_read(struct commit *commit, const struct mutation *m,
+    struct upload_id id, struct upload_state *ret_state) MUST_USE;
+/* Writes the row; its metadata must still be good: before other changes, or copied. */
+enum storage_err upload_state_write(
+    struct commit *commit, const struct upload_state *state) MUST_USE;
+
+/* Moves a part's piece rows to another blob id (which is then freed). *ret_pieces: how many. */
+enum storage_err part_move(struct commit *commit, uint64_t blob_id, uint32_t number,
+    uint64_t to_blob_id, uint32_t *ret_pieces) MUST_USE;
+
+/* The source as the caller read it. err: CHANGED */
+enum storage_err copy_source_find(
+    struct commit *commit, const struct copy_from *from, struct found_object *ret_found) MUST_USE;
+void copy_source_log(struct commit *commit, const struct copy_from *from);
+
+void log_begin(struct commit *commit, const struct mutation *m, const struct bucket_entry *bucket);
+
+#endif
