@@ -215,6 +215,7 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
             .segment_bytes = options->segment_bytes,
             .reserve_bytes = options->reserve_bytes,
             .writer_threads = options->writer_threads,
+            .no_background = options->no_background,
             .next_id = next_id,
             .next_id_ctx = storage,
             .fatal = fatal,
