@@ -1,6 +1,7 @@
-/* UploadPartCopy: a part that points into another object's bytes. Nothing is written; the bytes are
- * read only when the range is no piece whose digests are kept, or an algorithm is asked for that
- * the piece does not have. src: Amazon S3 API Reference, "UploadPartCopy" */
+/* UploadPartCopy: a part that points into another object's bytes. Bytes are written only where the
+ * store has nothing to point to: sources so small that they lie in the index, ranges of too many
+ * pieces. They are read only when the range is no piece whose digests are kept, or an algorithm is
+ * asked for that the piece does not have. src: Amazon S3 API Reference, "UploadPartCopy" */
 #include "checksum.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
@@ -16,6 +17,16 @@ struct part_copy {
     struct mutation template; /* what every try begins with */
     struct mutation mutation;
 };
+
+static void discard_stage(struct stage **stage)
+{
+    stage_discard(*stage);
+}
+
+static void free_block(uint8_t **block)
+{
+    free(*block);
+}
 
 static enum s3_err choose_range(
     struct request *request, const struct part_copy *copy, struct byte_range *ret_range)
@@ -104,6 +115,56 @@ static enum s3_err known_digest(struct request *request, const struct part_copy 
     return S3_OK;
 }
 
+/* Writes the range anew. err: STORAGE_IO when the source ends early, and what reading and staging
+ * say */
+static enum storage_err stage_range(struct storage *store, struct blob_reader *reader,
+    struct byte_range range, bool verify, struct stage **ret_stage)
+{
+    struct stage *stage CLEANUP(discard_stage) = NULL;
+    uint8_t *block CLEANUP(free_block) = malloc(BLOB_BLOCK_BYTES);
+    enum storage_err err =
+        block != NULL ? storage_stage_open(store, range.length, &stage) : STORAGE_NO_MEMORY;
+    for (uint64_t done = 0; err == STORAGE_OK && done < range.length;) {
+        uint64_t left = range.length - done;
+        size_t got = 0;
+        err = blob_read(reader, range.offset + done, block,
+            left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES, verify, &got);
+        if (err == STORAGE_OK)
+            err = got > 0 ? stage_write(stage, span_of(block, got)) : STORAGE_IO;
+        done += got;
+    }
+    if (err == STORAGE_OK)
+        err = stage_finish(stage);
+    if (err == STORAGE_OK)
+        *ret_stage = TAKE(stage);
+    return err;
+}
+
+static enum storage_err commit_written(struct request *request, struct part_copy *copy,
+    struct blob_reader *reader, struct byte_range range)
+{
+    struct object_attributes attributes = copy->mutation.part.attributes;
+    copy->mutation = copy->template;
+    copy->mutation.kind = MUTATION_PUT_PART;
+    copy->mutation.part.attributes = attributes;
+    enum storage_err err = STORAGE_OK;
+    if (range.length > 0)
+        err = stage_range(request_store(request), reader, range, request_verify_reads(request),
+            &copy->mutation.part.stage);
+    return err == STORAGE_OK ? storage_commit(request_store(request), &copy->mutation) : err;
+}
+
+static enum storage_err commit_pointer(
+    struct request *request, struct part_copy *copy, struct byte_range range)
+{
+    if (copy->origin.info.size_bytes < STORAGE_COPY_PART_MIN_BYTES)
+        return STORAGE_INVALID;
+    copy->mutation.part.from = copy_origin_from(&copy->origin);
+    copy->mutation.part.from.offset_bytes = range.offset;
+    copy->mutation.part.from.length_bytes = range.length;
+    return storage_commit(request_store(request), &copy->mutation);
+}
+
 /* One try, with the source as it is now. */
 static enum s3_err attempt(
     struct request *request, struct part_copy *copy, enum storage_err *ret_err)
@@ -118,14 +179,13 @@ static enum s3_err attempt(
     if (!known)
         TRY(copy_origin_digest(request, reader, range, copy->upload.checksum_algo, &digest));
     copy->mutation = copy->template;
-    copy->mutation.part.from = copy_origin_from(&copy->origin);
-    copy->mutation.part.from.offset_bytes = range.offset;
-    copy->mutation.part.from.length_bytes = range.length;
     struct object_attributes *attributes = &copy->mutation.part.attributes;
     attributes->crc64nvme = digest.crc64nvme;
     attributes->checksum = digest.checksum;
     memcpy(attributes->etag.md5, digest.md5, sizeof(digest.md5));
-    *ret_err = storage_commit(request_store(request), &copy->mutation);
+    *ret_err = commit_pointer(request, copy, range);
+    if (*ret_err == STORAGE_INVALID)
+        *ret_err = commit_written(request, copy, reader, range);
     return S3_OK;
 }
 
