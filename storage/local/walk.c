@@ -23,8 +23,9 @@ static enum storage_err seek_from(struct walk *walk, struct walk_from from)
     size_t group = group_of(walk, after);
     if (group > 0 && !from.after_is_key)
         return key_cursor_skip(cursor, span_first(after, group));
-    err = key_cursor_seek(cursor, after, from.at_after ? from.after_blob : 0);
-    if (from.at_after) {
+    bool at_after = from.at_after && group == 0;
+    err = key_cursor_seek(cursor, after, at_after ? from.after_blob : 0);
+    if (at_after) {
         if (err == STORAGE_OK && cursor->valid && from.after_blob &&
             cursor->blob_id == from.after_blob && span_eq(key_cursor_key(cursor), after))
             err = key_cursor_next(cursor);
