@@ -98,6 +98,10 @@ unit: $(UNIT_PROTO) $(UNIT_STORAGE) $(UNIT_DAEMON)
 	@scripts/run-cmocka $^
 ops: $(OPS_TESTS)
 	@scripts/run-cmocka $^
+# The XML that the ops tests see, against botocore's model of S3 (PYTHON has botocore).
+.PHONY: shapes
+shapes: $(OPS_TESTS)
+	@$(PYTHON) tests/ops/check_shapes.py $^
 
 rules:
 	@scripts/check-rules
@@ -177,6 +181,13 @@ fuzz-corpus: $(FUZZ)
 		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
 			{ cat $$program.log; exit 1; }; done
 	@echo "$(words $^) fuzz corpora hold"
+
+# make bench-store   the store without HTTP: $(BUILD)/bench/store_bench DIR
+.PHONY: bench-store
+bench-store: $(BUILD)/bench/store_bench
+$(BUILD)/bench/store_bench: $(BUILD)/obj/tests/bench/store_bench.o $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 clean:
 	rm -rf $(BUILD)

@@ -58,6 +58,7 @@ STAGES = [
     ("tidy", ("build",), make("CC=gcc", "tidy"), {}),
     ("unit", ("build-asan",), make(*ASAN, "unit"), sanitized("build/asan")),
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
+    ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
     ("install", ("build",), pytest("install"), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),

@@ -55,8 +55,10 @@ class Checker:
             self.problem(where, f"{text!r} is no {shape.type_name}")
         if shape.type_name == "timestamp" and re.fullmatch(pattern, text):
             datetime.datetime.fromisoformat(text.rstrip("Z"))
-        if getattr(shape, "enum", None) and text and text not in shape.enum:
-            self.problem(where, f"{text!r} is none of {shape.enum}")
+        # S3 says encoding-type again as it was sent, in any case.
+        names = [name.lower() for name in getattr(shape, "enum", None) or []]
+        if names and text and text.lower() not in names:
+            self.problem(where, f"{text!r} is none of {names}")
 
     def structure(self, where, operation, shape, element):
         members = {}
@@ -117,7 +119,9 @@ class Checker:
         if operation == "GetBucketLocation":
             return self.scalar(operation, self.model.operation_model(operation).output_shape
                                .members["LocationConstraint"], root.text or "")
-        self.structure(operation, operation, self.model.operation_model(operation).output_shape, root)
+        shape = self.model.operation_model(operation).output_shape
+        payload = shape.serialization.get("payload")  # then the root is that member
+        self.structure(operation, operation, shape.members[payload] if payload else shape, root)
 
 
 def main():
