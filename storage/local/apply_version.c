@@ -241,7 +241,7 @@ enum storage_err version_remove(
     struct object_record gone = *gone_record, next, newest = state->newest;
     struct index_key leaf_buffer, buffer;
     struct span leaf;
-    bool is_newest = gone.version.sequence == newest.version.sequence, more;
+    bool is_newest = gone.version.sequence == newest.version.sequence, more = false;
     enum storage_err err =
         find_next_older(commit->txn, gone.row_id, gone.version.sequence, &next, &more);
     if (err != STORAGE_OK && err != STORAGE_NO_SUCH_VERSION)
