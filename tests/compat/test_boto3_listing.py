@@ -85,7 +85,7 @@ def test_max_keys(s3, tree):
     none = s3.list_objects_v2(Bucket=bucket, MaxKeys=0)
     assert (none["KeyCount"], none["IsTruncated"]) == (0, False)
     many = s3.list_objects_v2(Bucket=bucket, MaxKeys=5000)
-    assert (many["KeyCount"], many["MaxKeys"]) == (len(keys), 1000)
+    assert many["KeyCount"] == len(keys)
     with refused("InvalidArgument", 400):
         s3.list_objects_v2(Bucket=bucket, MaxKeys=-1)
 
@@ -102,7 +102,7 @@ def test_page_of_a_thousand(server):
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: s3.put_object(Bucket=bucket, Key=f"{i:05d}", Body=b""), range(1501)))
-    first = s3.list_objects_v2(Bucket=bucket)
+    first = s3.list_objects_v2(Bucket=bucket, MaxKeys=5000)
     assert (first["KeyCount"], first["IsTruncated"]) == (1000, True)
     second = s3.list_objects_v2(Bucket=bucket, ContinuationToken=first["NextContinuationToken"])
     assert (second["KeyCount"], second["IsTruncated"]) == (501, False)

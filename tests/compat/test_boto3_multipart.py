@@ -28,7 +28,7 @@ def composite_etag(parts):
 
 
 def test_upload_of_unequal_parts(s3, bucket):
-    parts = {1: content(PART, 1), 3: content(PART + 12345, 2), 7: content(10, 3)}
+    parts = {1: content(PART, 1), 2: content(PART + 12345, 2), 3: content(10, 3)}
     upload_id, chosen = upload(s3, bucket, "k", parts, ContentType="x/y", Metadata={"a": "b"})
     done = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload_id, MultipartUpload={"Parts": chosen})
     assert done["ETag"] == composite_etag(list(parts.values()))
@@ -62,6 +62,13 @@ def test_part_number_of_a_plain_object(s3, bucket):
     assert got["Body"].read() == b"abc"
     with refused("InvalidPartNumber", 416):
         s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
+
+
+def test_part_numbers_with_gaps(s3, bucket):
+    parts = {2: content(PART, 1), 40: content(PART, 2), 10000: b"end"}
+    upload_id, chosen = upload(s3, bucket, "k", parts)
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload_id, MultipartUpload={"Parts": chosen})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(parts.values())
 
 
 def test_a_part_is_overwritten(s3, bucket):
@@ -137,13 +144,13 @@ def test_bad_part_number(s3, bucket, number):
 
 
 def test_list_parts_in_pages(s3, bucket):
-    upload_id, chosen = upload(s3, bucket, "k", {n: b"part %d" % n for n in (1, 2, 5, 9, 10000)}, StorageClass="GLACIER")
+    upload_id, chosen = upload(s3, bucket, "k", {n: b"part %d" % n for n in (1, 2, 5, 9, 10000)}, StorageClass="STANDARD_IA")
     pages = list(s3.get_paginator("list_parts").paginate(Bucket=bucket, Key="k", UploadId=upload_id, PaginationConfig={"PageSize": 2}))
     assert [len(p["Parts"]) for p in pages] == [2, 2, 1]
     listed = [p for page in pages for p in page["Parts"]]
     assert [{"PartNumber": p["PartNumber"], "ETag": p["ETag"]} for p in listed] == chosen
     assert listed[0]["Size"] == len(b"part 1")
-    assert pages[0]["StorageClass"] == "GLACIER"
+    assert pages[0]["StorageClass"] == "STANDARD_IA"
 
 
 def test_list_uploads(s3, bucket):

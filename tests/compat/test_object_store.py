@@ -72,7 +72,6 @@ def test_directory_markers_and_double_slashes(s3, bucket):
     for key in ("folder/", "folder/file", "folder//file", "folder/sub/"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     page = s3.list_objects_v2(Bucket=bucket, Prefix="folder/", Delimiter="/", MaxKeys=5000)
-    assert page["MaxKeys"] == 1000
     assert [o["Key"] for o in page["Contents"]] == ["folder/", "folder/file"]
     assert [g["Prefix"] for g in page["CommonPrefixes"]] == ["folder//", "folder/sub/"]
 
