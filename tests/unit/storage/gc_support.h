@@ -153,6 +153,50 @@ static inline void check_reader(struct blob_reader *reader, struct span bytes)
     assert_memory_equal(got, bytes.ptr, bytes.len);
 }
 
+/* ---- many at once, in few commits ---- */
+
+enum { AT_ONCE = 64 };
+
+/* Objects `first` to `end` less one of this size; the seed of each is its number. */
+static inline void put_many(struct bucket_ref bucket, size_t first, size_t end, size_t size)
+{
+    static struct mutation mutations[AT_ONCE];
+    static char keys[AT_ONCE][32];
+    while (first < end) {
+        size_t count = 0;
+        for (; count < AT_ONCE && first < end; count++, first++) {
+            struct span key = key_number(first);
+            memcpy(keys[count], key.ptr, key.len);
+            mutations[count] = put_of(bucket, span_of(keys[count], key.len), body(size, first));
+        }
+        storage_commit_all(store, mutations, count);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(mutations[i].err, STORAGE_OK);
+    }
+}
+
+/* Removes those for which wanted(number). */
+static inline void remove_many(
+    struct bucket_ref bucket, size_t first, size_t end, bool (*wanted)(size_t number))
+{
+    static struct mutation mutations[AT_ONCE];
+    static char keys[AT_ONCE][32];
+    while (first < end) {
+        size_t count = 0;
+        for (; count < AT_ONCE && first < end; first++) {
+            struct span key = key_number(first);
+            if (!wanted(first))
+                continue;
+            memcpy(keys[count], key.ptr, key.len);
+            mutations[count] = remove_of(bucket, span_of(keys[count], key.len), newest_version);
+            count++;
+        }
+        storage_commit_all(store, mutations, count);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(mutations[i].err, STORAGE_OK);
+    }
+}
+
 /* ---- uploads ---- */
 
 static inline struct upload_id begin_upload(struct bucket_ref bucket, struct span key)

@@ -2,31 +2,31 @@
 
 static const size_t sizes[] = {100, 600, 5000, 70000, 300000, 1048576, 1048577, 3000000};
 
+static bool all_but_number_60(size_t number)
+{
+    return number != 60;
+}
+
 static void deleted_objects_are_taken_apart(void **state)
 {
     (void)state;
     struct bucket_ref bucket = make_bucket("bucket");
-    enum { COUNT = 400 };
-    for (size_t i = 0; i < COUNT; i++) {
-        size_t kind = i % 100 == 0 ? 4 + i / 100 : i % 4;
-        put(bucket, key_number(i), body(sizes[kind] + i, i));
-    }
-    assert_int_equal(own_files(), 3);
-    for (size_t i = 0; i < COUNT; i++)
-        if (i != 1)
-            remove_key(bucket, key_number(i));
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        put_many(bucket, 50 * i, 50 * i + (sizes[i] > 100000 ? 2 : 50), sizes[i]);
+    assert_int_equal(own_files(), 4);
+    remove_many(bucket, 0, 50 * ARRAY_LEN(sizes), all_but_number_60);
     assert_true(rows_of(TABLE_FREED) > 0);
     gc_all();
     check_rows(1, 1, 1);
     assert_int_equal(rows_of(TABLE_FREED), 0);
     assert_int_equal(own_files(), 0);
-    check_bytes(bucket, key_number(1), newest_version, body(601, 1));
+    check_bytes(bucket, key_number(60), newest_version, body(600, 60));
     struct storage_stats stats;
     storage_stats(store, &stats);
     assert_int_equal(stats.files, 0);
     assert_true(stats.reclaimed_bytes > 3000000);
     verify_clean();
-    remove_key(bucket, key_number(1));
+    remove_key(bucket, key_number(60));
     gc_all();
     check_rows(0, 0, 0);
     verify_clean();
@@ -154,6 +154,12 @@ static void parts_share_extents(void **state)
     verify_clean();
 }
 
+static bool all_of_them(size_t number)
+{
+    (void)number;
+    return true;
+}
+
 /* More pieces than a step takes. */
 static void a_blob_of_many_parts_goes_in_steps(void **state)
 {
@@ -166,8 +172,8 @@ static void a_blob_of_many_parts_goes_in_steps(void **state)
         put_part(bucket, key, upload, i, body(1000, i));
     complete_upload(bucket, key, upload, PARTS);
     remove_key(bucket, key);
-    for (size_t i = 0; i < 300; i++)
-        remove_key(bucket, (put(bucket, key_number(i), body(800, i)), key_number(i)));
+    put_many(bucket, 0, 300, 800);
+    remove_many(bucket, 0, 300, all_of_them);
     bool more;
     assert_int_equal(storage_gc_step(store, &more), STORAGE_OK);
     assert_true(more);
