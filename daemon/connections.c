@@ -4,7 +4,11 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+/* Of the kernel's connection states; its name is in a header that the one above excludes. */
+enum { STATE_CLOSE_WAIT = 8 };
 
 struct connection {
     struct connection *next, *previous;
@@ -29,15 +33,23 @@ struct connections {
     struct connections_stats stats;
 };
 
-/* Bytes that the peer sent, or took. False for what is not TCP: those are local. */
-static bool progress(int fd, enum connection_phase phase, uint64_t *ret_bytes)
+struct progress {
+    uint64_t bytes; /* that the peer sent, or took */
+    bool ended;     /* it sends nothing more, and all that it sent was read */
+};
+
+/* False for what is not TCP: those are local. */
+static bool progress(int fd, enum connection_phase phase, struct progress *ret_progress)
 {
     struct tcp_info info;
     memset(&info, 0, sizeof(info));
     socklen_t len = sizeof(info);
+    int unread = 0;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return false;
-    *ret_bytes = phase == PHASE_SEND ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+    ret_progress->bytes = phase == PHASE_SEND ? info.tcpi_bytes_acked : info.tcpi_bytes_received;
+    ret_progress->ended =
+        info.tcpi_state == STATE_CLOSE_WAIT && ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
     return true;
 }
 
@@ -63,25 +75,39 @@ static bool body_is_slow(
     return slow;
 }
 
-/* Once a second for each connection, under the lock. */
-static bool is_too_slow(const struct connections *connections, struct connection *connection)
+/* Has no reason to live: too slow, or gone. The HTTP library does not see an end that arrives with
+ * the last bytes, as its edge-triggered epoll reports both as one, and would wait for its time-out.
+ * Once a second for each connection, under the lock. */
+static bool is_to_end(const struct connections *connections, struct connection *connection)
 {
     unsigned value = atomic_load_explicit(&connection->phase, memory_order_relaxed);
     enum connection_phase phase = (enum connection_phase)(value & 3);
+    struct progress now = {0};
+    bool known = phase != PHASE_WORK && progress(connection->fd, phase, &now);
     if (value != connection->seen_phase || !connection->marked) {
         connection->seen_phase = value;
         connection->ticks = 0;
         connection->head_begun = false;
-        connection->marked =
-            phase == PHASE_WORK || progress(connection->fd, phase, &connection->mark);
+        connection->mark = now.bytes;
+        connection->marked = known || phase == PHASE_WORK;
         return false;
     }
     connection->ticks++;
-    uint64_t bytes = 0;
-    if (phase == PHASE_WORK || !progress(connection->fd, phase, &bytes))
+    if (!known)
         return false;
-    return phase == PHASE_HEAD ? head_is_late(connections, connection, bytes)
-                               : body_is_slow(connections, connection, bytes);
+    if (now.ended && phase != PHASE_SEND)
+        return true;
+    return phase == PHASE_HEAD ? head_is_late(connections, connection, now.bytes)
+                               : body_is_slow(connections, connection, now.bytes);
+}
+
+/* What waits to be sent is thrown away: the kernel would keep it for as long as a slow reader
+ * likes. */
+static void cut_off(int fd)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    shutdown(fd, SHUT_RDWR);
 }
 
 static void *reaper_main(void *ctx)
@@ -94,8 +120,8 @@ static void *reaper_main(void *ctx)
         until.tv_sec++;
         pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
         for (struct connection *at = connections->first; at != NULL; at = at->next)
-            if (is_too_slow(connections, at)) {
-                shutdown(at->fd, SHUT_RDWR);
+            if (is_to_end(connections, at)) {
+                cut_off(at->fd);
                 connections->stats.reaped++;
             }
     }

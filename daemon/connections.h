@@ -1,5 +1,6 @@
 /* The open connections: admission, and a reaper that ends those that are too slow, which the HTTP
- * library cannot (its timeouts see only idleness: a byte a second lives for ever). A connection is
+ * library cannot (its timeouts see only idleness: a byte a second lives for ever), and those whose
+ * peer is gone without the library's notice. A connection is
  * ended by shutdown(2), never close, under the lock that connection_closed takes too, so that no
  * descriptor of somebody else is met. Progress is asked of the kernel (TCP_INFO), so serving costs
  * nothing extra. Thread-safe; a struct connection belongs to the thread that serves it. */

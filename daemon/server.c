@@ -62,6 +62,7 @@ struct exchange {
     enum exchange_state state;
     struct http_body body;
     bool close_after; /* what follows on this connection cannot be trusted */
+    bool waited;      /* for room: the client was not to blame for slowness */
     uint64_t discarded_bytes, discard_began_ns;
     uint64_t reserved_bytes; /* of server->read_bytes */
     uint64_t bytes_out;
@@ -318,6 +319,10 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, siz
     struct request *request = &exchange->request;
     struct span input = span_of(bytes, *len);
     bool wait = false;
+    if (exchange->waited) {
+        exchange->waited = false;
+        connection_enter(exchange->session->connection, PHASE_BODY);
+    }
     if (request->receive == NULL) { /* a body that the operation does not want */
         request->bytes_in += *len;
         *len = 0;
@@ -333,6 +338,7 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, siz
     request->bytes_in += *len - input.len;
     *len = input.len;
     if (wait) {
+        exchange->waited = true;
         connection_enter(exchange->session->connection, PHASE_WORK);
         suspend(exchange);
         receive_wait(request, resume, exchange);
