@@ -7,8 +7,14 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define GIB ((uint64_t)1 << 30)
+
+enum {
+    AHEAD_BYTES = 1024 * 1024, /* written ahead of the index's end at once */
+    AHEAD_MIN_BYTES = 256 * 1024,
+};
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -49,6 +55,7 @@ struct index {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     bool read_only;
+    uint64_t file_bytes;           /* the writer's: data.mdb is at least as long */
     struct tallies_record tallies; /* committed; the writer's */
     struct buf tallies_value;
     struct index_txn writer;
@@ -127,9 +134,26 @@ static enum index_failure failure_of(int rc)
     }
 }
 
+/* LMDB calls a write that stopped short, which is what a full disk makes of a long one, EIO. The
+ * file then ends where the room does. */
+static bool is_out_of_room(struct index *index)
+{
+    static const char page[4096];
+    struct stat file;
+    int fd;
+    if (mdb_env_get_fd(index->env, &fd) != 0 || fstat(fd, &file) != 0)
+        return false;
+    ssize_t wrote = pwrite(fd, page, sizeof(page), file.st_size);
+    if (wrote >= 0)
+        return wrote < (ssize_t)sizeof(page);
+    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+}
+
 static enum storage_err write_failed(struct index_txn *txn, int rc)
 {
     if (txn->failure == INDEX_FINE) {
+        if (rc == EIO && is_out_of_room(txn->index))
+            rc = ENOSPC;
         txn->failure = failure_of(rc);
         txn->failure_number = rc;
     }
@@ -379,6 +403,35 @@ void index_write_abort(struct index_txn *txn)
     txn->txn = NULL;
 }
 
+/* A sync of a file that grows has to write the file system's journal too, which takes several times
+ * as long, so zeros are written ahead of the index's end, some dozens of commits' worth at once.
+ * Between two transactions nobody else writes. That it fails does no harm. */
+static void write_ahead(struct index *index)
+{
+    static const char zeros[64 * 1024];
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    int fd;
+    if (mdb_env_info(index->env, &info) != 0 || mdb_env_stat(index->env, &stat) != 0)
+        return;
+    uint64_t used = (info.me_last_pgno + 1) * stat.ms_psize;
+    if (index->file_bytes >= used + AHEAD_MIN_BYTES)
+        return;
+    if (mdb_env_get_fd(index->env, &fd) != 0 || fstat(fd, &file) != 0)
+        return;
+    index->file_bytes = (uint64_t)file.st_size > used ? (uint64_t)file.st_size : used;
+    uint64_t end = used + AHEAD_BYTES < info.me_mapsize ? used + AHEAD_BYTES : info.me_mapsize;
+    while (index->file_bytes < end) {
+        uint64_t left = end - index->file_bytes;
+        ssize_t wrote = pwrite(fd, zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros),
+            (off_t)index->file_bytes);
+        if (wrote <= 0)
+            break;
+        index->file_bytes += (uint64_t)wrote;
+    }
+}
+
 enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *ret_failure)
 {
     struct index *index = txn->index;
@@ -402,6 +455,7 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
         return err;
     }
     index->tallies = txn->tallies;
+    write_ahead(index);
     *ret_failure = INDEX_FINE;
     return STORAGE_OK;
 }
