@@ -23,11 +23,6 @@ static void discard_stage(struct stage **stage)
     stage_discard(*stage);
 }
 
-static void free_block(uint8_t **block)
-{
-    free(*block);
-}
-
 static enum s3_err choose_range(
     struct request *request, const struct part_copy *copy, struct byte_range *ret_range)
 {
@@ -121,7 +116,7 @@ static enum storage_err stage_range(struct storage *store, struct blob_reader *r
     struct byte_range range, bool verify, struct stage **ret_stage)
 {
     struct stage *stage CLEANUP(discard_stage) = NULL;
-    uint8_t *block CLEANUP(free_block) = malloc(BLOB_BLOCK_BYTES);
+    uint8_t *block = malloc(BLOB_BLOCK_BYTES);
     enum storage_err err =
         block != NULL ? storage_stage_open(store, range.length, &stage) : STORAGE_NO_MEMORY;
     for (uint64_t done = 0; err == STORAGE_OK && done < range.length;) {
@@ -133,6 +128,7 @@ static enum storage_err stage_range(struct storage *store, struct blob_reader *r
             err = got > 0 ? stage_write(stage, span_of(block, got)) : STORAGE_IO;
         done += got;
     }
+    free(block);
     if (err == STORAGE_OK)
         err = stage_finish(stage);
     if (err == STORAGE_OK)
@@ -170,9 +166,9 @@ static enum s3_err attempt(
     struct request *request, struct part_copy *copy, enum storage_err *ret_err)
 {
     struct blob_reader *reader CLEANUP(copy_origin_close) = NULL;
-    struct byte_range range;
-    struct range_digest digest;
-    bool known;
+    struct byte_range range = {0, 0};
+    struct range_digest digest = {.crc64nvme = 0};
+    bool known = false;
     TRY(copy_origin_load(request, &copy->origin, &reader));
     TRY(choose_range(request, copy, &range));
     TRY(known_digest(request, copy, reader, range, &digest, &known));

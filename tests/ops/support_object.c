@@ -87,8 +87,8 @@ struct reply upload_send(struct world *world, const struct upload *upload, unsig
     const char *headers, struct span content)
 {
     char line[512];
-    snprintf(
-        line, sizeof(line), "PUT /bkt/%s?partNumber=%u&uploadId=%s", upload->key, number, upload->id);
+    snprintf(line, sizeof(line), "PUT /bkt/%s?partNumber=%u&uploadId=%s", upload->key, number,
+        upload->id);
     return world_send(world, line, headers, content);
 }
 
