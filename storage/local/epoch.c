@@ -112,7 +112,7 @@ void pin_add(struct epochs *epochs, struct pin *pin, uint64_t blob_id)
 void pin_remove(struct epochs *epochs, struct pin *pin)
 {
     struct pin **chain;
-    if (!pin->link)
+    if (pin->blob_id == 0) /* not link, which neighbours change under the lock */
         return;
     struct pin_shard *shard = shard_of(epochs, pin->blob_id, &chain);
     pthread_mutex_lock(&shard->lock);
