@@ -77,6 +77,13 @@ static bool split_address(
     return true;
 }
 
+/* getaddrinfo takes 99999 for 34463. */
+static bool is_port(const char *text)
+{
+    uint64_t number;
+    return span_to_u64(span_str(text), &number) && number <= UINT16_MAX;
+}
+
 static void describe_bound(int fd, char *ret_bound)
 {
     struct sockaddr_storage address;
@@ -114,7 +121,7 @@ static bool open_tcp(const char *text, int *ret_fd, char *ret_bound, char *ret_e
 {
     char host[256];
     const char *port;
-    if (!split_address(text, host, sizeof(host), &port))
+    if (!split_address(text, host, sizeof(host), &port) || !is_port(port))
         return failed(ret_error, text, "write ADDRESS:PORT, [IPV6]:PORT or unix:/PATH");
     bool any = host[0] == '\0' || (host[0] == '*' && host[1] == '\0');
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
