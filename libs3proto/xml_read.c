@@ -118,6 +118,22 @@ static void on_doctype(
     refuse(context);
 }
 
+/* Bytes that are read as another encoding's are another text: only what every client means by them.
+ * libxml2 would hand any other name to iconv. */
+static void on_document(void *context)
+{
+    static const struct span known[] = {SPAN("utf-8"), SPAN("utf-16"), SPAN("utf-16le"),
+        SPAN("utf-16be"), SPAN("us-ascii"), SPAN("ascii")};
+    struct reader *reader = context;
+    if (reader->parser->encoding == NULL)
+        return;
+    struct span encoding = span_str((const char *)reader->parser->encoding);
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (span_eq_nocase(encoding, known[i]))
+            return;
+    refuse(reader);
+}
+
 static xmlEntityPtr on_entity(void *context, const xmlChar *name)
 {
     (void)context;
@@ -140,6 +156,7 @@ static bool parse_document(struct reader *reader, struct span document)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     xmlSAXHandler handler = {
         .initialized = XML_SAX2_MAGIC,
+        .startDocument = on_document,
         .internalSubset = on_doctype,
         .externalSubset = on_doctype,
         .getEntity = on_entity,
