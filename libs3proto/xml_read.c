@@ -118,12 +118,12 @@ static void on_doctype(
     refuse(context);
 }
 
-/* Bytes that are read as another encoding's are another text: only what every client means by them.
- * libxml2 would hand any other name to iconv. */
+/* What libxml2 reads itself. Any other name would choose one of the hundred converters of iconv for
+ * a client's bytes. */
 static void on_document(void *context)
 {
     static const struct span known[] = {SPAN("utf-8"), SPAN("utf-16"), SPAN("utf-16le"),
-        SPAN("utf-16be"), SPAN("us-ascii"), SPAN("ascii")};
+        SPAN("utf-16be"), SPAN("us-ascii"), SPAN("ascii"), SPAN("iso-8859-1")};
     struct reader *reader = context;
     if (reader->parser->encoding == NULL)
         return;
