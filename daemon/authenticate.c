@@ -2,6 +2,7 @@
 
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "sigv2.h"
 
 /* A scope that is not ours: the error has its name from where the signature stood. */
 static enum s3_err wrong_scope(struct request *request, struct span detail)
@@ -57,9 +58,11 @@ static enum s3_err signature_mismatch(struct request *request)
     request_error_field(request, SPAN("SignatureProvided"), request->auth.signature);
     request_error_field(
         request, SPAN("StringToSignBytes"), spaced_hex(arena, request->string_to_sign));
-    request_error_field(request, SPAN("CanonicalRequest"), request->canonical_request);
-    request_error_field(
-        request, SPAN("CanonicalRequestBytes"), spaced_hex(arena, request->canonical_request));
+    if (span_present(request->canonical_request)) {
+        request_error_field(request, SPAN("CanonicalRequest"), request->canonical_request);
+        request_error_field(
+            request, SPAN("CanonicalRequestBytes"), spaced_hex(arena, request->canonical_request));
+    }
     return FAIL(request, SIGNATURE_DOES_NOT_MATCH, NULL);
 }
 
@@ -80,8 +83,50 @@ static enum s3_err verify(struct request *request, struct span secret)
     return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
 }
 
+static enum s3_err find_secret(struct request *request, struct span *ret_secret)
+{
+    const struct sigv4_auth *auth = &request->auth;
+    struct span secret = credentials_find(request->daemon->credentials, auth->access_key);
+    if (!span_present(secret)) {
+        request_error_field(request, SPAN("AWSAccessKeyId"), auth->access_key);
+        return FAIL(request, INVALID_ACCESS_KEY_ID, NULL);
+    }
+    if (span_present(auth->session_token))
+        return FAIL(request, INVALID_TOKEN, NULL);
+    *ret_secret = secret;
+    return S3_OK;
+}
+
+static void let_in(struct request *request)
+{
+    request->principal = (struct principal){.kind = PRINCIPAL_ROOT,
+        .access_key = request->auth.access_key,
+        .account_id = ROOT_ACCOUNT_ID};
+}
+
+/* A presigned URL of signature version 2. */
+static enum s3_err authenticate_old(struct request *request)
+{
+    struct span secret;
+    const char *detail = NULL;
+    enum s3_err err = sigv2_parse(&request->target, &request->headers, &request->auth, &detail);
+    if (err != S3_OK)
+        return request_fail(request, err, detail, __FILE__, __LINE__);
+    TRY(find_secret(request, &secret));
+    err = sigv2_verify(&request->arena, request->method_text, &request->target, &request->headers,
+        &request->auth, secret, request->received_ms / 1000, &request->string_to_sign);
+    if (err == S3_ERR_SIGNATURE_DOES_NOT_MATCH)
+        return signature_mismatch(request);
+    if (err != S3_OK)
+        return request_fail(request, err, NULL, __FILE__, __LINE__);
+    let_in(request);
+    return S3_OK;
+}
+
 enum s3_err authenticate(struct request *request)
 {
+    if (sigv2_is_presigned(&request->target.query))
+        return authenticate_old(request);
     struct sigv4_auth *auth = &request->auth;
     const char *detail = NULL;
     enum s3_err err = sigv4_parse(&request->target, &request->headers, auth, &detail);
@@ -90,16 +135,10 @@ enum s3_err authenticate(struct request *request)
     if (auth->kind == SIGV4_ANONYMOUS)
         return S3_OK;
     TRY(check_scope(request));
-    struct span secret = credentials_find(request->daemon->credentials, auth->access_key);
-    if (!span_present(secret)) {
-        request_error_field(request, SPAN("AWSAccessKeyId"), auth->access_key);
-        return FAIL(request, INVALID_ACCESS_KEY_ID, NULL);
-    }
-    if (span_present(auth->session_token))
-        return FAIL(request, INVALID_TOKEN, NULL);
+    struct span secret;
+    TRY(find_secret(request, &secret));
     TRY(check_time(request));
     TRY(verify(request, secret));
-    request->principal = (struct principal){
-        .kind = PRINCIPAL_ROOT, .access_key = auth->access_key, .account_id = ROOT_ACCOUNT_ID};
+    let_in(request);
     return S3_OK;
 }

@@ -170,24 +170,34 @@ void sha256_of(struct span bytes, uint8_t ret_digest[static SHA256_BYTES])
 
 /* By hand over two digests: measured at a third of EVP_MAC's time for short inputs.
  * src: RFC 2104 section 2 */
-void hmac_sha256(struct span key, struct span bytes, uint8_t ret_mac[static SHA256_BYTES])
+static void hmac_of(const EVP_MD *method, size_t digest_bytes, struct span key, struct span bytes,
+    uint8_t *ret_mac)
 {
     EVP_MD_CTX *context = scratch_context();
-    const EVP_MD *sha256 = methods()->sha256;
     uint8_t pad[HMAC_BLOCK_BYTES] = {0};
-    uint8_t inner[SHA256_BYTES];
+    uint8_t inner[DIGEST_MAX_BYTES];
     if (key.len > sizeof(pad))
-        digest_two(context, sha256, key, SPAN_ABSENT, pad);
+        digest_two(context, method, key, SPAN_ABSENT, pad);
     else if (key.len > 0)
         memcpy(pad, key.ptr, key.len);
     for (size_t i = 0; i < sizeof(pad); i++)
         pad[i] ^= 0x36;
-    digest_two(context, sha256, span_of(pad, sizeof(pad)), bytes, inner);
+    digest_two(context, method, span_of(pad, sizeof(pad)), bytes, inner);
     for (size_t i = 0; i < sizeof(pad); i++)
         pad[i] ^= 0x36 ^ 0x5c;
-    digest_two(context, sha256, span_of(pad, sizeof(pad)), span_of(inner, sizeof(inner)), ret_mac);
+    digest_two(context, method, span_of(pad, sizeof(pad)), span_of(inner, digest_bytes), ret_mac);
     wipe(pad, sizeof(pad));
     wipe(inner, sizeof(inner));
+}
+
+void hmac_sha256(struct span key, struct span bytes, uint8_t ret_mac[static SHA256_BYTES])
+{
+    hmac_of(methods()->sha256, SHA256_BYTES, key, bytes, ret_mac);
+}
+
+void hmac_sha1(struct span key, struct span bytes, uint8_t ret_mac[static SHA1_BYTES])
+{
+    hmac_of(methods()->sha1, SHA1_BYTES, key, bytes, ret_mac);
 }
 
 void random_bytes(void *ret_bytes, size_t len)

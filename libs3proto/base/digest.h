@@ -19,6 +19,7 @@ enum digest_algo {
 enum {
     DIGEST_MAX_BYTES = 32,
     MD5_BYTES = 16,
+    SHA1_BYTES = 20,
     SHA256_BYTES = 32,
 };
 
@@ -44,6 +45,7 @@ void digest_free(struct digest *digest);
 void md5_of(struct span bytes, uint8_t ret_digest[static MD5_BYTES]);
 void sha256_of(struct span bytes, uint8_t ret_digest[static SHA256_BYTES]);
 void hmac_sha256(struct span key, struct span bytes, uint8_t ret_mac[static SHA256_BYTES]);
+void hmac_sha1(struct span key, struct span bytes, uint8_t ret_mac[static SHA1_BYTES]);
 
 /* Continues a CRC; begin with 0. Standard forms: reflected, initial and final complement inside. */
 uint32_t crc32_update(uint32_t crc, struct span bytes);

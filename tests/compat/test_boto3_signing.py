@@ -4,7 +4,9 @@ import datetime
 import hashlib
 import hmac
 import json
+import re
 import socket
+import time
 import urllib.parse
 
 import boto3
@@ -36,16 +38,18 @@ def test_old_and_new_clients(any_server, signing, checksums):
     s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
 
 
-def presigner(server):
-    return lakegated.client(server, signature_version="s3v4", request_checksum_calculation="when_required")
+def presigner(server, version="s3v4"):
+    return lakegated.client(server, signature_version=version, request_checksum_calculation="when_required")
 
 
 def verify(server):
     return server.tls[2] if server.tls else True
 
 
-def test_presigned(any_server):
-    s3, bucket = presigner(any_server), new_name("presigned")
+@pytest.mark.parametrize("version", ["s3v4", None], ids=["version-4", "by-default"])
+def test_presigned(any_server, version):
+    """Left alone, boto3 makes URLs of signature version 2 for us-east-1."""
+    s3, bucket = presigner(any_server, version), new_name("presigned")
     s3.create_bucket(Bucket=bucket)
     trust = {"verify": verify(any_server)}
     key, data = "a b/é+%.txt", content(5000)
@@ -107,6 +111,21 @@ def now():
 def test_presigned_in_time(server, bucket):
     assert requests.get(signed_url(server, bucket, now())).status_code == 200
     assert requests.get(signed_url(server, bucket, now() - datetime.timedelta(days=6), 604800)).status_code == 200
+
+
+def test_presigned_by_version_2_refusals(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    url = presigner(server, None).generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k", "ResponseContentType": "a/b"})
+    assert "X-Amz-Signature" not in url
+    got = requests.get(url)
+    assert (got.status_code, got.headers["Content-Type"]) == (200, "a/b")
+    expired = re.sub(r"Expires=\d+", f"Expires={int(time.time()) - 1}", url)
+    for changed in (expired, url.replace("a%2Fb", "a%2Fc"), url.replace("/k?", "/l?"), url + "&x-amz-meta-a=b", url + "&acl", url.replace("Signature=", "Signature=A")):
+        answer = requests.get(changed)
+        assert (answer.status_code, error_of(answer)[0]) == (403, "SignatureDoesNotMatch"), changed
+    assert requests.put(url, data=b"y").status_code == 403
+    late = presigner(server, None).generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}, ExpiresIn=-1)
+    assert error_of(requests.get(late)) == ("AccessDenied", "Request has expired")
 
 
 @pytest.mark.parametrize("code,message,options", [
@@ -257,8 +276,6 @@ def test_no_secret_in_the_log(server, s3, bucket):
     assert requests.get(url).content == b"x"
     requests.get(url.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
     signature = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["X-Amz-Signature"][0]
-    import time
-
     for _ in range(100):
         log = server.log_tail(10_000, before)
         if log.count('"logged"') >= 3:
