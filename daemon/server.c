@@ -184,7 +184,8 @@ static void add_header(struct MHD_Response *made, const char *name, struct span 
         return;
     memcpy(copy, value.ptr, value.len);
     copy[value.len] = '\0';
-    MHD_add_response_header(made, name, copy);
+    /* libmicrohttpd refuses an empty value; white space around a value is no part of it. */
+    MHD_add_response_header(made, name, value.len > 0 ? copy : " ");
     if (copy != text)
         free(copy);
 }
