@@ -171,22 +171,25 @@ def client(server, **config):
     )
 
 
-def presign(server, method, path, query=None, expires=3600):
-    """The path and query of a presigned request, for plain HTTP clients. path: decoded, with its slash."""
+def presign(server, method, path, query=None, expires=3600, headers=None):
+    """The path and query of a presigned request, for plain HTTP clients. path: decoded, with its slash;
+    headers: names in lower case, to be sent along."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     scope = f"{stamp[:8]}/{REGION}/s3/aws4_request"
+    signed = {"host": f"127.0.0.1:{server.port}", **(headers or {})}
     fields = {
         **(query or {}),
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": f"{ACCESS_KEY}/{scope}",
         "X-Amz-Date": stamp,
         "X-Amz-Expires": str(expires),
-        "X-Amz-SignedHeaders": "host",
+        "X-Amz-SignedHeaders": ";".join(sorted(signed)),
     }
     encode = lambda text: urllib.parse.quote(text, safe="-._~")  # noqa: E731
     text = "&".join(f"{encode(name)}={encode(value)}" for name, value in sorted(fields.items()))
     raw_path = urllib.parse.quote(path, safe="/-._~")
-    canonical = f"{method}\n{raw_path}\n{text}\nhost:127.0.0.1:{server.port}\n\nhost\nUNSIGNED-PAYLOAD"
+    lines = "".join(f"{name}:{value}\n" for name, value in sorted(signed.items()))
+    canonical = f"{method}\n{raw_path}\n{text}\n{lines}\n{';'.join(sorted(signed))}\nUNSIGNED-PAYLOAD"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = b"AWS4" + SECRET_KEY.encode()
     for part in scope.split("/"):

@@ -83,7 +83,7 @@ def test_listing_xml_by_literal_strings(s3, bucket):
     for key in ("a&b", "c/d", "e"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     text = requests.get(s3.generate_presigned_url("list_objects_v2", {"Bucket": bucket, "Delimiter": "/", "MaxKeys": 2, "EncodingType": "url"})).text
-    assert "<Key>a%26b</Key>" in text
+    assert "<Key>a%26b</Key>" in text, text
     assert "<CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>" in text
     assert "<NextContinuationToken>" in text and "<IsTruncated>true</IsTruncated>" in text
 

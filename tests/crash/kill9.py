@@ -54,7 +54,7 @@ class Client(threading.Thread):
         self.start()
 
     def call(self, method, key, query=None, body=None, accept=(200, 204), headers=None):
-        path = lakegated.presign(self.server, method, f"/{BUCKET}/{key}" if key is not None else f"/{BUCKET}", query)
+        path = lakegated.presign(self.server, method, f"/{BUCKET}/{key}" if key is not None else f"/{BUCKET}", query, headers=headers)
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
