@@ -125,6 +125,10 @@ tidy: $(TIDY)
 
 check: rules unit ops
 
+# The settings' manual page is what the daemon itself prints; scripts/test compares.
+docs/man/lakegate.conf.5: $(BUILD)/lakegated
+	$(BUILD)/lakegated --print-manual >$@.new && mv $@.new $@
+
 INSTALL_AS = sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 install: install-bin
 install-bin: $(BUILD)/lakegated $(BUILD)/lakegate
