@@ -110,7 +110,7 @@ struct span log_seal(struct log_frame *log, const struct log_header *header)
     return buf_span(&log->bytes);
 }
 
-enum storage_err log_record_open(struct span bytes, struct log_header *ret_header)
+enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header)
 {
     uint64_t words[3];
     uint32_t tail[5], crc;

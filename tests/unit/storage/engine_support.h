@@ -81,12 +81,23 @@ static inline void check_tallies(void)
     index_read_end(txn);
 }
 
+static inline void print_finding(void *ctx, const char *line)
+{
+    (void)ctx;
+    print_message("verify: %s\n", line);
+}
+
+/* Whatever a test did, the store is consistent after it. */
 static inline int store_teardown(void **state)
 {
     (void)state;
-    if (store)
+    uint64_t findings = 0;
+    if (store) {
         check_tallies();
-    store_close();
+        store_close();
+        assert_int_equal(storage_verify(test_dir, print_finding, NULL, &findings), STORAGE_OK);
+        assert_int_equal(findings, 0);
+    }
     arena_free(&test_arena);
     return nftw(test_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -7,7 +7,7 @@ enum { STEPS = 600, KEYS = 4, MODEL_MAX = 700 };
 struct model_version {
     struct version version;
     bool is_marker;
-    char content[24];
+    char content[32];
 };
 
 /* Oldest first. */
