@@ -29,8 +29,8 @@ def make(*arguments):
     return ["make", f"-j{CPUS}", *arguments]
 
 
-def pytest(folder):
-    return [PYTHON, "-m", "pytest", "-n", str(max(2, CPUS)), "--dist", "worksteal", f"tests/{folder}"]
+def pytest(folder, workers=max(2, CPUS)):
+    return [PYTHON, "-m", "pytest", "--tb=short", "-n", str(workers), "--dist", "worksteal", f"tests/{folder}"]
 
 
 def sanitized(build):
@@ -60,7 +60,7 @@ STAGES = [
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
-    ("install", ("build",), pytest("install"), {}),
+    ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),
     ("build-clang", (), make(*CLANG, "all"), {}),
     ("rules", (), make("rules"), {}),

@@ -56,7 +56,7 @@ def test_unit(installed):
 def test_example_settings(installed, tmp_path):
     """The example as it stands starts a daemon, and with every line of it switched on too."""
     example = (installed / PREFIX[1:] / "share/doc/lakegate/lakegate.conf").read_text()
-    names = set(re.findall(r"^#?([a-z_]+) = ", example, re.M))
+    names = set(re.findall(r"^#?([a-z_]+) =", example, re.M))
     manual = set(re.findall(r"^\.BR ([a-z_]+) \" = ", (lakegated.ROOT / "docs/man/lakegate.conf.5").read_text(), re.M))
     assert names == manual
     config = tmp_path / "lakegate.conf"
