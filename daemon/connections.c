@@ -101,13 +101,12 @@ static bool is_to_end(const struct connections *connections, struct connection *
                                : body_is_slow(connections, connection, now.bytes);
 }
 
-/* What waits to be sent is thrown away: the kernel would keep it for as long as a slow reader
+/* Closing throws away what waits to be sent: the kernel would keep it for as long as a slow reader
  * likes. */
-static void cut_off(int fd)
+static void close_hard(int fd)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    shutdown(fd, SHUT_RDWR);
 }
 
 static void *reaper_main(void *ctx)
@@ -121,7 +120,8 @@ static void *reaper_main(void *ctx)
         pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
         for (struct connection *at = connections->first; at != NULL; at = at->next)
             if (is_to_end(connections, at)) {
-                cut_off(at->fd);
+                close_hard(at->fd);
+                shutdown(at->fd, SHUT_RDWR);
                 connections->stats.reaped++;
             }
     }
@@ -210,6 +210,12 @@ void connection_enter(struct connection *connection, enum connection_phase phase
     unsigned changes = atomic_load_explicit(&connection->phase, memory_order_relaxed) >> 2;
     atomic_store_explicit(
         &connection->phase, (changes + 1) << 2 | (unsigned)phase, memory_order_relaxed);
+}
+
+void connection_give_up(struct connection *connection)
+{
+    if (connection != NULL)
+        close_hard(connection->fd);
 }
 
 void connections_shutdown(struct connections *connections)

@@ -36,6 +36,9 @@ void connection_closed(struct connections *connections, struct connection *conne
 bool connection_is_over(const struct connection *connection);
 void connection_enter(struct connection *connection, enum connection_phase phase);
 
+/* It is about to be closed in the middle of a response, of which nothing more is to be sent. Takes NULL. */
+void connection_give_up(struct connection *connection);
+
 /* Shuts every connection down. */
 void connections_shutdown(struct connections *connections);
 

@@ -425,6 +425,8 @@ static void on_completed(
     struct request *request = &exchange->request;
     struct daemon *daemon = exchange->server->daemon;
     connection_enter(exchange->session->connection, PHASE_HEAD);
+    if (exchange->state == EXCHANGE_SENT && how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        connection_give_up(exchange->session->connection);
     atomic_fetch_sub(&exchange->server->read_bytes, exchange->reserved_bytes);
     if (exchange->state != EXCHANGE_HEAD) {
         struct log_access access = {.bytes_out = exchange->bytes_out,
