@@ -214,7 +214,7 @@ enum storage_err space_log_append(
     enum storage_err err = packed_reserve(space, frame.len, &run);
     if (err != STORAGE_OK)
         return err;
-    struct iovec part = {(void *)(uintptr_t)frame.ptr, frame.len};
+    struct iovec part = part_of(frame);
     err = space_write(space, run.fd, &part, 1, run.offset_bytes);
     pthread_mutex_lock(&space->packed_lock);
     run.packed->log_dirty = true;

@@ -232,6 +232,13 @@ struct space {
 /* The file's path into ret_path of SPACE_PATH_BYTES plus the folder's length; malloc, NULL: no
  * memory. */
 char *space_path(const struct space *space, uint64_t segment_id, bool own_file);
+/* writev's parts are not const, though it only reads them. */
+static inline struct iovec part_of(struct span bytes)
+{
+    struct iovec part = {.iov_len = bytes.len};
+    memcpy(&part.iov_base, &bytes.ptr, sizeof(part.iov_base));
+    return part;
+}
 /* A failed write or allocation: NO_SPACE, or fatal and never back. */
 enum storage_err space_write_failed(struct space *space, const char *what, int error_number);
 /* Writes all parts (which it changes). err: NO_SPACE */

@@ -160,7 +160,7 @@ static enum storage_err packed_write(struct stage *stage, struct span bytes)
     static const char zeros[EXTENT_ALIGN_BYTES];
     unsigned char footer[FOOTER_SMALL_BYTES];
     uint64_t length = stage->extent.length_bytes;
-    struct iovec parts[3] = {{(void *)(uintptr_t)bytes.ptr, bytes.len}};
+    struct iovec parts[3] = {part_of(bytes)};
     int count = 1;
     uint64_t at = stage->run.offset_bytes + stage->written_bytes;
     if (!stage_checksum(stage, bytes))
@@ -170,8 +170,7 @@ static enum storage_err packed_write(struct stage *stage, struct span bytes)
         if (!stage_checksum_end(stage))
             return STORAGE_NO_MEMORY;
         footer_encode(&stage->extent, stage->crcs, footer);
-        parts[count++] =
-            (struct iovec){(void *)(uintptr_t)zeros, (size_t)(padded(length) - length)};
+        parts[count++] = part_of(span_of(zeros, (size_t)(padded(length) - length)));
         parts[count++] = (struct iovec){footer, (size_t)footer_bytes(stage->extent.block_count)};
     }
     return space_write(stage->space, stage->run.fd, parts, count, at);

@@ -109,7 +109,7 @@ enum storage_err stage_file_write(struct stage *stage, struct span bytes)
         return STORAGE_NO_SPACE;
     if (!stage_checksum(stage, bytes))
         return STORAGE_NO_MEMORY;
-    struct iovec part = {(void *)(uintptr_t)bytes.ptr, bytes.len};
+    struct iovec part = part_of(bytes);
     err = space_write(stage->space, stage->fd, &part, 1, stage->written_bytes);
     if (err != STORAGE_OK)
         return err;
@@ -132,7 +132,7 @@ static enum storage_err write_footer(struct stage *stage)
         return STORAGE_NO_MEMORY;
     footer_encode(extent, stage->crcs, footer);
     struct iovec parts[] = {
-        {(void *)(uintptr_t)zeros, (size_t)(padded(length) - length)}, {footer, size}};
+        part_of(span_of(zeros, (size_t)(padded(length) - length))), {footer, size}};
     enum storage_err err = space_write(stage->space, stage->fd, parts, 2, length);
     free(footer);
     return err;

@@ -156,7 +156,8 @@ static void count_exactly(struct check *check, enum id_kind kind)
 {
     uint64_t before = check->findings;
     uint64_t rows = kind == ID_BLOB ? check->rows[TABLE_BLOBS] : check->rows[TABLE_EXTENTS];
-    struct exact exact = {.passes = rows / VERIFY_PASS_IDS + 1, .capacity = 4 * VERIFY_PASS_IDS};
+    struct exact exact = {
+        .passes = rows / VERIFY_PASS_IDS + 1, .capacity = 4 * (size_t)VERIFY_PASS_IDS};
     exact.counts = malloc(exact.capacity * sizeof(*exact.counts));
     if (!exact.counts) {
         check->out_of_memory = true;
