@@ -6,7 +6,14 @@
 #include <limits.h>
 #include <pthread.h>
 
-enum { NAMES_SHARED_MAX = 32 };
+enum {
+    NAMES_SHARED_MAX = 32,
+    /* Every attribute is compared with all others of its tag, so tags are bounded: documents of S3
+     * have a namespace and at most a type. */
+    ATTRIBUTES_MAX = 16,
+    SLICE_BYTES = 2048,
+    TAG_SLICES_MAX = 4, /* slices in which no tag, comment or text ends */
+};
 
 /* An element whose end has not come yet. */
 struct open_element {
@@ -25,6 +32,7 @@ struct reader {
     /* Documents repeat few names, so their copies are shared. */
     struct span names[NAMES_SHARED_MAX];
     size_t name_count;
+    size_t idle_slices;
     bool refused;
 };
 
@@ -50,12 +58,13 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
     int namespace_count, const xmlChar **namespaces, int attribute_count, int defaulted_count,
     const xmlChar **attributes)
 {
-    (void)prefix, (void)uri, (void)namespace_count, (void)namespaces;
-    (void)attribute_count, (void)defaulted_count, (void)attributes;
+    (void)prefix, (void)uri, (void)namespaces, (void)defaulted_count, (void)attributes;
     struct reader *reader = context;
+    reader->idle_slices = 0;
     if (reader->refused)
         return;
-    if (reader->depth == XML_DEPTH_MAX || reader->elements == XML_ELEMENTS_MAX) {
+    if (reader->depth == XML_DEPTH_MAX || reader->elements == XML_ELEMENTS_MAX ||
+        namespace_count > ATTRIBUTES_MAX || attribute_count > ATTRIBUTES_MAX) {
         refuse(reader);
         return;
     }
@@ -88,6 +97,7 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
 {
     (void)name, (void)prefix, (void)uri;
     struct reader *reader = context;
+    reader->idle_slices = 0;
     if (reader->refused || reader->depth == 0)
         return;
     struct open_element *element = &reader->open[--reader->depth];
@@ -101,6 +111,7 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
 static void on_text(void *context, const xmlChar *text, int len)
 {
     struct reader *reader = context;
+    reader->idle_slices = 0;
     if (reader->refused || reader->depth == 0 || len < 0)
         return;
     struct buf *to = &reader->open[reader->depth - 1].text;
@@ -109,6 +120,13 @@ static void on_text(void *context, const xmlChar *text, int len)
         reader->arena->overflow = true;
         refuse(reader);
     }
+}
+
+static void on_comment(void *context, const xmlChar *text)
+{
+    (void)text;
+    struct reader *reader = context;
+    reader->idle_slices = 0;
 }
 
 static void on_doctype(
@@ -151,6 +169,20 @@ static void init_parser(void)
     xmlInitParser();
 }
 
+static void feed(struct reader *reader, struct span document)
+{
+    while (!reader->refused && reader->parser->wellFormed == 1) {
+        struct span slice = span_first(document, SLICE_BYTES);
+        document = span_from(document, slice.len);
+        if (++reader->idle_slices > TAG_SLICES_MAX)
+            refuse(reader);
+        else
+            (void)xmlParseChunk(reader->parser, slice.ptr, (int)slice.len, document.len == 0);
+        if (document.len == 0)
+            return;
+    }
+}
+
 static bool parse_document(struct reader *reader, struct span document)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -165,6 +197,7 @@ static bool parse_document(struct reader *reader, struct span document)
         .characters = on_text,
         .ignorableWhitespace = on_text,
         .cdataBlock = on_text,
+        .comment = on_comment,
         .serror = on_error,
     };
     (void)pthread_once(&once, init_parser);
@@ -177,7 +210,7 @@ static bool parse_document(struct reader *reader, struct span document)
         reader->parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     /* With the parser's context as user data, handlers would not find the reader. */
     reader->parser->userData = reader;
-    (void)xmlParseChunk(reader->parser, document.ptr, (int)document.len, 1);
+    feed(reader, document);
     bool good = !reader->refused && reader->parser->wellFormed == 1;
     if (reader->parser->myDoc != NULL)
         xmlFreeDoc(reader->parser->myDoc);
