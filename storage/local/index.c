@@ -1,12 +1,10 @@
 #include "storage/local/index.h"
 
+#include "storage/local/slots.h"
+
 #include <errno.h>
 #include <lmdb.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GIB ((uint64_t)1 << 30)
@@ -36,15 +34,14 @@ static const char *const table_names[TABLE_COUNT] = {
 struct index_txn {
     struct index *index;
     MDB_txn *txn;
+    size_t slot; /* of a read transaction */
     bool is_write;
     enum index_failure failure;
     int failure_number;
     uint64_t changes;
-    MDB_cursor *cursors[TABLE_COUNT]; /* of the write transaction */
-    struct tallies_record tallies;    /* of the write transaction */
-    char padding[64]; /* readers' slots lie side by side: busy gets a cache line of its own */
-    atomic_bool busy;
 };
+
+_Static_assert((int)INDEX_READERS_MAX == (int)SLOTS_MAX, "a transaction for each slot");
 
 struct index_cursor {
     struct index_txn *txn;
@@ -55,17 +52,18 @@ struct index {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     bool read_only;
-    uint64_t file_bytes;           /* the writer's: data.mdb is at least as long */
-    struct tallies_record tallies; /* committed; the writer's */
-    struct buf tallies_value;
-    struct index_txn writer;
-    atomic_bool growing;
-    pthread_mutex_t grow_lock;
-    pthread_cond_t grown;
-    atomic_uint readers_waiting;
     void (*fatal)(void *ctx, const char *what, int error_number);
     void *fatal_ctx;
+    /* the writer's */
+    struct index_txn writer;
+    MDB_cursor *cursors[TABLE_COUNT];
+    struct tallies_record tallies; /* as the write transaction has them */
+    struct tallies_record committed;
+    struct buf tallies_value;
+    uint64_t file_bytes; /* data.mdb is at least as long */
+    /* the readers': transactions that are reset while their slot is free */
     struct index_txn readers[INDEX_READERS_MAX];
+    struct slots slots;
 };
 
 const char *index_table_name(enum table table)
@@ -80,7 +78,7 @@ const char *index_failure_text(int number)
 
 static MDB_val val_of(struct span bytes)
 {
-    return (MDB_val){bytes.len, (void *)(uintptr_t)bytes.ptr};
+    return (MDB_val){bytes.len, (void *)bytes.ptr};
 }
 
 static struct span span_of_val(MDB_val value)
@@ -205,7 +203,7 @@ static int open_tables(struct index *index)
             mdb_dbi_open(txn, table_names[i], index->read_only ? 0 : MDB_CREATE, &index->tables[i]);
     MDB_val key = val_of(SPAN("tallies")), value;
     if (rc == 0 && (rc = mdb_get(txn, index->tables[TABLE_META], &key, &value)) == 0) {
-        if (schema_decode_tallies(SPAN("tallies"), span_of_val(value), &index->tallies) !=
+        if (schema_decode_tallies(SPAN("tallies"), span_of_val(value), &index->committed) !=
             STORAGE_OK)
             rc = MDB_CORRUPTED;
     } else if (rc == MDB_NOTFOUND) {
@@ -252,11 +250,8 @@ enum storage_err index_open(const struct index_options *options, struct index **
     index->fatal_ctx = options->fatal_ctx;
     index->writer.index = index;
     index->writer.is_write = true;
-    for (size_t i = 0; i < INDEX_READERS_MAX; i++)
-        index->readers[i].index = index;
     buf_init(&index->tallies_value, 4096);
-    pthread_mutex_init(&index->grow_lock, NULL);
-    pthread_cond_init(&index->grown, NULL);
+    slots_init(&index->slots);
     int rc = open_env(index, options);
     if (rc == 0) {
         mdb_env_set_userctx(index->env, index);
@@ -281,79 +276,25 @@ void index_close(struct index *index)
     if (index->env)
         mdb_env_close(index->env);
     buf_free(&index->tallies_value);
-    pthread_cond_destroy(&index->grown);
-    pthread_mutex_destroy(&index->grow_lock);
+    slots_destroy(&index->slots);
     free(index);
 }
 
 /* ---- read transactions ---- */
 
-/* Threads begin their search at different slots, and mostly find their own again. */
-static size_t first_slot(void)
-{
-    uint64_t hash = (uint64_t)(uintptr_t)pthread_self() * 0x9e3779b97f4a7c15;
-    return (size_t)(hash >> 40) % INDEX_READERS_MAX;
-}
-
-static struct index_txn *take_slot(struct index *index)
-{
-    size_t first = first_slot();
-    for (size_t i = 0; i < INDEX_READERS_MAX; i++) {
-        struct index_txn *slot = &index->readers[(first + i) % INDEX_READERS_MAX];
-        if (!atomic_load_explicit(&slot->busy, memory_order_relaxed) &&
-            !atomic_exchange(&slot->busy, true))
-            return slot;
-    }
-    return NULL;
-}
-
-static void release_slot(struct index_txn *slot)
-{
-    struct index *index = slot->index;
-    atomic_store(&slot->busy, false);
-    if (atomic_load(&index->readers_waiting) > 0) {
-        pthread_mutex_lock(&index->grow_lock);
-        pthread_cond_broadcast(&index->grown);
-        pthread_mutex_unlock(&index->grow_lock);
-    }
-}
-
-/* A slot is taken first and the barrier looked at second, so the grower, who sets the barrier first
- * and looks at the slots second, misses nobody. */
-static struct index_txn *wait_for_slot(struct index *index)
-{
-    for (;;) {
-        struct index_txn *slot = take_slot(index);
-        if (slot && !atomic_load(&index->growing))
-            return slot;
-        if (slot)
-            release_slot(slot);
-        atomic_fetch_add(&index->readers_waiting, 1);
-        pthread_mutex_lock(&index->grow_lock);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 10 * 1000 * 1000; /* a wake-up that came between is not waited for */
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        pthread_cond_timedwait(&index->grown, &index->grow_lock, &until);
-        pthread_mutex_unlock(&index->grow_lock);
-        atomic_fetch_sub(&index->readers_waiting, 1);
-    }
-}
-
 enum storage_err index_read_begin(struct index *index, struct index_txn **ret_txn)
 {
-    struct index_txn *slot = wait_for_slot(index);
-    int rc = slot->txn ? mdb_txn_renew(slot->txn)
-                       : mdb_txn_begin(index->env, NULL, MDB_RDONLY, &slot->txn);
+    size_t slot = slots_take(&index->slots);
+    struct index_txn *txn = &index->readers[slot];
+    int rc =
+        txn->txn ? mdb_txn_renew(txn->txn) : mdb_txn_begin(index->env, NULL, MDB_RDONLY, &txn->txn);
     if (rc != 0) {
-        release_slot(slot);
+        slots_give(&index->slots, slot);
         return read_err(rc);
     }
-    slot->failure = INDEX_FINE;
-    *ret_txn = slot;
+    txn->index = index;
+    txn->slot = slot;
+    *ret_txn = txn;
     return STORAGE_OK;
 }
 
@@ -362,7 +303,7 @@ void index_read_end(struct index_txn *txn)
     if (!txn)
         return;
     mdb_txn_reset(txn->txn);
-    release_slot(txn);
+    slots_give(&txn->index->slots, txn->slot);
 }
 
 /* ---- the write transaction ---- */
@@ -373,8 +314,8 @@ enum storage_err index_write_begin(struct index *index, struct index_txn **ret_t
     txn->failure = INDEX_FINE;
     txn->failure_number = 0;
     txn->changes = 0;
-    txn->tallies = index->tallies;
-    memset(txn->cursors, 0, sizeof(txn->cursors));
+    index->tallies = index->committed;
+    memset(index->cursors, 0, sizeof(index->cursors));
     int rc = mdb_txn_begin(index->env, NULL, 0, &txn->txn);
     if (rc != 0) {
         write_failed(txn, rc);
@@ -386,19 +327,19 @@ enum storage_err index_write_begin(struct index *index, struct index_txn **ret_t
     return STORAGE_OK;
 }
 
-static void close_cursors(struct index_txn *txn)
+static void close_cursors(struct index *index)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++)
-        if (txn->cursors[i])
-            mdb_cursor_close(txn->cursors[i]);
-    memset(txn->cursors, 0, sizeof(txn->cursors));
+        if (index->cursors[i])
+            mdb_cursor_close(index->cursors[i]);
+    memset(index->cursors, 0, sizeof(index->cursors));
 }
 
 void index_write_abort(struct index_txn *txn)
 {
     if (!txn || !txn->txn)
         return;
-    close_cursors(txn);
+    close_cursors(txn->index);
     mdb_txn_abort(txn->txn);
     txn->txn = NULL;
 }
@@ -435,7 +376,7 @@ static void write_ahead(struct index *index)
 enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *ret_failure)
 {
     struct index *index = txn->index;
-    schema_encode_tallies(SPAN("tallies"), &txn->tallies, &index->tallies_value);
+    schema_encode_tallies(SPAN("tallies"), &index->tallies, &index->tallies_value);
     enum storage_err err = STORAGE_NO_MEMORY;
     if (buf_ok(&index->tallies_value))
         err = index_put(txn, TABLE_META, SPAN("tallies"), buf_span(&index->tallies_value));
@@ -446,7 +387,7 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
         *ret_failure = txn->failure;
         return err;
     }
-    close_cursors(txn);
+    close_cursors(index);
     MDB_txn *inner = TAKE(txn->txn);
     int rc = mdb_txn_commit(inner);
     if (rc != 0) {
@@ -454,7 +395,7 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
         *ret_failure = txn->failure;
         return err;
     }
-    index->tallies = txn->tallies;
+    index->committed = index->tallies;
     write_ahead(index);
     *ret_failure = INDEX_FINE;
     return STORAGE_OK;
@@ -480,7 +421,7 @@ struct tally index_tally(struct index_txn *txn, enum table table)
     struct tallies_record tallies = {0};
     struct span value;
     if (txn->is_write)
-        return txn->tallies.tables[table];
+        return txn->index->tallies.tables[table];
     if (index_get(txn, TABLE_META, SPAN("tallies"), &value) != STORAGE_OK ||
         schema_decode_tallies(SPAN("tallies"), value, &tallies) != STORAGE_OK)
         return (struct tally){0};
@@ -491,15 +432,9 @@ enum storage_err index_grow(struct index *index)
 {
     MDB_envinfo info;
     mdb_env_info(index->env, &info);
-    atomic_store(&index->growing, true);
-    for (size_t i = 0; i < INDEX_READERS_MAX; i++)
-        while (atomic_load(&index->readers[i].busy))
-            sched_yield(); /* no reader waits for anything while it reads */
+    slots_close(&index->slots);
     int rc = mdb_env_set_mapsize(index->env, info.me_mapsize * 2);
-    atomic_store(&index->growing, false);
-    pthread_mutex_lock(&index->grow_lock);
-    pthread_cond_broadcast(&index->grown);
-    pthread_mutex_unlock(&index->grow_lock);
+    slots_open(&index->slots);
     if (rc == ENOMEM)
         return STORAGE_NO_MEMORY;
     return rc == 0 ? STORAGE_OK : STORAGE_INTERNAL;
@@ -521,10 +456,11 @@ enum storage_err index_get(
 
 static int write_cursor(struct index_txn *txn, enum table table, MDB_cursor **ret_cursor)
 {
+    struct index *index = txn->index;
     int rc = 0;
-    if (!txn->cursors[table])
-        rc = mdb_cursor_open(txn->txn, txn->index->tables[table], &txn->cursors[table]);
-    *ret_cursor = txn->cursors[table];
+    if (!index->cursors[table])
+        rc = mdb_cursor_open(txn->txn, index->tables[table], &index->cursors[table]);
+    *ret_cursor = index->cursors[table];
     return rc;
 }
 
@@ -540,7 +476,7 @@ static enum storage_err put(
         rc = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST && replace) {
         if (table != TABLE_META)
-            tally_remove(&txn->tallies.tables[table], key, span_of_val(v));
+            tally_remove(&txn->index->tallies.tables[table], key, span_of_val(v));
         k = val_of(key);
         v = val_of(value);
         rc = mdb_cursor_put(cursor, &k, &v, MDB_CURRENT);
@@ -548,7 +484,7 @@ static enum storage_err put(
     if (rc != 0)
         return write_failed(txn, rc);
     if (table != TABLE_META)
-        tally_add(&txn->tallies.tables[table], key, value);
+        tally_add(&txn->index->tallies.tables[table], key, value);
     return STORAGE_OK;
 }
 
@@ -576,7 +512,7 @@ enum storage_err index_delete(struct index_txn *txn, enum table table, struct sp
     txn->changes++;
     if (rc == 0) {
         if (table != TABLE_META)
-            tally_remove(&txn->tallies.tables[table], key, span_of_val(v));
+            tally_remove(&txn->index->tallies.tables[table], key, span_of_val(v));
         rc = mdb_cursor_del(cursor, 0);
     }
     return rc == 0 ? STORAGE_OK : write_failed(txn, rc);

@@ -117,7 +117,7 @@ static void time_listing(const char *what, struct list_query query, size_t round
     for (size_t i = 0; i < rounds; i++) {
         struct arena arena;
         struct list_page page;
-        arena_init(&arena, 16 * 1024 * 1024);
+        arena_init(&arena, (size_t)16 * 1024 * 1024);
         must(storage_list(bench.storage, &query, &arena, &page), "list");
         entries = page.count;
         arena_free(&arena);

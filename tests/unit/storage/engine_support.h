@@ -31,7 +31,7 @@ static inline void store_open(void)
         .dir = test_dir,
         .no_background = true,
         .map_bytes = test_map_bytes,
-        .segment_bytes = test_segment_bytes ? test_segment_bytes : 16 * 1024 * 1024,
+        .segment_bytes = test_segment_bytes ? test_segment_bytes : (uint64_t)16 * 1024 * 1024,
     };
     const char *detail = "";
     assert_int_equal(storage_open(&options, &store, &detail), STORAGE_OK);
@@ -54,7 +54,7 @@ static inline int store_setup(void **state)
     memcpy(test_dir, "/tmp/lakegate-store-XXXXXX", 27);
     if (!mkdtemp(test_dir))
         return -1;
-    arena_init(&test_arena, 64 * 1024 * 1024);
+    arena_init(&test_arena, (size_t)64 * 1024 * 1024);
     store_open();
     return 0;
 }

@@ -192,7 +192,7 @@ static void *read_many(void *ctx)
         struct arena arena;
         struct list_page page;
         struct list_query query = {.bucket_id = shared.id, .max = 200};
-        arena_init(&arena, 1024 * 1024);
+        arena_init(&arena, (size_t)1024 * 1024);
         if (storage_list(store, &query, &arena, &page) != STORAGE_OK)
             return &shared;
         for (size_t i = 0; i < page.count; i += 17) {
@@ -217,7 +217,7 @@ static void *read_many(void *ctx)
 
 static int small_map_setup(void **state)
 {
-    test_map_bytes = 1024 * 1024;
+    test_map_bytes = (uint64_t)1024 * 1024;
     return store_setup(state);
 }
 
@@ -257,7 +257,7 @@ static void test_the_map_grows_under_readers(void **state)
     struct list_page page = list(query);
     for (size_t i = 0; i < page.count; i++, objects++)
         bytes += page.items[i].info.size_bytes;
-    assert_int_equal(objects, WRITERS * 90);
+    assert_int_equal(objects, (uint64_t)WRITERS * 90);
     check_counters(shared, objects, bytes, 0);
     store_reopen();
     check_counters(shared, objects, bytes, 0);
@@ -303,7 +303,7 @@ static void test_an_index_without_room_goes_on(void **state)
     signal(SIGXFSZ, SIG_IGN);
     struct bucket_ref bucket = make_bucket("full");
     put(bucket, SPAN("before"), SPAN("here"));
-    limit_files(20 * 1024 * 1024);
+    limit_files((rlim_t)20 * 1024 * 1024);
     struct mutation m = {.kind = MUTATION_PUT_DOCUMENT, .bucket = bucket};
     m.document.text = span_of(text, sizeof(text));
     enum storage_err err = STORAGE_OK;
