@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 enum {
-    IDLE_MS = 1000,       /* between looks when there was nothing to do */
-    BACKLOG_ROWS = 50000, /* freed rows from which reclaiming no longer yields */
-    YIELD_RECLAIM = 2,    /* while others commit: sleep so many times as long as the step took */
+    LOOK_EVERY_MS = 10000, /* from one pass over all segments to the next */
+    LOOK_PAUSE_MS = 20,    /* in a pass, which may be over millions of rows */
+    IDLE_MS = 1000,        /* between looks when there was nothing to do */
+    BACKLOG_ROWS = 50000,  /* freed rows from which reclaiming no longer yields */
+    YIELD_RECLAIM = 2,     /* while others commit: sleep so many times as long as the step took */
     YIELD_COMPACT = 6,
     YIELD_MAX_MS = 2000,
 };
@@ -79,10 +81,14 @@ static bool unlink_dropped(struct gc *gc)
 
 /* ---- steps ---- */
 
-static enum storage_err gc_step(struct gc *gc, bool *ret_more, bool *ret_compacted)
+/* What a step spent its time with. */
+enum gc_work { GC_RECLAIMED, GC_LOOKED, GC_COMPACTED };
+
+/* Always looks for sparse segments, unless `patient`: then now and again. */
+static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enum gc_work *ret_work)
 {
     bool more = false;
-    *ret_compacted = false;
+    *ret_work = GC_RECLAIMED;
     pthread_mutex_lock(&gc->step_lock);
     if (!gc->swept) {
         sweep(gc);
@@ -90,10 +96,13 @@ static enum storage_err gc_step(struct gc *gc, bool *ret_more, bool *ret_compact
     }
     unlink_dropped(gc);
     enum storage_err err = reclaim_step(gc, &more);
-    if (err == STORAGE_OK && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
+    bool due = !patient || gc->compaction.segment_id != 0 || monotonic_ms() >= gc->look_at_ms;
+    if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
         err = compact_step(gc, &more_to_compact);
-        *ret_compacted = true;
+        if (!more_to_compact)
+            gc->look_at_ms = monotonic_ms() + LOOK_EVERY_MS;
+        *ret_work = gc->compaction.segment_id != 0 ? GC_COMPACTED : GC_LOOKED;
         more |= more_to_compact;
         unlink_dropped(gc);
     }
@@ -143,8 +152,8 @@ enum storage_err storage_gc_step(struct storage *storage, bool *ret_more)
             gc = none;
         }
     }
-    bool compacted;
-    return gc_step(gc, ret_more, &compacted);
+    enum gc_work work;
+    return gc_step(gc, false, ret_more, &work);
 }
 
 /* ---- the thread ---- */
@@ -172,15 +181,21 @@ static void *gc_main(void *arg)
 {
     struct gc *gc = arg;
     while (!gc_stopping(gc)) {
-        bool more = false, compacted = false;
+        bool more = false;
+        enum gc_work work;
         uint64_t begin = monotonic_ms(), freed_rows;
-        enum storage_err err = gc_step(gc, &more, &compacted);
+        enum storage_err err = gc_step(gc, true, &more, &work);
         uint64_t took = monotonic_ms() - begin + 1;
         if (err != STORAGE_OK || !more) {
             gc_sleep(gc, IDLE_MS);
-        } else if (others_commit(gc, &freed_rows) && (compacted || freed_rows < BACKLOG_ROWS)) {
-            took *= compacted ? YIELD_COMPACT : YIELD_RECLAIM;
+        } else if (work == GC_LOOKED) {
+            gc_sleep(gc, LOOK_PAUSE_MS);
+        } else if (others_commit(gc, &freed_rows) &&
+                   (work == GC_COMPACTED || freed_rows < BACKLOG_ROWS)) {
+            took *= work == GC_COMPACTED ? YIELD_COMPACT : YIELD_RECLAIM;
             gc_sleep(gc, took < YIELD_MAX_MS ? took : YIELD_MAX_MS);
+        } else {
+            gc_sleep(gc, 1); /* a reader may hold up the one thing there is to do */
         }
     }
     return NULL;

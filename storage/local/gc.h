@@ -46,6 +46,7 @@ struct gc {
     pthread_mutex_t step_lock;
     bool swept;
     uint32_t turn;
+    uint64_t look_at_ms;     /* monotonic: when the thread looks for sparse segments again */
     uint64_t freed_after;    /* FREED_BLOB: sequence behind which the next look begins */
     uint64_t segments_after; /* compaction: the same */
     struct compaction compaction;
