@@ -139,7 +139,10 @@ enum storage_err mutation_prepare(struct storage *storage, struct mutation *m)
     /* A stage has asked for its room when it was opened. */
     if (kinds[m->kind].grows && !(stage && *stage) && space_short(storage->space, 0))
         return STORAGE_NO_SPACE;
-    if (!stage || !*stage || stage_size(*stage) == 0 || is_for_index(m, *stage))
+    if (!stage || !*stage)
         return STORAGE_OK;
+    enum storage_err err = stage_finish(*stage); /* what failed before is no empty object */
+    if (err != STORAGE_OK || stage_size(*stage) == 0 || is_for_index(m, *stage))
+        return err;
     return stage_place(*stage);
 }

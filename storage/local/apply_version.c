@@ -242,8 +242,9 @@ enum storage_err version_remove(
     struct index_key leaf_buffer, buffer;
     struct span leaf;
     bool is_newest = gone.version.sequence == newest.version.sequence, more = false;
-    enum storage_err err =
-        find_next_older(commit->txn, gone.row_id, gone.version.sequence, &next, &more);
+    enum storage_err err = STORAGE_NO_SUCH_VERSION;
+    if (newest.has_older)
+        err = find_next_older(commit->txn, gone.row_id, gone.version.sequence, &next, &more);
     if (err != STORAGE_OK && err != STORAGE_NO_SUCH_VERSION)
         return err;
     bool any_older = err == STORAGE_OK;

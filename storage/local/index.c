@@ -434,6 +434,8 @@ enum storage_err index_grow(struct index *index)
     mdb_env_info(index->env, &info);
     slots_close(&index->slots);
     int rc = mdb_env_set_mapsize(index->env, info.me_mapsize * 2);
+    if (rc != 0 && index->fatal) /* the old map is gone */
+        index->fatal(index->fatal_ctx, "the index's map cannot grow", rc);
     slots_open(&index->slots);
     if (rc == ENOMEM)
         return STORAGE_NO_MEMORY;
