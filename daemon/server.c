@@ -524,33 +524,47 @@ static bool serve(struct listener *listener)
     return listener->http != NULL;
 }
 
+static bool bind_all(struct server *server, char ret_error[static SERVER_ERROR_BYTES])
+{
+    const struct config *config = server->daemon->config;
+    for (size_t i = 0; i < config->listen.count; i++) {
+        struct listener *listener = &server->listeners[i];
+        bool is_unix = false;
+        listener->server = server;
+        listener->text = config->listen.items[i];
+        if (!listen_open(listener->text, &listener->fd, &is_unix, listener->bound, ret_error))
+            return false;
+        server->listener_count++;
+        listener->tls = config->tls_cert[0] != '\0' && !is_unix;
+    }
+    return true;
+}
+
+static bool serve_all(struct server *server, char ret_error[static SERVER_ERROR_BYTES])
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        if (!serve(&server->listeners[i])) {
+            snprintf(ret_error, SERVER_ERROR_BYTES,
+                "cannot serve %s: no threads, memory or descriptors left",
+                server->listeners[i].text);
+            return false;
+        }
+    return true;
+}
+
 bool server_start(
     struct daemon *daemon, struct server **ret_server, char ret_error[static SERVER_ERROR_BYTES])
 {
-    const struct config *config = daemon->config;
     struct server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         snprintf(ret_error, SERVER_ERROR_BYTES, "out of memory");
         return false;
     }
     server->daemon = daemon;
-    for (size_t i = 0; i < config->listen.count; i++) {
-        struct listener *listener = &server->listeners[i];
-        bool is_unix = false;
-        listener->server = server;
-        listener->text = config->listen.items[i];
-        if (!listen_open(listener->text, &listener->fd, &is_unix, listener->bound, ret_error)) {
-            server_stop(server, 0);
-            return false;
-        }
-        server->listener_count++;
-        listener->tls = config->tls_cert[0] != '\0' && !is_unix;
-        if (!serve(listener)) {
-            snprintf(ret_error, SERVER_ERROR_BYTES,
-                "cannot serve %s: no threads, memory or descriptors left", listener->text);
-            server_stop(server, 0);
-            return false;
-        }
+    /* All or none: nobody is served on one address while another may still be refused. */
+    if (!bind_all(server, ret_error) || !serve_all(server, ret_error)) {
+        server_stop(server, 0);
+        return false;
     }
     *ret_server = server;
     return true;
