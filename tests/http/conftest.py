@@ -60,6 +60,13 @@ def assert_serves(server):
     assert raw.request(server, "DELETE", name).status == 204
 
 
+def assert_clean(server):
+    """Of a build with sanitizers: they found nothing."""
+    with open(server.log_path, errors="replace") as log:
+        found = [line for line in log if "Sanitizer" in line or "runtime error" in line]
+    assert not found, found[0] + server.log_tail(80)
+
+
 @pytest.fixture(scope="session")
 def server():
     with lakegated.Lakegated(arguments=["--domain", DOMAIN]) as server:
@@ -71,6 +78,7 @@ def server():
         back_to(server, before[0], descriptors)
         back_to(server, before[1], threads)
         assert server.stop() == 0, server.log_tail()
+        assert_clean(server)
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +121,11 @@ def start(request):
 
     yield begin
     for server in servers:
-        server.close()
+        try:
+            server.stop(20)
+            assert_clean(server)
+        finally:
+            server.close()
 
 
 @pytest.fixture(scope="session")
