@@ -16,11 +16,19 @@
 
 #include <stdatomic.h>
 
-struct daemon; /* daemon/daemon.h: configuration, store, key cache, metrics, log */
+struct daemon;  /* daemon/daemon.h: configuration, store, key cache, metrics, log */
 struct receive; /* daemon/receive.c: the body on its way in */
 struct request;
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_PUT,
+    METHOD_POST,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 enum body_kind { BODY_NONE, BODY_XML, BODY_BLOB };
 enum op_class { CLASS_INLINE, CLASS_WORKER };
 
@@ -30,8 +38,8 @@ struct op {
     enum method method;
     enum target_scope scope;
     const char *sub_resource; /* "name" or "name=value"; NULL: not asked */
-    const char *header; /* NULL: not asked */
-    const char *action; /* NULL, outside ops.def: anyone may */
+    const char *header;       /* NULL: not asked */
+    const char *action;       /* NULL, outside ops.def: anyone may */
     enum body_kind body;
     enum op_class class;
     enum s3_err (*run)(struct request *request);
@@ -57,14 +65,16 @@ struct principal {
 /* What receive made of the body. For BODY_BLOB everything is verified (payload hash, chunk signatures,
  * Content-MD5, checksum) before op->run sees it. */
 struct body {
-    struct span text; /* BODY_XML */
+    struct span text;    /* BODY_XML */
     struct stage *stage; /* BODY_BLOB, finished; NULL when empty. An op that hands it to a mutation
                             TAKEs it; what is left is discarded with the request */
     uint64_t size_bytes; /* decoded */
-    struct etag etag; /* MD5, part_count 0 */
+    struct etag etag;    /* MD5, part_count 0 */
     uint64_t crc64nvme;
-    struct checksum checksum; /* verified or computed as asked; DIGEST_NONE when the client said nothing */
-    bool checksum_asked; /* the client named an algorithm (header, trailer or sdk-checksum-algorithm) */
+    /* verified or computed as asked; DIGEST_NONE when the client said nothing */
+    struct checksum checksum;
+    /* the client named an algorithm (header, trailer or sdk-checksum-algorithm) */
+    bool checksum_asked;
 };
 
 enum response_kind { RESPONSE_EMPTY, RESPONSE_BUFFER, RESPONSE_BLOB };
@@ -72,12 +82,12 @@ enum response_kind { RESPONSE_EMPTY, RESPONSE_BUFFER, RESPONSE_BLOB };
 enum { RESPONSE_HEADERS_MAX = 256 };
 
 struct response {
-    int status; /* HTTP; 0 until the op or the error sets it */
+    int status;             /* HTTP; 0 until the op or the error sets it */
     struct header *headers; /* in the arena; grows to RESPONSE_HEADERS_MAX */
     size_t header_count, header_capacity;
     enum response_kind kind;
-    struct buf buffer; /* RESPONSE_BUFFER */
-    struct blob_reader *reader; /* RESPONSE_BLOB; closed with the request */
+    struct buf buffer;                 /* RESPONSE_BUFFER */
+    struct blob_reader *reader;        /* RESPONSE_BLOB; closed with the request */
     uint64_t blob_offset, blob_length; /* the run to send */
     uint64_t content_length; /* what Content-Length says; for HEAD without a body behind it */
     bool has_content_length; /* HEAD: content_length is the object's */
@@ -99,8 +109,8 @@ struct request {
     struct daemon *daemon;
     struct arena arena;
 
-    char id[17]; /* x-amz-request-id: 16 hex digits and a NUL */
-    int64_t received_ms; /* Unix milliseconds */
+    char id[17];          /* x-amz-request-id: 16 hex digits and a NUL */
+    int64_t received_ms;  /* Unix milliseconds */
     uint64_t received_ns; /* monotonic, for times in log and metrics */
 
     enum method method;
@@ -109,11 +119,11 @@ struct request {
     struct target target;
     struct header_list headers;
     struct span peer; /* address as text, without a port */
-    bool secure; /* TLS */
+    bool secure;      /* TLS */
 
     const struct op *op; /* NULL until routed */
     struct sigv4_auth auth;
-    uint8_t signing_key[SHA256_BYTES]; /* when auth.kind is not anonymous */
+    uint8_t signing_key[SHA256_BYTES];             /* when auth.kind is not anonymous */
     struct span canonical_request, string_to_sign; /* for SignatureDoesNotMatch */
     struct principal principal;
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
@@ -129,7 +139,7 @@ struct request {
     enum s3_err err;
     struct span err_detail; /* replaces the table's message when present; client may see it */
     struct span err_fields; /* more XML inside <Error>, ready made */
-    const char *err_file; /* where it was raised, for the log */
+    const char *err_file;   /* where it was raised, for the log */
     int err_line;
     const char *err_cause; /* what the store said, for the log alone; may be NULL */
 
@@ -146,8 +156,8 @@ void request_free(struct request *request);
 
 /* Sets the error with where it was raised and, when detail is not NULL, the message for the client (a
  * literal or arena memory). Returns err, so `return FAIL(request, NO_SUCH_KEY, NULL);`. */
-enum s3_err request_fail(struct request *request, enum s3_err err, const char *detail,
-    const char *file, int line);
+enum s3_err request_fail(
+    struct request *request, enum s3_err err, const char *detail, const char *file, int line);
 #define FAIL(request, NAME, detail)                                                                \
     request_fail((request), S3_ERR_##NAME, (detail), __FILE__, __LINE__)
 /* The store's errors as the client's; one switch (storage_map.c). STORAGE_CORRUPT, IO and INTERNAL are
@@ -172,8 +182,8 @@ void response_header_u64(struct request *request, const char *name, uint64_t val
 /* Status and an XML body that the op writes into the returned buffer; Content-Type is set. */
 struct buf *response_xml(struct request *request, int status);
 /* The bytes [offset, offset+length) of a blob; the reader is taken over. */
-void response_blob(struct request *request, int status, struct blob_reader *reader,
-    uint64_t offset, uint64_t length);
+void response_blob(struct request *request, int status, struct blob_reader *reader, uint64_t offset,
+    uint64_t length);
 
 /* May the principal do this to another resource than the target? For copies' sources and the keys of
  * DeleteObjects. key absent: the bucket itself.

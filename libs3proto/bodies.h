@@ -11,7 +11,7 @@ enum { DELETE_OBJECTS_MAX = 1000, PART_NUMBER_MAX = 10000 };
 struct delete_entry {
     struct span key;
     struct span version_id; /* absent: the newest */
-    struct span etag_text; /* absent: no condition. As sent, "*" included */
+    struct span etag_text;  /* absent: no condition. As sent, "*" included */
 };
 
 struct delete_objects_body {
@@ -28,7 +28,7 @@ enum s3_err delete_objects_parse(
 struct complete_part {
     uint32_t number; /* 1 to PART_NUMBER_MAX */
     struct etag etag;
-    bool etag_valid; /* false: text of another form, which matches no part */
+    bool etag_valid;          /* false: text of another form, which matches no part */
     struct checksum checksum; /* DIGEST_NONE: none given */
 };
 

@@ -33,8 +33,8 @@ enum s3_err checksum_parse(enum digest_algo algo, struct span text, bool allow_c
  * out: ret_expected  algo DIGEST_NONE when nothing was said; *ret_has_value tells whether a value came
  * err: INVALID_REQUEST for a malformed value, for two checksum headers, for an unknown algorithm, or
  *      when the named algorithm and the header's differ */
-enum s3_err checksum_from_headers(const struct header_list *headers, struct checksum *ret_expected,
-    bool *ret_has_value) MUST_USE;
+enum s3_err checksum_from_headers(
+    const struct header_list *headers, struct checksum *ret_expected, bool *ret_has_value) MUST_USE;
 
 /* Is this pair possible for a multipart upload? CRC64NVME: FULL_OBJECT only; SHA1, SHA256: COMPOSITE
  * only; CRC32, CRC32C: either. */
@@ -45,11 +45,11 @@ enum checksum_type checksum_default_type(enum digest_algo algo);
 /* Builds the checksum of a multipart object out of its parts', one by one in order. One thread. */
 struct checksum_builder {
     struct checksum checksum; /* algo and type asked for */
-    uint64_t crc; /* FULL_OBJECT so far */
-    struct digest digest; /* COMPOSITE so far */
+    uint64_t crc;             /* FULL_OBJECT so far */
+    struct digest digest;     /* COMPOSITE so far */
 };
-bool checksum_builder_init(struct checksum_builder *builder, enum digest_algo algo,
-    enum checksum_type type) MUST_USE;
+bool checksum_builder_init(
+    struct checksum_builder *builder, enum digest_algo algo, enum checksum_type type) MUST_USE;
 /* part: full-object checksum of that part with the builder's algorithm; size in bytes */
 void checksum_builder_add(
     struct checksum_builder *builder, const struct checksum *part, uint64_t size_bytes);

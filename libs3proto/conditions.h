@@ -42,8 +42,8 @@ struct byte_range {
  * range, is answered with the whole object, as AWS does.
  * out: *ret_is_range false: the whole object, ret_range covers it
  * err: INVALID_RANGE when it is well-formed and not satisfiable */
-enum s3_err range_parse(
-    struct span text, uint64_t size_bytes, bool *ret_is_range, struct byte_range *ret_range) MUST_USE;
+enum s3_err range_parse(struct span text, uint64_t size_bytes, bool *ret_is_range,
+    struct byte_range *ret_range) MUST_USE;
 
 /* Reads x-amz-copy-source-range: "bytes=first-last", both needed and inside the object.
  * err: INVALID_ARGUMENT when malformed, INVALID_RANGE when outside */

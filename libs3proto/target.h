@@ -9,10 +9,10 @@
 enum { QUERY_PARAMS_MAX = 128 };
 
 struct query_param {
-    struct span raw_name; /* as sent, still percent-encoded */
+    struct span raw_name;  /* as sent, still percent-encoded */
     struct span raw_value; /* absent when there was no '=' */
-    struct span name; /* decoded: %XX, and '+' is a space in values */
-    struct span value; /* decoded; absent when there was no '=' */
+    struct span name;      /* decoded: %XX, and '+' is a space in values */
+    struct span value;     /* decoded; absent when there was no '=' */
 };
 
 struct query {
@@ -23,11 +23,12 @@ struct query {
 enum target_scope { TARGET_SERVICE, TARGET_BUCKET, TARGET_OBJECT };
 
 struct target {
-    struct span raw_path; /* as sent, without the query */
+    struct span raw_path;  /* as sent, without the query */
     struct span raw_query; /* without the '?'; absent when there was none */
-    struct span path; /* decoded raw_path */
-    struct span bucket; /* decoded; absent at TARGET_SERVICE */
-    struct span key; /* decoded; absent unless TARGET_OBJECT. Any UTF-8, "//", "." and ".." included */
+    struct span path;      /* decoded raw_path */
+    struct span bucket;    /* decoded; absent at TARGET_SERVICE */
+    /* decoded; absent unless TARGET_OBJECT. Any UTF-8, "//", "." and ".." included */
+    struct span key;
     enum target_scope scope;
     bool virtual_host; /* the bucket came from Host */
     struct query query;

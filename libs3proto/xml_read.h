@@ -18,7 +18,8 @@ struct xml_node {
 /* The whole document. Memory is the arena's.
  * err: MALFORMED_XML for anything that is not well-formed, has a DTD, or is past a bound;
  *      INTERNAL when the arena overflows */
-enum s3_err xml_read(struct arena *arena, struct span document, struct xml_node **ret_root) MUST_USE;
+enum s3_err xml_read(
+    struct arena *arena, struct span document, struct xml_node **ret_root) MUST_USE;
 
 /* The first child of this name, or NULL. */
 struct xml_node *xml_child(const struct xml_node *parent, struct span name);

@@ -31,16 +31,16 @@ enum storage_err {
     STORAGE_NO_SUCH_PART,
     STORAGE_NO_SUCH_DOCUMENT,
     STORAGE_PRECONDITION_FAILED,
-    STORAGE_CHANGED, /* what the caller had read is no longer so: read again and try again */
-    STORAGE_INVALID, /* an argument out of its bounds: key, part number … */
-    STORAGE_NO_SPACE, /* ENOSPC, EDQUOT, or the reserve would be touched */
-    STORAGE_BUSY, /* a queue is at its limit: the client is asked to slow down */
-    STORAGE_CORRUPT, /* a checksum of the store's own does not match */
-    STORAGE_IO, /* a read failed */
-    STORAGE_NO_MEMORY, /* or the caller's arena is full */
-    STORAGE_IN_USE, /* another process has the folder */
+    STORAGE_CHANGED,      /* what the caller had read is no longer so: read again and try again */
+    STORAGE_INVALID,      /* an argument out of its bounds: key, part number … */
+    STORAGE_NO_SPACE,     /* ENOSPC, EDQUOT, or the reserve would be touched */
+    STORAGE_BUSY,         /* a queue is at its limit: the client is asked to slow down */
+    STORAGE_CORRUPT,      /* a checksum of the store's own does not match */
+    STORAGE_IO,           /* a read failed */
+    STORAGE_NO_MEMORY,    /* or the caller's arena is full */
+    STORAGE_IN_USE,       /* another process has the folder */
     STORAGE_NEWER_FORMAT, /* written by a newer release */
-    STORAGE_UNUSABLE, /* the folder cannot be made, read or written; errno tells */
+    STORAGE_UNUSABLE,     /* the folder cannot be made, read or written; errno tells */
     STORAGE_INTERNAL
 };
 
@@ -49,12 +49,12 @@ const char *storage_err_text(enum storage_err err);
 /* ---- opening ---- */
 
 struct storage_options {
-    const char *dir; /* made if missing */
-    uint64_t map_bytes; /* first size of the index map; grows by itself. 0: the default */
-    uint64_t reserve_bytes; /* free disk space that writes leave untouched, so that deletes fit */
-    uint64_t segment_bytes; /* 0: the default, 256 MiB */
+    const char *dir;         /* made if missing */
+    uint64_t map_bytes;      /* first size of the index map; grows by itself. 0: the default */
+    uint64_t reserve_bytes;  /* free disk space that writes leave untouched, so that deletes fit */
+    uint64_t segment_bytes;  /* 0: the default, 256 MiB */
     uint32_t writer_threads; /* of stage_write_async. 0: the default */
-    bool no_background; /* no GC, compaction or sweep threads: tests call storage_gc_step */
+    bool no_background;      /* no GC, compaction or sweep threads: tests call storage_gc_step */
     /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
      * NULL: a line on stderr and _exit(70). */
     void (*on_fatal)(void *ctx, const char *what, int error_number);
@@ -88,8 +88,8 @@ struct bucket_ref {
 /* A version of an object. The sequence orders versions; it is never used again. */
 struct version {
     uint64_t sequence; /* never 0 for what exists */
-    uint64_t random; /* so that ids cannot be guessed */
-    bool is_null; /* written while versioning was not on: its id is "null" */
+    uint64_t random;   /* so that ids cannot be guessed */
+    bool is_null;      /* written while versioning was not on: its id is "null" */
 };
 
 enum version_select { VERSION_NEWEST, VERSION_NULL, VERSION_EXACT };
@@ -104,11 +104,11 @@ struct version_ref {
 /* What the writer says; kept as it is. */
 struct object_attributes {
     struct etag etag;
-    uint64_t crc64nvme; /* of the whole content; always computed */
+    uint64_t crc64nvme;       /* of the whole content; always computed */
     struct checksum checksum; /* what the client asked for; algo DIGEST_NONE without one */
-    uint8_t storage_class; /* the caller's numbering */
-    uint64_t owner_id; /* account */
-    struct span metadata; /* opaque to the store; at most STORAGE_METADATA_MAX_BYTES */
+    uint8_t storage_class;    /* the caller's numbering */
+    uint64_t owner_id;        /* account */
+    struct span metadata;     /* opaque to the store; at most STORAGE_METADATA_MAX_BYTES */
 };
 enum { STORAGE_METADATA_MAX_BYTES = 64 * 1024 };
 
@@ -127,8 +127,8 @@ struct bucket_info {
     int64_t created_ms;
     uint64_t owner_id;
     struct span region;
-    uint8_t versioning; /* enum versioning */
-    uint64_t generation; /* changes with the bucket's settings and documents */
+    uint8_t versioning;    /* enum versioning */
+    uint64_t generation;   /* changes with the bucket's settings and documents */
     uint64_t object_count; /* all versions, without delete markers */
     uint64_t byte_count;
     uint64_t upload_count; /* open multipart uploads */
@@ -178,7 +178,7 @@ uint64_t blob_size(const struct blob_reader *reader);
 void blob_close(struct blob_reader *reader);
 
 struct part_info {
-    uint32_t number; /* 1 to STORAGE_PART_MAX */
+    uint32_t number;       /* 1 to STORAGE_PART_MAX */
     uint64_t offset_bytes; /* in the object; 0 in an upload's listing */
     uint64_t size_bytes;
     int64_t modified_ms;
@@ -212,9 +212,10 @@ struct list_query {
      * `after`: AWS's start-after of ListObjectsV2. */
     struct span after;
     bool after_is_key;
-    size_t max; /* entries and common prefixes together; may be 0 */
+    size_t max;    /* entries and common prefixes together; may be 0 */
     bool versions; /* all versions and delete markers, newest first, instead of current objects */
-    uint64_t after_sequence; /* versions only: with after, go on behind this version; 0: behind the key */
+    /* versions only: with after, go on behind this version; 0: behind the key */
+    uint64_t after_sequence;
 };
 
 struct list_entry {
@@ -245,10 +246,11 @@ struct upload_info {
     struct upload_id id;
     struct span key;
     int64_t initiated_ms;
-    uint64_t generation; /* changes with every part put */
+    uint64_t generation;            /* changes with every part put */
     enum digest_algo checksum_algo; /* DIGEST_NONE: none was asked for */
     enum checksum_type checksum_type;
-    struct object_attributes attributes; /* storage class, owner, metadata; no ETag or checksum yet */
+    /* storage class, owner, metadata; no ETag or checksum yet */
+    struct object_attributes attributes;
     bool completed; /* then what follows is what it became, kept for 24 hours */
     uint8_t parts_hash[MD5_BYTES];
     struct object_info result;
@@ -268,7 +270,8 @@ struct upload_query {
     struct span prefix;
     struct span delimiter;
     struct span after_key; /* as list_query.after */
-    struct upload_id after_upload; /* with after_key: go on behind this upload of it; {0}: behind the key */
+    /* with after_key: go on behind this upload of it; {0}: behind the key */
+    struct upload_id after_upload;
     size_t max;
 };
 
@@ -400,7 +403,7 @@ struct mutation {
         } copy; /* COPY_OBJECT: no bytes move */
         struct {
             struct version_ref version; /* VERSION_NEWEST: a plain delete */
-        } remove; /* DELETE_OBJECT; what does not exist is no error */
+        } remove;                       /* DELETE_OBJECT; what does not exist is no error */
         struct {
             enum digest_algo checksum_algo;
             enum checksum_type checksum_type;
@@ -409,8 +412,8 @@ struct mutation {
         struct {
             struct upload_id upload;
             uint32_t number;
-            struct stage *stage; /* PUT_PART; NULL for an empty part */
-            struct copy_from from; /* COPY_PART */
+            struct stage *stage;                 /* PUT_PART; NULL for an empty part */
+            struct copy_from from;               /* COPY_PART */
             struct object_attributes attributes; /* etag, crc64nvme, checksum of the part */
         } part;
         struct {
@@ -419,7 +422,8 @@ struct mutation {
             const struct part_choice *parts; /* ascending; parts not named are dropped */
             size_t part_count;
             uint8_t parts_hash[MD5_BYTES]; /* for a repeated Complete */
-            struct object_attributes attributes; /* etag, crc64nvme, checksum; the rest is the upload's */
+            /* etag, crc64nvme, checksum; the rest is the upload's */
+            struct object_attributes attributes;
         } complete;
         struct {
             struct upload_id upload;
@@ -434,10 +438,11 @@ struct mutation {
 
     /* Results, valid when done. */
     enum storage_err err;
-    struct object_info result; /* written or removed version, without metadata; version.sequence 0: nothing */
+    /* written or removed version, without metadata; version.sequence 0: nothing */
+    struct object_info result;
     struct bucket_info bucket_info; /* CREATE_BUCKET: the new row, or the one that stands in the way
                                        (spans of it are absent) */
-    struct upload_id upload; /* CREATE_UPLOAD */
+    struct upload_id upload;        /* CREATE_UPLOAD */
 
     /* Called once when err is known, on the committer's thread (or in submit, when it is refused there):
      * short, and never into the store. */
@@ -460,13 +465,13 @@ void storage_commit_all(struct storage *storage, struct mutation *mutations, siz
 enum { STORAGE_BATCH_BUCKETS = 12 };
 
 struct storage_stats {
-    uint64_t commits; /* transactions since start */
-    uint64_t mutations; /* committed since start */
+    uint64_t commits;                            /* transactions since start */
+    uint64_t mutations;                          /* committed since start */
     uint64_t batch_sizes[STORAGE_BATCH_BUCKETS]; /* commits with up to 2^i mutations */
     uint64_t queue_depth;
     uint64_t index_pages_used, index_page_bytes, index_map_bytes;
     uint64_t index_free_pages;
-    uint64_t segments; /* packed ones */
+    uint64_t segments;      /* packed ones */
     uint64_t segment_bytes; /* on disk, up to their tails */
     uint64_t segment_live_bytes;
     uint64_t files; /* blobs with a file of their own */

@@ -11,7 +11,8 @@
         taken_;                                                                                    \
     })
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#define PRINTF_LIKE(format_index, first_arg)                                                       \
+    __attribute__((format(printf, format_index, first_arg)))
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -15,7 +15,7 @@ struct etag {
  * list, since they can match nothing. Borrowed memory. */
 struct etag_list {
     bool present; /* the header was there */
-    bool any; /* "*" */
+    bool any;     /* "*" */
     const struct etag *items;
     size_t count;
 };
@@ -45,7 +45,7 @@ struct checksum {
     enum digest_algo algo; /* DIGEST_NONE: no checksum; never DIGEST_MD5 */
     enum checksum_type type;
     uint8_t value[DIGEST_MAX_BYTES]; /* digest_size(algo) bytes */
-    uint32_t part_count; /* of a composite, the N in "…-N"; else 0 */
+    uint32_t part_count;             /* of a composite, the N in "…-N"; else 0 */
 };
 
 #endif

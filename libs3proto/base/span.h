@@ -61,7 +61,7 @@ static inline bool span_starts(struct span s, struct span prefix)
 static inline bool span_ends(struct span s, struct span suffix)
 {
     return s.len >= suffix.len &&
-        (suffix.len == 0 || memcmp(s.ptr + (s.len - suffix.len), suffix.ptr, suffix.len) == 0);
+           (suffix.len == 0 || memcmp(s.ptr + (s.len - suffix.len), suffix.ptr, suffix.len) == 0);
 }
 
 /* The bytes from offset on; empty when offset is past the end. */
