@@ -184,6 +184,34 @@ static enum storage_err begin_boot(
     return index_write_commit(txn, ret_failure);
 }
 
+/* A file that was made is there after a power cut only once its folder was synced. */
+static enum storage_err sync_folder(const struct storage *storage, const char *path)
+{
+    int fd = storage->sys->open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return STORAGE_UNUSABLE;
+    int failed = storage->sys->fsync(fd);
+    int saved = errno;
+    storage->sys->close(fd);
+    errno = saved;
+    return failed ? STORAGE_UNUSABLE : STORAGE_OK;
+}
+
+static enum storage_err sync_folders(const struct storage *storage)
+{
+    char *index = path_in(storage->dir, "index"), *above = path_in(storage->dir, "..");
+    enum storage_err err = index && above ? STORAGE_OK : STORAGE_NO_MEMORY;
+    if (err == STORAGE_OK)
+        err = sync_folder(storage, index);
+    if (err == STORAGE_OK)
+        err = sync_folder(storage, storage->dir);
+    if (err == STORAGE_OK && sync_folder(storage, above) != STORAGE_OK && errno != EACCES)
+        err = STORAGE_UNUSABLE; /* one that may not be read was there before */
+    free(index);
+    free(above);
+    return err;
+}
+
 static enum storage_err open_parts(struct storage *storage, const char **ret_detail)
 {
     const struct storage_options *options = &storage->options;
@@ -205,6 +233,8 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
         err = STORAGE_NO_SPACE;
     if (err == STORAGE_NEWER_FORMAT)
         *ret_detail = "the data folder was written by a newer release";
+    if (err == STORAGE_OK && (err = sync_folders(storage)) != STORAGE_OK)
+        *ret_detail = "the data folder cannot be synced";
     if (err != STORAGE_OK)
         return err;
     *ret_detail = "the data folder's segments cannot be written";
