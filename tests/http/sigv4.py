@@ -1,11 +1,13 @@
-"""AWS Signature Version 4 by hand, so that a test can tamper with every part of it.
+"""AWS Signature Version 4 by hand, so that a test can tamper with every part of it; and version 2's presigned URLs.
 
 src: AWS IAM User Guide, "Create a signed AWS API request"; Amazon S3 API Reference, "Signature
 calculations for the Authorization header: Transferring payload in multiple chunks"
 """
+import base64
 import datetime
 import hashlib
 import hmac
+import time
 from urllib.parse import quote, unquote_to_bytes
 
 import lakegated
@@ -90,3 +92,13 @@ class Signer:
         text = "".join(f"{field}\n" for field in fields)
         signature = self.signature("AWS4-HMAC-SHA256-TRAILER", self.previous, sha256(text.encode()))
         return (text.replace("\n", "\r\n") + f"x-amz-trailer-signature:{signature}\r\n\r\n").encode()
+
+
+def presigned_version_2(method, target, access_key=lakegated.ACCESS_KEY, secret=lakegated.SECRET_KEY, expires=None, headers=()):
+    """src: Amazon S3 User Guide, "Signing and authenticating REST requests (AWS signature version 2)" """
+    expires = int(time.time()) + 900 if expires is None else expires
+    fields = "".join(f"{name.lower()}:{value}\n" for name, value in sorted(headers))
+    text = f"{method}\n\n\n{expires}\n{fields}{target}"
+    signature = base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    mark = "&" if "?" in target else "?"
+    return f"{target}{mark}AWSAccessKeyId={access_key}&Expires={expires}&Signature={quote(signature, safe='')}"

@@ -1,4 +1,5 @@
 """Keep-alive, pipelining, and more connections than are served."""
+import json
 import threading
 
 import pytest
@@ -83,6 +84,37 @@ def test_connections_that_say_nothing(server):
     for _ in range(1000):
         raw.Connection(server).close()
     assert raw.wait_for(lambda: conftest.descriptors(server) <= before)
+
+
+def open_connections(server):
+    return json.loads(raw.request(server, "GET", "/-/status").body)["connections"]["open"]
+
+
+def test_end_that_comes_with_the_last_bytes_is_noticed(start):
+    """libmicrohttpd's edge-triggered epoll misses it: such connections and their uploads lived on to the idle time-out."""
+    server = start()
+    assert raw.request(server, "PUT", "/ends").status == 200
+    before = conftest.descriptors(server)
+    for number in range(60):
+        with raw.Connection(server) as connection:
+            if number % 3 == 0:
+                connection.send(b"GET /ends HTTP/1.1\r\nHost:")
+            elif number % 3 == 1:
+                connection.start("PUT", f"/ends/{number}", length=3_000_000, payload=sigv4.UNSIGNED)
+                connection.send(b"x" * 1_500_000)
+            else:
+                connection.start("PUT", "/no-such-bucket-here/k", length=3_000_000, payload=sigv4.UNSIGNED)
+                connection.send(b"x" * 1_500_000)
+    assert raw.wait_for(lambda: open_connections(server) <= 1, 10), open_connections(server)
+    conftest.back_to(server, before, conftest.descriptors, 10)
+
+
+def test_client_that_closes_its_half_is_answered(server, present, key):
+    """As `nc -N` does."""
+    with raw.Connection(server) as connection:
+        connection.start("GET", present, [("Connection", "close")])
+        connection.socket.shutdown(1)
+        assert connection.reply().body == b"0123456789"
 
 
 def test_flood_up_to_the_limit_and_recovery(start):

@@ -322,9 +322,45 @@ def test_both_ways_at_once(server, present):
     assert (reply.status, reply.code) == (400, "InvalidArgument"), reply
 
 
-def test_presigned_sigv2(server, present):
-    reply = fetch(server, f"{present}?AWSAccessKeyId=lakegate-test&Expires=9999999999&Signature=abc%3D")
-    assert (reply.status, reply.code) == (403, "SignatureDoesNotMatch"), reply
+# ---- presigned URLs of version 2 ----
+
+VERSION_2 = {
+    "right": (lambda t: sigv4.presigned_version_2("GET", t), 200, None),
+    "unknown-access-key": (lambda t: sigv4.presigned_version_2("GET", t, access_key="nobody"), 403, "InvalidAccessKeyId"),
+    "wrong-secret": (lambda t: sigv4.presigned_version_2("GET", t, secret="wrong"), 403, "SignatureDoesNotMatch"),
+    "expired": (lambda t: sigv4.presigned_version_2("GET", t, expires=1), 403, "AccessDenied"),
+    "expires-word": (lambda t: sigv4.presigned_version_2("GET", t, expires="soon"), 403, "AccessDenied"),
+    "expires-negative": (lambda t: sigv4.presigned_version_2("GET", t, expires=-1), 403, "AccessDenied"),
+    "expires-overflow": (lambda t: sigv4.presigned_version_2("GET", t, expires=2**64 + 2**40), 403, "AccessDenied"),
+    "expires-missing": (lambda t: t + "?AWSAccessKeyId=lakegate-test&Signature=abc", 403, "AccessDenied"),
+    "expires-changed": (lambda t: sigv4.presigned_version_2("GET", t).replace("Expires=1", "Expires=9"), 403, "SignatureDoesNotMatch"),
+    "path-changed": (lambda t: sigv4.presigned_version_2("GET", t).replace("?", "x?", 1), 403, "SignatureDoesNotMatch"),
+    "method-changed": (lambda t: sigv4.presigned_version_2("DELETE", t), 403, "SignatureDoesNotMatch"),
+    "sub-resource-added": (lambda t: sigv4.presigned_version_2("GET", t) + "&acl", 403, "SignatureDoesNotMatch"),
+    "override-added": (lambda t: sigv4.presigned_version_2("GET", t) + "&response-content-type=text/html", 403, "SignatureDoesNotMatch"),
+    "signature-empty": (lambda t: t + "?AWSAccessKeyId=lakegate-test&Expires=9999999999&Signature=", 403, None),
+    "signature-long": (lambda t: t + "?AWSAccessKeyId=lakegate-test&Expires=9999999999&Signature=" + "A" * 5000, 403, "SignatureDoesNotMatch"),
+}
+
+
+@pytest.mark.parametrize("name", VERSION_2)
+def test_presigned_version_2(server, present, name):
+    make, status, code = VERSION_2[name]
+    reply = fetch(server, make(present))
+    assert reply.status == status and code in (None, reply.code), reply
+
+
+def test_presigned_version_2_with_an_unsigned_amz_header(server, present):
+    reply = fetch(server, sigv4.presigned_version_2("GET", present), headers=[("x-amz-checksum-mode", "ENABLED")])
+    assert reply.code == "SignatureDoesNotMatch", reply
+
+
+def test_presigned_version_2_with_a_body_of_version_4(server, key):
+    target = sigv4.presigned_version_2("PUT", key)
+    for payload in (sigv4.CHUNKED, sigv4.CHUNKED_TRAILER):
+        reply = fetch(server, target, "PUT", [("x-amz-content-sha256", payload), ("x-amz-decoded-content-length", "5")], body=b"hello")
+        assert reply.status in (400, 403), reply
+    assert raw.request(server, "GET", key).code == "NoSuchKey"
 
 
 def test_presigned_parameters_twice(server, present):

@@ -149,6 +149,66 @@ def test_http_chunks_without_a_decoded_length(server, key):
         assert (reply.status, reply.code) == (411, "MissingContentLength"), reply
 
 
+def delete_chunked(server, bucket, document):
+    """DeleteObjects whose length nobody declared."""
+    with raw.Connection(server) as connection:
+        connection.start("POST", f"/{bucket}?delete", [("Transfer-Encoding", "chunked"), ("Content-MD5", content_md5(document))],
+                         payload=sigv4.UNSIGNED, length=False)
+        for at in range(0, len(document), 50_000):
+            piece = document[at:at + 50_000]
+            if connection.send_what_goes(b"%x;ext=%s\r\n%s\r\n" % (len(piece), b"e" * 200, piece)) == 0:
+                break
+        connection.send_what_goes(b"0\r\nX-Trailer: 1\r\n\r\n")
+        return connection.reply()
+
+
+def content_md5(data):
+    import base64
+    import hashlib
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+def test_xml_in_http_chunks(server, bucket, present):
+    key = present.rsplit("/", 1)[1].encode()
+    reply = delete_chunked(server, bucket, b"<Delete><Object><Key>%s</Key></Object></Delete>" % key)
+    assert reply.status == 200 and b"<Deleted><Key>%s" % key in reply.body, reply
+
+
+@pytest.mark.parametrize("size", [4 * 1024**2 + 1, 7_000_000])
+def test_xml_in_http_chunks_past_the_maximum(server, bucket, size):
+    reply = delete_chunked(server, bucket, b"<Delete>".ljust(size))
+    assert (reply.status, reply.code) == (400, "MaxMessageLengthExceeded"), reply
+
+
+LINES = {
+    "folded-line": b"X-Folded: a\r\n b\r\n",
+    "folded-first-line": b" X-Folded: a\r\n",
+    "folded-length": b"Content-Length:\r\n 5\r\n",
+    "folded-transfer-encoding": b"Transfer-Encoding:\r\n chunked\r\n",
+    "nul-in-value": b"X-Nul: a\0b\r\n",
+    "nul-in-name": b"X-\0Nul: a\r\n",
+    "nul-in-length": b"Content-Length: 5\x006\r\n",
+    "bare-line-feed": b"X-A: b\nContent-Length: 5\r\n",
+    "bare-carriage-return": b"X-A: b\rContent-Length: 5\r\n",
+    "line-feed-in-transfer-encoding": b"Transfer-Encoding:\n chunked\r\n",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_that_the_library_decides_on(server, key, name):
+    """What is made of them cannot be chosen (docs/SECURITY.md): an answer or an end, and no object of another length
+    than one of the two readings has."""
+    with raw.Connection(server) as connection:
+        connection.send_what_goes(signed_head(connection, key, [])[:-2] + LINES[name] + b"\r\nhello")
+        connection.socket.shutdown(1)
+        try:
+            assert connection.reply().status in (200, 400, 411, 501)
+        except raw.Closed:
+            pass
+    reply = raw.request(server, "GET", key)
+    assert reply.code == "NoSuchKey" or reply.body in (b"", b"hello"), reply
+
+
 def test_put_without_any_length(server, key):
     reply = raw.request(server, "PUT", key, length=False)
     assert (reply.status, reply.code) == (411, "MissingContentLength"), reply
