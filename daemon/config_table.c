@@ -35,7 +35,7 @@ const struct setting settings_table[] = {
         "Memory for bodies on their way in, all connections together. Uploads wait while it is used up."},
     {"read_buffers", SETTING_SIZE, AT(read_bytes), "64M", 1 * MIB, 64 * GIB, false, NULL, NULL,
         "Memory for bodies on their way out. Above it large reads go on in smaller blocks."},
-    {"header_memory", SETTING_SIZE, AT(header_bytes), "64K", 16 * KIB, 1 * MIB, false, NULL, NULL,
+    {"header_memory", SETTING_SIZE, AT(header_bytes), "32K", 16 * KIB, 1 * MIB, false, NULL, NULL,
         "Memory of one connection for its request head and network buffers. Bounds the size of headers."},
     {"header_timeout", SETTING_SECONDS, AT(header_timeout_s), "15", 1, 3600, false, NULL, NULL,
         "Time in which the head of a request must have come, once it began."},

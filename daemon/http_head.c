@@ -52,8 +52,6 @@ static const char *what_is_wrong(const struct header_list *headers, struct span 
     for (size_t i = 0; i < headers->count; i++) {
         if (!is_token(headers->items[i].name))
             return "A header field has no valid name.";
-        if (is_single(headers->items[i].name) && comes_again(headers, i))
-            return "A header field came twice with different values.";
     }
     struct span length = header_find(headers, SPAN("content-length"));
     struct span encoding = header_find(headers, SPAN("transfer-encoding"));
@@ -76,6 +74,11 @@ static const char *what_is_wrong(const struct header_list *headers, struct span 
 enum s3_err http_head_check(const struct header_list *headers, struct span version,
     struct http_body *ret_body, const char **ret_detail)
 {
+    for (size_t i = 0; i < headers->count; i++)
+        if (is_single(headers->items[i].name) && comes_again(headers, i)) {
+            *ret_detail = "A header field came twice with different values.";
+            return S3_ERR_INVALID_ARGUMENT;
+        }
     const char *wrong = what_is_wrong(headers, version);
     if (wrong != NULL) {
         *ret_detail = wrong;

@@ -17,7 +17,8 @@ struct http_body {
 /* version: "HTTP/1.1" …
  * out: ret_body    how the body is framed
  *      ret_detail  a literal, what is wrong
- * err: BAD_REQUEST: answer and close, nothing behind this head can be trusted */
+ * err: BAD_REQUEST, INVALID_ARGUMENT (a field twice): answer and close, nothing behind this head
+ * can be trusted */
 enum s3_err http_head_check(const struct header_list *headers, struct span version,
     struct http_body *ret_body, const char **ret_detail) MUST_USE;
 
