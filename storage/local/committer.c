@@ -3,15 +3,23 @@
 #include "storage/local/apply.h"
 #include "storage/local/batch.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { ROUNDS = 16 };
+
 struct committer {
     struct storage *storage;
     pthread_t thread;
+    /* Waiters of the blocking forms sleep by batch, so that one call wakes those of a batch and hardly
+     * anybody else: rounds[b % ROUNDS] is b + 1 once batch b is complete. What is queued while `collecting`
+     * was b is in batch b or a later one. */
+    atomic_uint collecting;
+    atomic_uint rounds[ROUNDS];          /* futexes */
     _Atomic(struct mutation *) incoming; /* newest first */
     atomic_uint depth;
     atomic_uint asleep; /* futex */
@@ -27,9 +35,9 @@ static void futex_wait(atomic_uint *word, unsigned while_value)
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, while_value, NULL, NULL, 0);
 }
 
-static void futex_wake(atomic_uint *word)
+static void futex_wake(atomic_uint *word, int count)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 /* ---- the queue ---- */
@@ -45,7 +53,7 @@ static void complete(struct mutation *mutation, enum storage_err err)
 static void wake_committer(struct committer *committer)
 {
     if (atomic_load(&committer->asleep) == 1 && atomic_exchange(&committer->asleep, 0) == 1)
-        futex_wake(&committer->asleep);
+        futex_wake(&committer->asleep, 1);
 }
 
 void storage_submit(struct storage *storage, struct mutation *mutation)
@@ -136,20 +144,30 @@ static void count_batch(struct committer *committer, size_t count)
     atomic_fetch_add(&committer->batch_sizes[bucket], 1);
 }
 
+static void complete_batch(struct committer *committer, unsigned number, size_t count)
+{
+    struct mutation **items = committer->batch.items;
+    atomic_uint *round = &committer->rounds[number % ROUNDS];
+    atomic_fetch_sub(&committer->depth, (unsigned)count);
+    for (size_t i = 0; i < count; i++)
+        complete(items[i], items[i]->err);
+    atomic_store(round, number + 1);
+    futex_wake(round, INT_MAX);
+}
+
 static void *commit_loop(void *ctx)
 {
     struct committer *committer = ctx;
-    while (wait_for_work(committer)) {
+    for (unsigned number = 0; wait_for_work(committer); number++) {
         bool committed = false;
+        atomic_store(&committer->collecting, number + 1);
         fill_batch(committer);
         size_t filled = committer->batch.count;
         size_t done = batch_run(&committer->batch, &committed);
         give_back(committer, done, filled);
         if (committed)
             count_batch(committer, done);
-        atomic_fetch_sub(&committer->depth, (unsigned)done);
-        for (size_t i = 0; i < done; i++)
-            complete(committer->batch.items[i], committer->batch.items[i]->err);
+        complete_batch(committer, number, done);
     }
     return NULL;
 }
@@ -185,7 +203,7 @@ void committer_stop(struct storage *storage)
         return;
     atomic_store(&committer->stopping, true);
     atomic_store(&committer->asleep, 0);
-    futex_wake(&committer->asleep);
+    futex_wake(&committer->asleep, 1);
     pthread_join(committer->thread, NULL);
     commit_free(&committer->batch.commit);
     free(committer);
@@ -206,25 +224,36 @@ void committer_figures(const struct storage *storage, struct storage_stats *stat
 static void count_down(void *ctx, struct mutation *mutation)
 {
     (void)mutation;
-    atomic_uint *left = ctx;
-    /* The waiter may be gone right after the count is 0: a wake-up of its stack hurts nobody. */
-    if (atomic_fetch_sub(left, 1) == 1)
-        futex_wake(left);
+    atomic_fetch_sub((atomic_uint *)ctx, 1); /* whoever waits may be gone right after this */
+}
+
+/* From the batch that they may be in at the earliest on, until all are done. */
+static void wait_for(struct committer *committer, const atomic_uint *left, unsigned number)
+{
+    while (atomic_load(left) > 0) {
+        atomic_uint *round = &committer->rounds[number % ROUNDS];
+        unsigned now = atomic_load(round);
+        if ((int)(now - (number + 1)) >= 0)
+            number++;
+        else
+            futex_wait(round, now);
+    }
 }
 
 void storage_commit_all(struct storage *storage, struct mutation *mutations, size_t count)
 {
     enum { AT_ONCE = 1024 }; /* so that no single caller fills the queue */
+    struct committer *committer = storage->committer;
     for (size_t begin = 0; begin < count; begin += AT_ONCE) {
         size_t here = count - begin < AT_ONCE ? count - begin : AT_ONCE;
         atomic_uint left = (unsigned)here;
+        unsigned number = atomic_load(&committer->collecting);
         for (size_t i = 0; i < here; i++) {
             mutations[begin + i].done = count_down;
             mutations[begin + i].done_ctx = &left;
             storage_submit(storage, &mutations[begin + i]);
         }
-        for (unsigned now; (now = atomic_load(&left)) != 0;)
-            futex_wait(&left, now);
+        wait_for(committer, &left, number);
     }
 }
 
