@@ -54,7 +54,8 @@ struct gc {
     size_t dropped_count;
     uint64_t refused[REFUSED_MAX];
     size_t refused_count;
-    uint64_t own_commits, seen_commits; /* to tell whether others commit */
+    atomic_uint_fast64_t own_commits; /* since the last look, to tell whether others commit */
+    uint64_t seen_commits;
 
     pthread_t thread;
     bool thread_runs;
