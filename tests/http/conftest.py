@@ -1,6 +1,7 @@
 """One lakegated for the tests of a worker, and what must be true of it after all of them: that it still
 serves, and that no descriptor, thread or staged file is left over."""
 import itertools
+import json
 import os
 import pathlib
 import subprocess
@@ -33,17 +34,14 @@ def threads(server):
     return len(os.listdir(f"/proc/{server.process.pid}/task"))
 
 
-def staged_files(server):
-    """Large files in the data folder that no object owns: sizes by name."""
-    found = {}
-    for folder, _, names in os.walk(server.data):
-        for name in names:
-            path = os.path.join(folder, name)
-            try:
-                found[os.path.relpath(path, server.data)] = os.stat(path).st_blocks * 512
-            except FileNotFoundError:
-                pass
-    return found
+def open_connections(server):
+    """With the one that asks."""
+    return json.loads(raw.request(server, "GET", "/-/status").body)["connections"]["open"]
+
+
+def large_files(server):
+    """The files that hold a body each: of objects, and of uploads under way."""
+    return {name for _, _, names in os.walk(os.path.join(server.data, "files")) for name in names}
 
 
 def back_to(server, before, count, seconds=30):

@@ -1,5 +1,4 @@
 """Keep-alive, pipelining, and more connections than are served."""
-import json
 import threading
 
 import pytest
@@ -86,10 +85,6 @@ def test_connections_that_say_nothing(server):
     assert raw.wait_for(lambda: conftest.descriptors(server) <= before)
 
 
-def open_connections(server):
-    return json.loads(raw.request(server, "GET", "/-/status").body)["connections"]["open"]
-
-
 def test_end_that_comes_with_the_last_bytes_is_noticed(start):
     """libmicrohttpd's edge-triggered epoll misses it: such connections and their uploads lived on to the idle time-out."""
     server = start()
@@ -105,7 +100,7 @@ def test_end_that_comes_with_the_last_bytes_is_noticed(start):
             else:
                 connection.start("PUT", "/no-such-bucket-here/k", length=3_000_000, payload=sigv4.UNSIGNED)
                 connection.send(b"x" * 1_500_000)
-    assert raw.wait_for(lambda: open_connections(server) <= 1, 10), open_connections(server)
+    assert raw.wait_for(lambda: conftest.open_connections(server) <= 1, 10), conftest.open_connections(server)
     conftest.back_to(server, before, conftest.descriptors, 10)
 
 

@@ -198,7 +198,7 @@ def test_sigterm_does_not_wait_for_ever(start):
         idle.close()
     server.start()
     assert raw.request(server, "GET", "/drain/never").code == "NoSuchKey"
-    assert raw.wait_for(lambda: sum(name.endswith(".blob") for name in conftest.staged_files(server)) == 1, 30), conftest.staged_files(server)
+    assert raw.wait_for(lambda: len(conftest.large_files(server)) == 1, 30), conftest.large_files(server)
 
 
 def test_sigterm_with_nothing_to_do_is_quick(start):

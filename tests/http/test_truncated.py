@@ -11,27 +11,17 @@ LARGE = 3_000_000  # past what is packed into segments: a file of its own
 SIZES = {"empty": 0, "inline": 100, "packed": 60_000, "file": LARGE}
 
 
-def file_names(server):
-    return {name for name in conftest.staged_files(server) if name.endswith(".blob")}
-
-
 def assert_nothing_left(server, key, files):
     """The key is absent and the data folder has no file that was not there before."""
-    assert raw.wait_for(lambda: file_names(server) <= files, 30), file_names(server) - files
+    assert raw.wait_for(lambda: conftest.open_connections(server) <= 1, 30), "the daemon did not see the end"
+    assert raw.wait_for(lambda: conftest.large_files(server) <= files, 30), conftest.large_files(server) - files
     reply = raw.request(server, "GET", key)
     assert (reply.status, reply.code) == (404, "NoSuchKey"), reply
 
 
-def connections(server):
-    import re
-    import urllib.request
-    page = urllib.request.urlopen(server.endpoint + "/-/metrics").read().decode()
-    return float(re.search(r"^lakegate_connections(?:_open)?(?:\{[^}]*\})? (\d+)", page, re.M).group(1))
-
-
 @pytest.fixture
 def files(server):
-    return file_names(server)
+    return conftest.large_files(server)
 
 
 # Where in the bytes of an upload the client goes away, as a share of the body.
@@ -139,7 +129,7 @@ def test_aborted_upload_leaves_no_file(server, key, files):
     upload = raw.request(server, "POST", key + "?uploads").field("UploadId")
     for number in (1, 2):
         assert raw.request(server, "PUT", f"{key}?partNumber={number}&uploadId={upload}", body=os.urandom(LARGE)).status == 200
-    assert len(file_names(server) - files) == 2
+    assert len(conftest.large_files(server) - files) == 2
     assert raw.request(server, "DELETE", f"{key}?uploadId={upload}").status == 204
     assert_nothing_left(server, key, files)
 
