@@ -107,7 +107,7 @@ static void let_in(struct request *request)
 /* A presigned URL of signature version 2. */
 static enum s3_err authenticate_old(struct request *request)
 {
-    struct span secret;
+    struct span secret = SPAN_ABSENT;
     const char *detail = NULL;
     enum s3_err err = sigv2_parse(&request->target, &request->headers, &request->auth, &detail);
     if (err != S3_OK)
@@ -135,7 +135,7 @@ enum s3_err authenticate(struct request *request)
     if (auth->kind == SIGV4_ANONYMOUS)
         return S3_OK;
     TRY(check_scope(request));
-    struct span secret;
+    struct span secret = SPAN_ABSENT;
     TRY(find_secret(request, &secret));
     TRY(check_time(request));
     TRY(verify(request, secret));

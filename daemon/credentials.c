@@ -45,8 +45,10 @@ static const char *what_is_wrong(struct span access_key, struct span secret_key)
 
 static void keep(struct credentials *credentials, struct span access_key, struct span secret_key)
 {
-    memcpy(credentials->access_key, access_key.ptr, access_key.len);
-    memcpy(credentials->secret_key, secret_key.ptr, secret_key.len);
+    if (access_key.len > 0)
+        memcpy(credentials->access_key, access_key.ptr, access_key.len);
+    if (secret_key.len > 0)
+        memcpy(credentials->secret_key, secret_key.ptr, secret_key.len);
 }
 
 /* Letters of equal likelihood: bytes past the last whole multiple of the alphabet are thrown away.

@@ -86,7 +86,7 @@ static bool is_port(const char *text)
 
 static void describe_bound(int fd, char *ret_bound)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     char host[NI_MAXHOST], port[NI_MAXSERV];
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -19,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 CPUS = os.cpu_count() or 1
 PYTHON = sys.executable
+TEMPORARY = "@TEMPORARY@"
 
 
 def first_program(*names):
@@ -30,7 +32,8 @@ def make(*arguments):
 
 
 def pytest(folder, workers=max(2, CPUS)):
-    return [PYTHON, "-m", "pytest", "--tb=short", "-n", str(workers), "--dist", "worksteal", f"tests/{folder}"]
+    """TEMPORARY becomes a folder of the stage's own: pytest's default is shared and cleaned by whoever ends."""
+    return [PYTHON, "-m", "pytest", "--tb=short", "--basetemp", TEMPORARY, "-n", str(workers), "--dist", "worksteal", f"tests/{folder}"]
 
 
 def sanitized(build):
@@ -55,7 +58,7 @@ STAGES = [
     ("http-asan", ("build-asan",), pytest("http"), sanitized("build/asan")),
     ("build-tsan", (), make(*TSAN, "build/tsan/lakegated"), {}),
     ("http-tsan", ("build-tsan",), pytest("http"), sanitized("build/tsan")),
-    ("tidy", ("build",), make("CC=gcc", "tidy"), {}),
+    ("tidy", ("build",), make("-k", "CC=gcc", "tidy"), {}),
     ("unit", ("build-asan",), make(*ASAN, "unit"), sanitized("build/asan")),
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
@@ -91,7 +94,8 @@ running, running_lock = set(), threading.Lock()
 
 def run(name, command, environment):
     log, started = LOGS / f"{name}.log", time.monotonic()
-    with open(log, "wb") as out:
+    with tempfile.TemporaryDirectory(prefix="lakegate-") as temporary, open(log, "wb") as out:
+        command = [word.replace(TEMPORARY, f"{temporary}/t") for word in command]
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
