@@ -55,10 +55,10 @@ static enum storage_err choose(struct gc *gc, bool *ret_end)
         err = index_seek(cursor, key_of_u64(&buffer, gc->segments_after + 1), &key, &value);
     for (int looked = 0; err == STORAGE_OK && looked < COMPACT_LOOK_ROWS; looked++) {
         struct segment_record record;
-        if ((err = schema_decode_segment(key, value, &record)) != STORAGE_OK)
-            break;
         gc->segments_after = key_u64_at(key, 0);
-        if (sparse(gc, gc->segments_after, &record)) {
+        /* A damaged row is passed over: verify tells of it. */
+        if (schema_decode_segment(key, value, &record) == STORAGE_OK &&
+            sparse(gc, gc->segments_after, &record)) {
             gc->compaction = (struct compaction){
                 .segment_id = gc->segments_after, .tail_bytes = record.tail_bytes};
             break;
@@ -122,6 +122,10 @@ static enum storage_err scan_window(
             return STORAGE_OK;
         }
         err = add_if_live(txn, &found, batch);
+        if (err == STORAGE_CORRUPT) { /* that one stays, and the segment with it */
+            at->damaged = true;
+            err = STORAGE_OK;
+        }
     }
     at->scan_bytes = len < wanted ? at->tail_bytes : begin + end;
     return err;
@@ -279,13 +283,23 @@ static enum storage_err rewrite_some(struct gc *gc, struct compact_batch *batch)
     err = scan(gc, segment, batch);
     if (err == STORAGE_OK)
         err = copy_all(gc, segment, batch);
+    else
+        batch->count = 0; /* none has a place yet */
     segment_release(segment);
-    if (err == STORAGE_OK && batch->count > 0) {
+    /* On a full disk what could be copied counts, or it would be copied again and again. */
+    if ((err == STORAGE_OK || err == STORAGE_NO_SPACE) && batch->count > 0) {
         batch->work.apply = move_apply;
-        err = gc_commit(gc, &batch->work);
+        enum storage_err committed = gc_commit(gc, &batch->work);
+        if (committed != STORAGE_OK)
+            err = committed;
     }
     for (size_t i = 0; i < batch->count; i++)
         packed_end(gc->storage->space, batch->moves[i].run.packed);
+    if (err == STORAGE_IO) { /* it cannot be read: it stays as it is */
+        gc->compaction.scan_bytes = gc->compaction.tail_bytes;
+        gc->compaction.damaged = true;
+        return STORAGE_OK;
+    }
     if (err != STORAGE_OK)
         gc->compaction.scan_bytes = begun_at;
     return err;
