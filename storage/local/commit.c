@@ -67,9 +67,11 @@ static enum storage_err append_log(struct commit *commit)
         .time_ms = commit->now_ms,
     };
     uint64_t segment_id, offset;
-    commit->state.commit_sequence = header.frame_id;
+    /* The engine's own work only: nothing that a replay would miss. It must not come between two
+     * frames, or nobody could tell a frame that is named by none from one whose commit failed. */
     if (commit->log.count == 0)
-        return STORAGE_OK; /* the engine's own work only: nothing that a replay would miss */
+        return STORAGE_OK;
+    commit->state.commit_sequence = header.frame_id;
     memcpy(header.store_id, storage->store_id, sizeof(header.store_id));
     struct span frame = log_seal(&commit->log, &header);
     if (!span_present(frame))

@@ -17,7 +17,6 @@ enum {
 enum storage_err gc_commit(struct gc *gc, struct engine_work *work)
 {
     struct mutation mutation = {.kind = MUTATION_ENGINE, .engine_data = work};
-    gc->own_commits++;
     return storage_commit(gc->storage, &mutation);
 }
 
@@ -171,9 +170,9 @@ static bool others_commit(struct gc *gc, uint64_t *ret_freed_rows)
                  schema_decode_state(key, value, &state) == STORAGE_OK;
     *ret_freed_rows = index_tally(txn, TABLE_FREED).count;
     index_read_end(txn);
-    bool others = known && state.commit_sequence - gc->seen_commits > gc->own_commits;
-    gc->seen_commits = state.commit_sequence;
-    gc->own_commits = 0;
+    /* What GC commits has no log frame. */
+    bool others = known && state.commit_sequence != gc->seen_commit;
+    gc->seen_commit = state.commit_sequence;
     return others;
 }
 

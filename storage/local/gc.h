@@ -54,8 +54,7 @@ struct gc {
     size_t dropped_count;
     uint64_t refused[REFUSED_MAX];
     size_t refused_count;
-    atomic_uint_fast64_t own_commits; /* since the last look, to tell whether others commit */
-    uint64_t seen_commits;
+    uint64_t seen_commit; /* the thread's, to tell whether others commit */
 
     pthread_t thread;
     bool thread_runs;

@@ -50,7 +50,7 @@ struct store_record {
 
 /* Written by every commit. */
 struct state_record {
-    uint64_t commit_sequence; /* of the last commit; its log frame has the same number */
+    uint64_t commit_sequence; /* of the last log frame whose commit went well */
     uint64_t segments, segment_bytes,
         segment_live_bytes; /* packed: rows, sum of tails, of live bytes */
     uint64_t files, file_bytes;
