@@ -74,6 +74,7 @@ void finding(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
 
 void id_list_add(struct check *check, struct id_list *list, uint64_t id);
 bool id_list_has(struct id_list *list, uint64_t id);
+size_t id_list_count(struct id_list *list, uint64_t id);
 
 /* One reference to a blob or extent was seen; or its row, which claims `count` of them. */
 enum id_kind { ID_BLOB, ID_EXTENT };

@@ -7,6 +7,19 @@
 
 /* ---- blobs and pieces ---- */
 
+static bool has_pieces(struct check *check, uint64_t blob_id)
+{
+    struct index_cursor *cursor = NULL;
+    struct index_key buffer;
+    struct span key, value;
+    bool found =
+        index_cursor_open(check->txn, TABLE_PIECES, &cursor) == STORAGE_OK &&
+        index_seek(cursor, key_of_piece(&buffer, blob_id, 0, 0), &key, &value) == STORAGE_OK &&
+        key_u64_at(key, 0) == blob_id;
+    index_cursor_close(cursor);
+    return found;
+}
+
 void visit_blob(struct check *check, struct span key, struct span value)
 {
     struct blob_record record;
@@ -14,14 +27,11 @@ void visit_blob(struct check *check, struct span key, struct span value)
         return;
     uint64_t id = key_u64_at(key, 0);
     count_named(check, ID_BLOB, id, record.references);
-    struct index_key buffer;
-    struct span first;
     /* An open upload may have no part yet. */
     bool open = record.length_bytes == 0 && record.part_count == 0;
     if (record.references == 0)
         finding(check, "blob %" PRIx64 ": a row without references", id);
-    if (!open && record.part_count == 0 &&
-        !find_record(check, TABLE_PIECES, key_of_piece(&buffer, id, 0, 0), &first))
+    if (!open && !has_pieces(check, id))
         finding(check, "blob %" PRIx64 ": it has no bytes", id);
     if (id_list_has(&check->freed_blobs, id))
         finding(check, "blob %" PRIx64 ": it is in use and freed at once", id);
@@ -272,7 +282,7 @@ static void check_extent(struct check *check, struct span key, struct span value
     struct extent_record record;
     const struct extent *extent = &record.extent;
     if (schema_decode_extent(key, value, &record) != STORAGE_OK ||
-        id_list_has(&check->freed_extents, extent->id) ||
+        id_list_count(&check->freed_extents, extent->id) >= record.references ||
         extent->block_count != extent_block_count(extent->length_bytes))
         return;
     struct segment *segment = NULL;

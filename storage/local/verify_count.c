@@ -26,14 +26,31 @@ static int by_id(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-bool id_list_has(struct id_list *list, uint64_t id)
+static const uint64_t *id_list_find(struct id_list *list, uint64_t id)
 {
     if (list->count == 0)
-        return false;
+        return NULL;
     if (!list->sorted)
         qsort(list->ids, list->count, sizeof(*list->ids), by_id);
     list->sorted = true;
-    return bsearch(&id, list->ids, list->count, sizeof(*list->ids), by_id) != NULL;
+    return bsearch(&id, list->ids, list->count, sizeof(*list->ids), by_id);
+}
+
+bool id_list_has(struct id_list *list, uint64_t id)
+{
+    return id_list_find(list, id) != NULL;
+}
+
+size_t id_list_count(struct id_list *list, uint64_t id)
+{
+    const uint64_t *first = id_list_find(list, id), *end = first;
+    if (!first)
+        return 0;
+    while (first > list->ids && first[-1] == id)
+        first--;
+    while (end < list->ids + list->count && *end == id)
+        end++;
+    return (size_t)(end - first);
 }
 
 /* ---- sums ---- */
