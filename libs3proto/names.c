@@ -68,6 +68,22 @@ static enum s3_err decode(struct arena *arena, struct span text, struct span *re
     return S3_OK;
 }
 
+/* Before percent-decoding, so that %2B stays what it is. */
+static enum s3_err plus_to_space(struct arena *arena, struct span text, struct span *ret_text)
+{
+    if (span_find_char(text, '+', 0) == SIZE_MAX) {
+        *ret_text = text;
+        return S3_OK;
+    }
+    char *copy = arena_alloc(arena, text.len);
+    if (copy == NULL)
+        return S3_ERR_INTERNAL;
+    for (size_t i = 0; i < text.len; i++)
+        copy[i] = text.ptr[i] == '+' ? ' ' : text.ptr[i];
+    *ret_text = (struct span){copy, text.len};
+    return S3_OK;
+}
+
 enum s3_err copy_source_parse(struct arena *arena, struct span text, struct copy_source *ret_source)
 {
     const struct span version_mark = SPAN("?versionId=");
@@ -80,7 +96,8 @@ enum s3_err copy_source_parse(struct arena *arena, struct span text, struct copy
         text = span_first(text, mark);
     }
     struct span path;
-    TRY(decode(arena, text, &path));
+    TRY(plus_to_space(arena, text, &path));
+    TRY(decode(arena, path, &path));
     if (span_starts(path, SPAN("/")))
         path = span_from(path, 1);
     size_t slash = span_find_char(path, '/', 0);

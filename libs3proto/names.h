@@ -20,6 +20,7 @@ struct copy_source {
 };
 
 /* x-amz-copy-source: URL-encoded "bucket/key", with or without a leading slash and "?versionId=".
+ * A '+' is a space, as S3 has it: programs in Java send what URLEncoder makes.
  * err: INVALID_ARGUMENT */
 enum s3_err copy_source_parse(
     struct arena *arena, struct span text, struct copy_source *ret_source) MUST_USE;
