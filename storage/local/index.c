@@ -373,6 +373,17 @@ static void write_ahead(struct index *index)
     }
 }
 
+/* After a commit that failed at its last write, that of the meta page, whatever the reason: it may be on
+ * disk or not, and LMDB begins nothing any more. */
+static bool is_undecided(struct index *index)
+{
+    MDB_txn *next = NULL;
+    int rc = mdb_txn_begin(index->env, NULL, 0, &next);
+    if (rc == 0)
+        mdb_txn_abort(next);
+    return rc == MDB_PANIC;
+}
+
 enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *ret_failure)
 {
     struct index *index = txn->index;
@@ -391,7 +402,7 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
     MDB_txn *inner = TAKE(txn->txn);
     int rc = mdb_txn_commit(inner);
     if (rc != 0) {
-        err = write_failed(txn, rc);
+        err = write_failed(txn, is_undecided(index) ? MDB_PANIC : rc);
         *ret_failure = txn->failure;
         return err;
     }
