@@ -61,9 +61,14 @@ struct epoch_slot *epoch_enter(struct epochs *epochs)
         for (size_t i = 0; i < EPOCH_SLOTS; i++) {
             struct epoch_slot *slot = &epochs->slots[(first + i) % EPOCH_SLOTS];
             uint_fast64_t free_slot = 0;
-            if (atomic_load_explicit(&slot->epoch, memory_order_relaxed) == 0 &&
-                atomic_compare_exchange_strong(&slot->epoch, &free_slot, atomic_load(&epochs->now)))
-                return slot;
+            if (atomic_load_explicit(&slot->epoch, memory_order_relaxed) != 0 ||
+                !atomic_compare_exchange_strong(
+                    &slot->epoch, &free_slot, atomic_load(&epochs->now)))
+                continue;
+            /* Keeps LMDB's plain reads behind the store, which the exchange alone does not on every
+             * machine: who advances later sees the slot, and who advanced before is seen. */
+            (void)atomic_load(&epochs->now);
+            return slot;
         }
         sched_yield();
     }
