@@ -28,7 +28,7 @@ def first_program(*names):
 
 
 def make(*arguments):
-    return ["make", f"-j{CPUS}", *arguments]
+    return ["make", "-s", f"-j{CPUS}", *arguments]
 
 
 def pytest(folder, workers=max(2, CPUS)):
