@@ -48,6 +48,7 @@ struct gc {
     uint32_t turn;
     uint64_t look_at_ms;     /* monotonic: when the thread looks for sparse segments again */
     uint64_t freed_after;    /* FREED_BLOB: sequence behind which the next look begins */
+    bool one_by_one;         /* since a damaged record was met in this round */
     uint64_t segments_after; /* compaction: the same */
     struct compaction compaction;
     struct dropped_segment dropped[DROPPED_MAX];

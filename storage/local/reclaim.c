@@ -61,7 +61,8 @@ static enum storage_err gather_rows(struct gc *gc, struct index_txn *txn, struct
     if (err != STORAGE_OK)
         return err;
     err = index_seek(cursor, key_of_freed(&buffer, FREED_BLOB, gc->freed_after + 1), &key, &value);
-    while (err == STORAGE_OK && batch->row_count < RECLAIM_BLOBS) {
+    size_t max = gc->one_by_one ? 1 : RECLAIM_BLOBS;
+    while (err == STORAGE_OK && batch->row_count < max) {
         struct freed_record record;
         if (key.len == 0 || (uint8_t)key.ptr[0] != FREED_BLOB) {
             err = STORAGE_NO_SUCH_KEY;
@@ -199,8 +200,10 @@ static enum storage_err reclaim_blobs(struct gc *gc, struct reclaim *batch, bool
     if (err != STORAGE_OK || batch->row_count == 0) {
         /* What was passed over, pinned or yet unread, is looked at again next time. */
         *ret_more = err == STORAGE_OK && gc->freed_after != begun_after;
-        if (!*ret_more)
+        if (!*ret_more) {
             gc->freed_after = 0;
+            gc->one_by_one = false;
+        }
         return err == STORAGE_BUSY ? STORAGE_OK : err;
     }
     if (!batch->rows[batch->row_count - 1].whole)
@@ -215,10 +218,16 @@ static enum storage_err reclaim_blobs(struct gc *gc, struct reclaim *batch, bool
         }
     batch->work.apply = reclaim_apply;
     err = gc_commit(gc, &batch->work);
-    if (err == STORAGE_OK)
+    if (err == STORAGE_OK) {
         atomic_fetch_add(&gc->storage->reclaimed_bytes, bytes);
-    else
+    } else if (err == STORAGE_CORRUPT) {
+        /* A damaged record: the blobs that need it are passed over, the others are not. */
+        gc->freed_after = gc->one_by_one ? batch->rows[0].sequence : begun_after;
+        gc->one_by_one = true;
+        err = STORAGE_OK;
+    } else {
         gc->freed_after = 0;
+    }
     *ret_more = err == STORAGE_OK;
     return err;
 }

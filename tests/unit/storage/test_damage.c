@@ -76,6 +76,12 @@ static bool one_in_four_stays(size_t number)
     return number % 4 != 0;
 }
 
+static bool all_of_them(size_t number)
+{
+    (void)number;
+    return true;
+}
+
 static uint64_t length_wanted, segment_wanted;
 
 static bool has_length(struct span key, struct span value)
@@ -95,6 +101,19 @@ static bool any_row(struct span key, struct span value)
 {
     (void)key, (void)value;
     return true;
+}
+
+static void first_segment(void)
+{
+    struct index_txn *txn;
+    struct index_cursor *cursor;
+    struct span key, value;
+    assert_int_equal(index_read_begin(store->index, &txn), STORAGE_OK);
+    assert_int_equal(index_cursor_open(txn, TABLE_SEGMENTS, &cursor), STORAGE_OK);
+    assert_int_equal(index_seek(cursor, SPAN_ABSENT, &key, &value), STORAGE_OK);
+    segment_wanted = key_u64_at(key, 0);
+    index_cursor_close(cursor);
+    index_read_end(txn);
 }
 
 /* As many steps as would do: damage may make a step fail, but must not stop the others. */
@@ -142,19 +161,26 @@ static void a_damaged_segment_row_stops_no_compaction(void **state)
     gc_some();
     uint64_t before = compactions();
     put_many(bucket, 100, 180, 100000);
-    struct index_txn *txn;
-    struct index_cursor *cursor;
-    struct span key, value;
-    assert_int_equal(index_read_begin(store->index, &txn), STORAGE_OK);
-    assert_int_equal(index_cursor_open(txn, TABLE_SEGMENTS, &cursor), STORAGE_OK);
-    assert_int_equal(index_seek(cursor, SPAN_ABSENT, &key, &value), STORAGE_OK);
-    segment_wanted = key_u64_at(key, 0);
-    index_cursor_close(cursor);
-    index_read_end(txn);
+    first_segment();
     assert_int_equal(edit_rows(TABLE_SEGMENTS, is_segment, false, 1), 1);
     remove_many(bucket, 100, 180, one_in_four_stays);
     gc_some();
     assert_true(compactions() > before);
+}
+
+static void a_damaged_segment_row_holds_back_only_its_own(void **state)
+{
+    (void)state;
+    put_many(bucket, 0, 10, 100000);
+    uint64_t before = rows_of(TABLE_EXTENTS);
+    first_segment();
+    store_reopen(); /* what comes now lies in another segment */
+    put_many(bucket, 20, 60, 100000);
+    assert_int_equal(edit_rows(TABLE_SEGMENTS, is_segment, false, 1), 1);
+    remove_many(bucket, 0, 60, all_of_them);
+    gc_some();
+    assert_int_equal(rows_of(TABLE_EXTENTS), before);
+    assert_int_equal(rows_of(TABLE_FREED), before);
 }
 
 /* An object that shares an extent with a freed blob is read by the check all the same. */
@@ -252,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BREAKING(a_damaged_segment_row_stops_no_compaction),
+        BREAKING(a_damaged_segment_row_holds_back_only_its_own),
         BREAKING(shared_bytes_are_checked),
         BREAKING(an_object_without_its_parts_is_found),
         TEST(each_frame_names_the_one_before),
