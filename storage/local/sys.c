@@ -1,5 +1,6 @@
 #include "storage/local/sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,16 @@ static int open_file(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
+/* A signal ends it early on some file systems, whether handlers restart calls or not. */
+static int allocate(int fd, int mode, off_t offset, off_t length)
+{
+    int result;
+    do
+        result = fallocate(fd, mode, offset, length);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 const struct sys sys_posix = {
     .open = open_file,
     .close = close,
@@ -16,7 +27,7 @@ const struct sys sys_posix = {
     .pwrite = pwrite,
     .pwritev = pwritev,
     .ftruncate = ftruncate,
-    .fallocate = fallocate,
+    .fallocate = allocate,
     .sync_file_range = sync_file_range,
     .fsync = fsync,
     .fdatasync = fdatasync,
