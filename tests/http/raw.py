@@ -50,7 +50,7 @@ class Connection:
         if tls:
             context = ssl.create_default_context(cafile=tls)
             self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
-        self.input = b""
+        self.input = bytearray()
 
     def __enter__(self):
         return self
@@ -86,7 +86,8 @@ class Connection:
         while len(self.input) < length:
             if not self.receive():
                 raise Closed(f"{len(self.input)} of {length} bytes: {self.input[-200:]!r}")
-        data, self.input = self.input[:length], self.input[length:]
+        data = bytes(self.input[:length])
+        del self.input[:length]
         return data
 
     def take_until(self, mark):
@@ -121,7 +122,7 @@ class Connection:
         else:
             while self.receive():
                 pass
-            reply.body, self.input = self.input, b""
+            reply.body, self.input = bytes(self.input), bytearray()
         return reply
 
     def closed(self, seconds=10):

@@ -42,6 +42,9 @@ REFUSALS = {
     "not-implemented": (dict(query="?tagging"), 501, "NotImplemented"),
     "key-too-long": (dict(query="k" * 1025), 400, "KeyTooLongError"),
     "bad-key": (dict(query="%ff"), 400, "InvalidURI"),
+    "no-such-upload": (dict(query="?partNumber=1&uploadId=nope"), 404, "NoSuchUpload"),
+    "bad-part-number": (dict(query="?partNumber=0&uploadId=nope"), 400, "InvalidArgument"),
+    "encryption": (dict(headers=[("x-amz-server-side-encryption", "AES256")]), 501, "NotImplemented"),
 }
 
 
