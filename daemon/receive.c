@@ -5,6 +5,7 @@
 #include "checksum.h"
 #include "daemon/daemon.h"
 #include "daemon/intake.h"
+#include "daemon/ops/upload_common.h"
 
 /* The digests go over a run that is still in the first-level cache from the one before. */
 enum { DIGEST_RUN_BYTES = 16 * 1024 };
@@ -142,6 +143,8 @@ enum s3_err receive_begin(struct request *request)
     request->receive = receive;
     TRY(check_length(request, receive));
     TRY(read_digests(request, receive));
+    if (receive->kind == BODY_BLOB)
+        TRY(upload_admit(request));
     if (!start_digests(receive))
         return FAIL(request, INTERNAL, NULL);
     TRY(start_decoder(request, receive));

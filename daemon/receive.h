@@ -23,7 +23,7 @@ enum {
 };
 
 /* err: MISSING_CONTENT_LENGTH, ENTITY_TOO_LARGE, MAX_MESSAGE_LENGTH_EXCEEDED, INVALID_DIGEST,
- * INVALID_REQUEST, INVALID_ARGUMENT, INSUFFICIENT_STORAGE, INTERNAL */
+ * INVALID_REQUEST, INVALID_ARGUMENT, INSUFFICIENT_STORAGE, INTERNAL, and what upload_admit says */
 enum s3_err receive_begin(struct request *request) MUST_USE;
 
 /* Takes bytes off the front of *input. *ret_wait: there is no room for the rest; receive_wait tells

@@ -2,7 +2,6 @@
 
 enum s3_err op_put_object(struct request *request)
 {
-    TRY(object_refuse_unsupported(request, OBJECT_WRITE));
     if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
         return object_too_large(request, request->body.size_bytes, OBJECT_PUT_MAX_BYTES);
     struct mutation mutation = object_mutation(request, MUTATION_PUT_OBJECT);

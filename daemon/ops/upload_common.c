@@ -1,6 +1,7 @@
 #include "daemon/ops/upload_common.h"
 
 #include "daemon/ops/arguments.h"
+#include "daemon/ops/object_common.h"
 
 enum s3_err upload_no_such(struct request *request)
 {
@@ -34,6 +35,17 @@ enum s3_err upload_part_number(struct request *request, uint32_t *ret_number)
             "Part number must be an integer between 1 and 10000, inclusive");
     *ret_number = (uint32_t)number;
     return S3_OK;
+}
+
+enum s3_err upload_admit(struct request *request)
+{
+    uint32_t number;
+    struct upload_info upload;
+    TRY(object_refuse_unsupported(request, OBJECT_WRITE));
+    if (request->op->run != op_upload_part)
+        return S3_OK;
+    TRY(upload_part_number(request, &number));
+    return request_upload_open(request, &upload);
 }
 
 const char *upload_algo_text(enum digest_algo algo)

@@ -15,6 +15,11 @@ enum s3_err request_upload_open(struct request *request, struct upload_info *ret
  * err: INVALID_ARGUMENT unless it is 1 to 10,000 */
 enum s3_err upload_part_number(struct request *request, uint32_t *ret_number) MUST_USE;
 
+/* What PutObject and UploadPart refuse before they take a body, which may be 5 GiB: headers that ask
+ * for what is not there, and for a part a number out of range or an upload that is not open.
+ * err: those of object_refuse_unsupported, upload_part_number and request_upload_open */
+enum s3_err upload_admit(struct request *request) MUST_USE;
+
 enum s3_err upload_no_such(struct request *request) MUST_USE;
 /* The algorithm of a part is not that of its upload. */
 enum s3_err upload_checksum_mismatch(

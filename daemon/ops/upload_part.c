@@ -24,7 +24,6 @@ enum s3_err op_upload_part(struct request *request)
 {
     struct mutation mutation = object_mutation(request, MUTATION_PUT_PART);
     struct upload_info upload;
-    TRY(object_refuse_unsupported(request, OBJECT_WRITE));
     TRY(upload_part_number(request, &mutation.part.number));
     TRY(request_upload_open(request, &upload));
     if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
