@@ -66,6 +66,8 @@ STAGES = [
     ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),
     ("build-clang", (), make(*CLANG, "all"), {}),
+    ("lib", ("build",), ["bash", "tests/lib/test_install_lib.sh"], {"CC": "gcc"}),
+    ("operations", (), [PYTHON, "scripts/gen-operations", "--check"], {}),
     ("rules", (), make("rules"), {}),
     ("format", (), make("format-check"), {}),
 ]
