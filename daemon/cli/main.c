@@ -30,6 +30,10 @@ int cli_fail(const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    /* Some of it may be a server's words: one line stays one line. */
+    for (char *c = line; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     fprintf(stderr, "lakegate: %s\n", line);
     return CLI_FAILED;
 }

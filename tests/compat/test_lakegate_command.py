@@ -82,3 +82,47 @@ def damage(folder, wanted):
                     file.write(bytes([wanted[0] ^ 1]))
                     return
     raise AssertionError("the object's bytes are in no file")
+
+
+@pytest.mark.parametrize("name,body,status,said", [
+    ("no JSON", b"<html>", 200, "no status"),
+    ("a list", b"[1, 2]", 200, "no status"),
+    ("deep", b"[" * 100_000, 200, "no status"),
+    ("escapes", b'{"name": "\\u001b[31mred\\u0007", "store": {"a_bytes": 1048576, "on": true, "none": null, "list": [1.5, "x"]}}', 200, None),
+    ("nothing", b"", 200, "no status"),
+    ("redirect", b"", 302, "answered 302"),
+    ("an error of another kind", b"<Code>" + b"x" * 100_000, 500, "answered 500"),
+    ("an error to paint with", b"<Error><Code>\x1b[31mCode</Code><Message>two\nlines</Message></Error>", 403, "403 ?[31mCode: two?lines"),
+    ("too much", b" " * (17 << 20), 200, "over 16 MiB"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_status_of_a_strange_server(lakegate, name, body, status, said):
+    """Whatever answers, it ends with one line, and no control character reaches the terminal."""
+    import http.server
+    import threading
+
+    class Strange(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            try:
+                self.wfile.write(body)
+            except OSError:
+                pass
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Strange) as strange:
+        threading.Thread(target=strange.serve_forever, daemon=True).start()
+        try:
+            printed = lakegate.run("status", "--endpoint-url", f"http://127.0.0.1:{strange.server_port}", code=3 if said else 0)
+        finally:
+            strange.shutdown()
+    if said:
+        assert said in lakegate.stderr and lakegate.stderr.count("\n") == 1
+    else:
+        assert printed.splitlines() == [
+            "name                          \\x1b[31mred\\x07", "store.a_bytes                 1.0 MiB", "store.on                      yes",
+            "store.none                    -", "store.list.0                  1.5", "store.list.1                  x"]
