@@ -149,18 +149,20 @@ static enum s3_err read_part_number(struct request *request, struct read *read)
     return S3_OK;
 }
 
-/* The whole object's checksum with the whole object, a part's with a part; a range has none. */
+/* The whole object's checksum with the whole object, a part's with a part; a range has none. The
+ * type beside a part's is that of its object, as S3 has it. */
 static void checksum_headers(struct request *request, const struct read *read)
 {
     if (!span_eq_nocase(object_amz_header(request, SPAN("x-amz-checksum-mode")), SPAN("ENABLED")))
         return;
     struct checksum checksum = object_checksum(&read->info.attributes);
-    if (read->range.length != read->info.size_bytes) {
-        if (!read->part_of_upload || read->part.checksum.algo != checksum.algo)
-            return;
-        checksum = read->part.checksum;
-    }
-    object_checksum_headers(request, &checksum);
+    if (read->part_of_upload && read->part.checksum.algo == checksum.algo)
+        object_checksum_value_header(request, &read->part.checksum);
+    else if (read->range.length == read->info.size_bytes)
+        object_checksum_value_header(request, &checksum);
+    else
+        return;
+    response_header_borrowed(request, "x-amz-checksum-type", checksum_type_name(checksum.type));
 }
 
 static void headers(struct request *request, const struct read *read)

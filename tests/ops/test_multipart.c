@@ -131,8 +131,28 @@ static void test_checksums(void **state)
             REPLY part = world_send(
                 *state, "HEAD /bkt/sums?partNumber=2", "x-amz-checksum-mode: ENABLED", SPAN(""));
             assert_header(part, sums->header, sums->parts[1]);
+            assert_header(part, "x-amz-checksum-type", type);
         }
     }
+}
+
+/* Part 1 is as long as the object, and still not the object: no "-1". */
+static void test_checksum_of_an_only_part(void **state)
+{
+    const char *type = "x-amz-checksum-algorithm: SHA1\nx-amz-checksum-type: COMPOSITE";
+    struct upload upload = upload_begin(*state, "only", type);
+    REPLY sent = upload_send(*state, &upload, 1,
+        "x-amz-checksum-sha1: Kq5sNclPz7QV2+lfQIuc6R7oRu0=", SPAN("hello world"));
+    assert_status(sent, 200);
+    REPLY done =
+        upload_complete(*state, &upload, NULL, PART(1, "5eb63bbbe01eeed093cb22bb8f5acdc3"));
+    assert_status(done, 200);
+    const char *mode = "x-amz-checksum-mode: ENABLED";
+    REPLY part = world_send(*state, "GET /bkt/only?partNumber=1", mode, SPAN(""));
+    assert_header(part, "x-amz-checksum-sha1", "Kq5sNclPz7QV2+lfQIuc6R7oRu0=");
+    assert_header(part, "x-amz-checksum-type", "COMPOSITE");
+    REPLY whole = world_send(*state, "GET /bkt/only", mode, SPAN(""));
+    assert_header(whole, "x-amz-checksum-sha1", "Z77PhTCKzwJhdQ2hB1aB7lxBLwU=-1");
 }
 
 static void test_checksum_pairs(void **state)
@@ -425,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_whole_way),
         cmocka_unit_test(test_parts_can_be_read),
         cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_checksum_of_an_only_part),
         cmocka_unit_test(test_checksum_pairs),
         cmocka_unit_test(test_part_with_another_algorithm),
         cmocka_unit_test(test_part_numbers),
