@@ -170,16 +170,17 @@ install-lib: lib
 # make fuzz-corpus   runs each over its kept corpus once
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJ := $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(BASE_OBJ) $(PROTO_OBJ))
+CLANG ?= $(firstword $(shell command -v clang-14 clang))
 FUZZ_SANITIZE := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzz-corpus
 fuzz: $(FUZZ)
 $(BUILD)/obj/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -std=c17 -g -O1 -MMD -MP $(PKG_CFLAGS) \
+	$(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -MMD -MP $(PKG_CFLAGS) \
 		$(subst =fuzzer,=fuzzer-no-link,$(FUZZ_SANITIZE)) -c $< -o $@
 $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
-	clang $(FUZZ_SANITIZE) -pthread $^ $(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
+	$(CLANG) $(FUZZ_SANITIZE) -pthread $^ $(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
 fuzz-corpus: $(FUZZ)
 	@for program in $^; do \
 		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
