@@ -208,8 +208,8 @@ struct list_query {
     struct span prefix;
     struct span delimiter; /* any string; absent or empty: none */
     /* Begin behind this key, and behind the whole group that it lies in or equals: AWS's markers, and what
-     * a page's last item is for the next. With after_is_key the group is left in when a key of it is behind
-     * `after`: AWS's start-after of ListObjectsV2. */
+     * a page's last item is for the next. With after_is_key a group that `after` lies in, without being equal to
+     * it, is left in when a key of it is behind `after`: start-after of ListObjectsV2. */
     struct span after;
     bool after_is_key;
     size_t max;    /* entries and common prefixes together; may be 0 */

@@ -60,6 +60,7 @@ enum s3_err op_list_objects_v2(struct request *request)
         .prefix = listing.prefix,
         .delimiter = listing.delimiter,
         .after = arguments.after,
+        .after_is_key = !span_present(arguments.token),
         .max = listing.max,
     };
     struct list_page page = {0};

@@ -21,7 +21,7 @@ static enum storage_err seek_from(struct walk *walk, struct walk_from from)
     if (after.len == 0 || span_cmp(after, walk->prefix) < 0)
         return key_cursor_seek(cursor, walk->prefix, 0);
     size_t group = group_of(walk, after);
-    if (group > 0 && !from.after_is_key)
+    if (group > 0 && (!from.after_is_key || group == after.len))
         return key_cursor_skip(cursor, span_first(after, group));
     bool at_after = from.at_after && group == 0;
     err = key_cursor_seek(cursor, after, at_after ? from.after_blob : 0);

@@ -94,6 +94,11 @@ static const struct {
            "<NextContinuationToken>*</NextContinuationToken><KeyCount>1</KeyCount>"
            "<MaxKeys>1</MaxKeys><IsTruncated>true</IsTruncated>",
             ENTRY("b c&amp;d~", ACCOUNT("Owner")))},
+    /* A start-after in a group leaves the group in when a key of it comes later. */
+    {"GET /lake?list-type=2&delimiter=/&start-after=a/b",
+        V1("<Prefix></Prefix><StartAfter>a/b</StartAfter><KeyCount>4</KeyCount>"
+           "<MaxKeys>1000</MaxKeys><Delimiter>/</Delimiter><IsTruncated>false</IsTruncated>",
+            ENTRY("b c&amp;d~", "") ENTRY("z&lt;&gt;&quot;'", "") GROUP("a/") GROUP("dir/"))},
     {"GET /lake?list-type=2&fetch-owner=TRUE&max-keys=5000&prefix=z&start-after=",
         V1("<Prefix>z</Prefix><StartAfter></StartAfter><KeyCount>1</KeyCount>"
            "<MaxKeys>5000</MaxKeys><IsTruncated>false</IsTruncated>",

@@ -114,8 +114,8 @@ static void model_list(const struct list_query *query)
             continue;
         if (query->after.len > 0 && order <= 0 && !resumed)
             continue;
-        if (group > 0 && !query->after_is_key && after_group.len > 0 &&
-            span_starts(e->key, after_group))
+        bool skips_group = !query->after_is_key || after_group.len == query->after.len;
+        if (group > 0 && skips_group && after_group.len > 0 && span_starts(e->key, after_group))
             continue;
         if (group == 0)
             model_key(query, e, resumed);
@@ -298,6 +298,8 @@ static void test_markers(void **state)
     assert_true(page.items[0].is_prefix);
     assert_true(span_eq(page.items[0].key, SPAN("a/")));
     query.after = SPAN("a/c");
+    assert_int_equal(list(query).count, 2);
+    query.after = SPAN("a/"); /* the group itself: clients page on from the last one they saw */
     assert_int_equal(list(query).count, 2);
     query.after = SPAN("a\0z"); /* no key has a NUL: behind "a" */
     assert_int_equal(list(query).count, 3);
