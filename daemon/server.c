@@ -479,6 +479,9 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(
 {
     struct listener *listener = cls;
     char text[512];
+    /* Clients come and go as they like: the access log has it. */
+    if (strncmp(format, "Connection ", sizeof("Connection ") - 1) == 0)
+        return;
     vsnprintf(text, sizeof(text), format, args);
     log_message(listener->server->daemon->log, LOG_WARNING, "http: %s", text);
 }
