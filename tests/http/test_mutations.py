@@ -18,11 +18,14 @@ INTERESTING = [b"\0", b"\r\n", b"\n", b"\r\n\r\n", b" ", b"\t", b":", b"/", b"//
                b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"Connection: close\r\n", b"Range: bytes=0-\r\n", b"A" * 300]
 
 
-def request(method, target, headers=(), body=b"", payload=None, host="h"):
-    headers = [("Host", host), *headers]
+def request(method, target, headers=(), body=b""):
+    """The bytes of a signed request."""
+    fields = [("Host", "h"), *headers]
     if method in ("PUT", "POST"):
-        headers.append(("Content-Length", len(body)))
-    return raw.head(method, target, sigv4.Signer().headers(method, target, headers, payload or sigv4.sha256(body))) + body
+        fields.append(("Content-Length", len(body)))
+        if "?delete" in target:
+            fields.append(("Content-MD5", base64.b64encode(hashlib.md5(body).digest()).decode()))
+    return raw.head(method, target, sigv4.Signer().headers(method, target, fields, sigv4.sha256(body))) + body
 
 
 def chunked(target, trailing):
@@ -37,41 +40,73 @@ def chunked(target, trailing):
     return raw.head("PUT", target, [*headers, ("Content-Length", len(body))]) + body
 
 
-def models(bucket):
-    """The requests that are broken, each right as it stands; of one key so that they meet."""
+def parts(bucket):
+    """Method, target, headers and body of requests that are right; of one key so that they meet."""
     key = f"/{bucket}/mutated"
     delete = b"<Delete><Quiet>false</Quiet><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>null</VersionId></Object></Delete>"
     complete = b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"" + b"0" * 32 + b"\"</ETag></Part></CompleteMultipartUpload>"
-    md5 = base64.b64encode(hashlib.md5(delete).digest()).decode()
+    location = b"<CreateBucketConfiguration><LocationConstraint>us-east-1</LocationConstraint></CreateBucketConfiguration>"
     return [
-        request("PUT", key, [("x-amz-meta-a", "b"), ("Content-Type", "text/plain")], b"hello"),
-        request("PUT", key, [("x-amz-checksum-sha1", base64.b64encode(hashlib.sha1(b"x" * 5000).digest()).decode())], b"x" * 5000),
-        chunked(key, False),
-        chunked(key, True),
-        request("PUT", key + "?tagging", body=b"<Tagging/>"),
-        request("PUT", key + "-copy", [("x-amz-copy-source", key), ("x-amz-metadata-directive", "REPLACE")]),
-        request("GET", key, [("Range", "bytes=1-3"), ("If-None-Match", '"abc", W/"def"'), ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")]),
-        request("GET", f"{key}?partNumber=1&response-content-type=a%2Fb&x-id=GetObject"),
-        request("HEAD", key),
-        request("GET", f"/{bucket}?list-type=2&prefix=m&delimiter=%2F&max-keys=5&encoding-type=url&continuation-token=abc"),
-        request("GET", f"/{bucket}?versions&key-marker=a&version-id-marker=null"),
-        request("POST", f"/{bucket}?delete", [("Content-MD5", md5)], delete),
-        request("POST", f"{key}?uploads"),
-        request("POST", f"{key}?uploadId=abc", body=complete),
-        request("PUT", f"{key}?partNumber=1&uploadId=abc", body=b"part"),
-        request("DELETE", key),
-        raw.head("GET", sigv4.Signer().presigned("GET", key, "h"), [("Host", "h")]),
-        raw.head("GET", sigv4.presigned_version_2("GET", key), [("Host", "h")]),
-        b"GET /-/metrics HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
+        ("PUT", key, [("x-amz-meta-a", "b"), ("Content-Type", "text/plain"), ("x-amz-storage-class", "STANDARD")], b"hello"),
+        ("PUT", key, [("x-amz-checksum-sha1", base64.b64encode(hashlib.sha1(b"x" * 5000).digest()).decode())], b"x" * 5000),
+        ("PUT", key + "?tagging", [], b"<Tagging/>"),
+        ("PUT", key + "-copy", [("x-amz-copy-source", key), ("x-amz-metadata-directive", "REPLACE")], b""),
+        ("GET", key, [("Range", "bytes=1-3"), ("If-None-Match", '"abc", W/"def"'), ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")], b""),
+        ("GET", f"{key}?partNumber=1&response-content-type=a%2Fb&x-id=GetObject", [], b""),
+        ("GET", f"{key}?attributes", [("x-amz-object-attributes", "ETag,Checksum,ObjectParts,StorageClass,ObjectSize")], b""),
+        ("HEAD", key, [], b""),
+        ("GET", "/?prefix=h&max-buckets=5&continuation-token=abc", [], b""),
+        ("GET", f"/{bucket}?list-type=2&prefix=m&delimiter=%2F&max-keys=5&encoding-type=url&start-after=a&fetch-owner=true", [], b""),
+        ("GET", f"/{bucket}?list-type=2&continuation-token=abc", [], b""),
+        ("GET", f"/{bucket}?prefix=m&delimiter=%2F&marker=a&max-keys=5", [], b""),
+        ("GET", f"/{bucket}?versions&key-marker=a&version-id-marker=null&delimiter=u", [], b""),
+        ("GET", f"/{bucket}?uploads&key-marker=a&upload-id-marker=abc&prefix=m&delimiter=u", [], b""),
+        ("POST", f"/{bucket}?delete", [], delete),
+        ("POST", f"{key}?uploads", [("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "COMPOSITE")], b""),
+        ("POST", f"{key}?uploadId=abc", [("x-amz-checksum-crc32", "AAAAAA==-1")], complete),
+        ("PUT", f"{key}?partNumber=1&uploadId=abc", [], b"part"),
+        ("PUT", f"{key}?partNumber=1&uploadId=abc", [("x-amz-copy-source", key), ("x-amz-copy-source-range", "bytes=0-1")], b""),
+        ("PUT", f"/{bucket}", [], location),
+        ("DELETE", f"{key}?versionId=null", [("If-Match", '"abc"')], b""),
     ]
+
+
+def models(bucket):
+    key = f"/{bucket}/mutated"
+    return [*(request(*each) for each in parts(bucket)), chunked(key, False), chunked(key, True),
+            raw.head("GET", sigv4.Signer().presigned("GET", key, "h"), [("Host", "h")]),
+            raw.head("GET", sigv4.presigned_version_2("GET", key), [("Host", "h")]),
+            b"GET /-/metrics HTTP/1.1\r\nHost: h\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"]
+
+
+def broken_text(text, chance, others):
+    """A part of a request that is still one line."""
+    return mutate(text.encode("latin-1"), chance, others).decode("latin-1").translate({10: None, 13: None, 32: "+"})
+
+
+def mutate_and_sign(chance, bucket):
+    """What is broken is signed, so that it gets further than the signature."""
+    all_parts = parts(bucket)
+    method, target, headers, body = chance.choice(all_parts)
+    others = [each[1].encode() for each in all_parts]
+    what = chance.randrange(3)
+    if what == 0:
+        target = "/" + broken_text(target, chance, others).lstrip("/")
+    elif what == 1 and headers:
+        at = chance.randrange(len(headers))
+        headers = [*headers[:at], (headers[at][0], broken_text(headers[at][1], chance, others)), *headers[at + 1:]]
+    else:
+        body = mutate(body, chance, [each[3] for each in all_parts if each[3]])
+    return request(method, target, headers, body)
 
 
 def mutate(data, chance, all_models):
     data = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 4, 8))):
         # Mostly in the head: bodies are longer and say less.
-        end = data.find(b"\r\n\r\n") + 4 if chance.random() < 0.7 else len(data)
+        head = data.find(b"\r\n\r\n") + 4
+        end = head if head > 3 and chance.random() < 0.7 else len(data)
         at = chance.randrange(max(1, min(end, len(data)) or 1))
         length = chance.choice((1, 1, 2, 4, 16, 64))
         how = chance.randrange(7)
@@ -94,9 +129,9 @@ def mutate(data, chance, all_models):
     return bytes(data)
 
 
-def mutated(number, all_models):
+def mutated(number, bucket, all_models):
     chance = random.Random(number)
-    return mutate(chance.choice(all_models), chance, all_models)
+    return mutate(chance.choice(all_models), chance, all_models) if number % 2 else mutate_and_sign(chance, bucket)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -107,7 +142,7 @@ def test_mutated_requests(server, bucket, batch):
     for number in numbers:
         connection = raw.Connection(server, timeout=30)
         connections.append(connection)
-        connection.send_what_goes(mutated(number, all_models))
+        connection.send_what_goes(mutated(number, bucket, all_models))
         try:
             connection.socket.shutdown(1)
         except OSError:
@@ -117,8 +152,8 @@ def test_mutated_requests(server, bucket, batch):
             while connection.receive():
                 pass
         except TimeoutError:
-            pytest.fail(f"mutation {number} hangs: {mutated(number, all_models)}")
-        assert b"HTTP/1.1 500" not in connection.input, (number, mutated(number, all_models), connection.input)
+            pytest.fail(f"mutation {number} hangs: {mutated(number, bucket, all_models)}")
+        assert b"HTTP/1.1 500" not in connection.input, (number, mutated(number, bucket, all_models), connection.input)
         connection.close()
     assert server.process.poll() is None, f"mutations {numbers}\n{server.log_tail()}"
     assert raw.request(server, "HEAD", f"/{bucket}").status == 200
