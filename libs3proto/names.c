@@ -71,7 +71,7 @@ static enum s3_err decode(struct arena *arena, struct span text, struct span *re
 /* Before percent-decoding, so that %2B stays what it is. */
 static enum s3_err plus_to_space(struct arena *arena, struct span text, struct span *ret_text)
 {
-    if (span_find_char(text, '+', 0) == SIZE_MAX) {
+    if (text.ptr == NULL || span_find_char(text, '+', 0) == SIZE_MAX) {
         *ret_text = text;
         return S3_OK;
     }
