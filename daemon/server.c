@@ -592,7 +592,9 @@ void server_stop(struct server *server, uint64_t timeout_s)
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i].http != NULL)
             MHD_quiesce_daemon(server->listeners[i].http);
-        close(server->listeners[i].fd);
+        /* Nobody gets in any more. The library's threads may still look at the descriptor, so that
+         * its number must not be another's yet. */
+        shutdown(server->listeners[i].fd, SHUT_RDWR);
         listen_forget(server->listeners[i].text);
     }
     wait_until_zero(&server->exchanges, timeout_s);
@@ -603,8 +605,10 @@ void server_stop(struct server *server, uint64_t timeout_s)
         connections_shutdown(daemon->connections);
         wait_until_zero(&server->exchanges, 1);
     } while (atomic_load(&server->exchanges) > 0 || atomic_load(&server->suspended) > 0);
-    for (size_t i = 0; i < server->listener_count; i++)
+    for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i].http != NULL)
             MHD_stop_daemon(server->listeners[i].http);
+        close(server->listeners[i].fd);
+    }
     free(server);
 }
