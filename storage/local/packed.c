@@ -216,11 +216,13 @@ enum storage_err space_log_append(
         return err;
     struct iovec part = part_of(frame);
     err = space_write(space, run.fd, &part, 1, run.offset_bytes);
+    uint64_t segment_id = run.packed->id;
     pthread_mutex_lock(&space->packed_lock);
-    run.packed->log_dirty = true;
+    if (err == STORAGE_OK)
+        run.packed->log_dirty = true;
     run.packed->holds--;
     pthread_mutex_unlock(&space->packed_lock);
-    *ret_segment_id = run.packed->id;
+    *ret_segment_id = segment_id;
     *ret_offset = run.offset_bytes;
     return err;
 }
