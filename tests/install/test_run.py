@@ -58,6 +58,7 @@ def test_the_lines_to_paste_work(environment, tmp_path):
     finally:
         first.send_signal(signal.SIGTERM)
         assert first.wait(60) == 0
+    assert "/dev/tcp" not in first.stderr.read()
 
     again = start(environment)
     try:
