@@ -67,10 +67,31 @@ enum s3_err pipeline_end(struct request *request)
     return timed(request, STEP_RECEIVE, receive_end);
 }
 
-void pipeline_run(struct request *request)
+bool pipeline_run(struct request *request)
 {
     if (timed(request, STEP_RECEIVE, receive_store) == S3_OK)
         (void)(timed(request, STEP_RUN, run_op) == S3_OK); /* the error is in the request */
+    return request->deferred == NULL;
+}
+
+void pipeline_submit(
+    struct request *request, void (*done)(void *ctx, struct mutation *mutation), void *ctx)
+{
+    request->deferred->done = done;
+    request->deferred->done_ctx = ctx;
+    request->deferred_ns = clock_monotonic_ns();
+    storage_submit(request->daemon->store, request->deferred);
+}
+
+static enum s3_err run_rest(struct request *request)
+{
+    return request->deferred_then(request, TAKE(request->deferred));
+}
+
+void pipeline_resume(struct request *request)
+{
+    request->step_ns[STEP_RUN] += clock_monotonic_ns() - request->deferred_ns;
+    (void)(timed(request, STEP_RUN, run_rest) == S3_OK);
 }
 
 void pipeline_respond(struct request *request)

@@ -21,8 +21,14 @@ enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret
 /* After the last byte: is the body what it was said to be? err: the request is refused */
 enum s3_err pipeline_end(struct request *request) MUST_USE;
 
-/* Runs the operation. Blocks, unless its class is INLINE. */
-void pipeline_run(struct request *request);
+/* Runs the operation. Blocks, unless its class is INLINE. False: it has a change to commit first. Then
+ * pipeline_submit hands that to the store, done is called once it is on disk or refused, on a thread of
+ * the store's that must not be held up, and pipeline_resume takes the operation to its end. Only with
+ * request->may_defer. */
+bool pipeline_run(struct request *request) MUST_USE;
+void pipeline_submit(
+    struct request *request, void (*done)(void *ctx, struct mutation *mutation), void *ctx);
+void pipeline_resume(struct request *request);
 
 /* The last step, for those that were refused too: the response is then complete. */
 void pipeline_respond(struct request *request);

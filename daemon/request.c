@@ -51,6 +51,19 @@ enum s3_err request_fail(
     return err;
 }
 
+enum s3_err request_commit(struct request *request, struct mutation *mutation,
+    enum s3_err (*then)(struct request *request, struct mutation *mutation))
+{
+    if (request->may_defer) {
+        request->deferred = mutation;
+        request->deferred_then = then;
+        return S3_OK;
+    }
+    enum storage_err err = storage_commit(request_store(request), mutation);
+    (void)err; /* the mutation has it */
+    return then(request, mutation);
+}
+
 /* XML carries characters, and a header may hold any byte. */
 static struct span as_utf8(struct arena *arena, struct span text)
 {

@@ -132,6 +132,12 @@ struct request {
     struct body body;
     struct response response;
 
+    /* A change that is committed after the operation gave its thread back; see request_commit. */
+    bool may_defer;
+    struct mutation *deferred;
+    enum s3_err (*deferred_then)(struct request *request, struct mutation *mutation);
+    uint64_t deferred_ns; /* when it was handed over */
+
     uint64_t step_ns[STEPS];
     uint64_t bytes_in; /* of the body as sent, framing included */
 
@@ -165,6 +171,12 @@ enum s3_err request_fail(
 enum s3_err request_storage_fail(
     struct request *request, enum storage_err err, const char *file, int line);
 #define FAIL_STORAGE(request, err) request_storage_fail((request), (err), __FILE__, __LINE__)
+
+/* The last thing an operation does when it has one change to make: commits it, then `then` looks at
+ * mutation->err and answers. The mutation is arena memory. Where the request may be deferred this returns
+ * at once and no thread waits for the disk: `then` runs when the change is there. Else it blocks. */
+enum s3_err request_commit(struct request *request, struct mutation *mutation,
+    enum s3_err (*then)(struct request *request, struct mutation *mutation)) MUST_USE;
 
 /* Adds <name>text</name>, escaped, to the error's XML. */
 void request_error_field(struct request *request, struct span name, struct span text);

@@ -13,6 +13,7 @@
 #include "daemon/staging.h"
 #include "daemon/workers.h"
 
+#include <assert.h>
 #include <microhttpd.h>
 #include <unistd.h>
 
@@ -48,6 +49,7 @@ enum exchange_state {
     EXCHANGE_BODY,    /* the body is coming */
     EXCHANGE_DISCARD, /* refused; the rest of the body is read for nothing */
     EXCHANGE_WORK,    /* a worker has it, the connection is suspended */
+    EXCHANGE_COMMIT,  /* the same, but the store has it */
     EXCHANGE_DONE,    /* the response is ready */
     EXCHANGE_SENT,    /* the response is the library's */
 };
@@ -85,10 +87,21 @@ static void resume(void *ctx)
     atomic_fetch_sub(&server->suspended, 1);
 }
 
+static void on_committed(void *ctx, struct mutation *mutation)
+{
+    (void)mutation;
+    resume(ctx);
+}
+
 static void run_on_worker(struct job *job)
 {
     struct exchange *exchange = (struct exchange *)job;
-    pipeline_run(&exchange->request);
+    exchange->request.may_defer = true;
+    if (!pipeline_run(&exchange->request)) {
+        exchange->state = EXCHANGE_COMMIT;
+        pipeline_submit(&exchange->request, on_committed, exchange);
+        return;
+    }
     pipeline_respond(&exchange->request);
     exchange->state = EXCHANGE_DONE;
     resume(exchange);
@@ -281,7 +294,9 @@ static enum MHD_Result finish(struct exchange *exchange)
         give_to_worker(exchange);
         return MHD_YES;
     }
-    pipeline_run(request);
+    bool done = pipeline_run(request);
+    assert(done); /* it may not defer here */
+    (void)done;
     return respond_now(exchange);
 }
 
@@ -368,6 +383,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
             return discard(exchange, len);
         }
         return finish(exchange);
+    case EXCHANGE_COMMIT:
+        pipeline_resume(&exchange->request);
+        return respond_now(exchange);
     case EXCHANGE_DONE:
         return send_response(exchange);
     case EXCHANGE_WORK:

@@ -28,18 +28,25 @@ static enum s3_err read_conditions(struct request *request, struct mutation *mut
     return S3_OK;
 }
 
-enum s3_err op_delete_object(struct request *request)
+static enum s3_err answer(struct request *request, struct mutation *mutation)
 {
-    struct mutation mutation = object_mutation(request, MUTATION_DELETE_OBJECT);
-    TRY(argument_version(request, &mutation.remove.version));
-    TRY(read_conditions(request, &mutation));
-    enum storage_err err = storage_commit(request_store(request), &mutation);
-    if (err != STORAGE_OK)
-        return object_write_fail(request, &mutation, err);
+    if (mutation->err != STORAGE_OK)
+        return object_write_fail(request, mutation, mutation->err);
     request->response.status = 204;
-    if (mutation.result.version.sequence != 0)
-        object_version_header(request, &mutation.result.version);
-    if (mutation.result.is_delete_marker)
+    if (mutation->result.version.sequence != 0)
+        object_version_header(request, &mutation->result.version);
+    if (mutation->result.is_delete_marker)
         response_header_borrowed(request, "x-amz-delete-marker", SPAN("true"));
     return S3_OK;
+}
+
+enum s3_err op_delete_object(struct request *request)
+{
+    struct mutation *mutation = arena_new(&request->arena, struct mutation);
+    if (mutation == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    *mutation = object_mutation(request, MUTATION_DELETE_OBJECT);
+    TRY(argument_version(request, &mutation->remove.version));
+    TRY(read_conditions(request, mutation));
+    return request_commit(request, mutation, answer);
 }

@@ -20,27 +20,34 @@ static enum s3_err part_checksum(
     return S3_OK;
 }
 
-enum s3_err op_upload_part(struct request *request)
+static enum s3_err answer(struct request *request, struct mutation *mutation)
 {
-    struct mutation mutation = object_mutation(request, MUTATION_PUT_PART);
-    struct upload_info upload;
-    TRY(upload_part_number(request, &mutation.part.number));
-    TRY(request_upload_open(request, &upload));
-    if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
-        return object_too_large(request, request->body.size_bytes, OBJECT_PUT_MAX_BYTES);
-    struct object_attributes *attributes = &mutation.part.attributes;
-    TRY(part_checksum(request, &upload, &attributes->checksum));
-    attributes->etag = request->body.etag;
-    attributes->crc64nvme = request->body.crc64nvme;
-    mutation.part.upload = upload.id;
-    mutation.part.stage = TAKE(request->body.stage);
-
-    enum storage_err err = storage_commit(request_store(request), &mutation);
-    if (err != STORAGE_OK)
-        return object_write_fail(request, &mutation, err);
+    if (mutation->err != STORAGE_OK)
+        return object_write_fail(request, mutation, mutation->err);
+    const struct object_attributes *attributes = &mutation->part.attributes;
     request->response.status = 200;
     response_header_borrowed(request, "ETag", object_etag_text(request, &attributes->etag));
     struct checksum checksum = object_checksum(attributes);
     object_checksum_value_header(request, &checksum);
     return S3_OK;
+}
+
+enum s3_err op_upload_part(struct request *request)
+{
+    struct mutation *mutation = arena_new(&request->arena, struct mutation);
+    struct upload_info upload;
+    if (mutation == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    *mutation = object_mutation(request, MUTATION_PUT_PART);
+    TRY(upload_part_number(request, &mutation->part.number));
+    TRY(request_upload_open(request, &upload));
+    if (request->body.size_bytes > OBJECT_PUT_MAX_BYTES)
+        return object_too_large(request, request->body.size_bytes, OBJECT_PUT_MAX_BYTES);
+    struct object_attributes *attributes = &mutation->part.attributes;
+    TRY(part_checksum(request, &upload, &attributes->checksum));
+    attributes->etag = request->body.etag;
+    attributes->crc64nvme = request->body.crc64nvme;
+    mutation->part.upload = upload.id;
+    mutation->part.stage = TAKE(request->body.stage);
+    return request_commit(request, mutation, answer);
 }
