@@ -8,10 +8,22 @@ struct workers {
     struct job *first, *last;
     size_t queued, queue_max;
     size_t busy;
+    size_t sleeping;
+    size_t waking; /* called, but not awake yet */
     bool stopping;
     size_t thread_count;
     pthread_t threads[];
 };
+
+/* One sleeper at a time is called; once awake it calls the next if there is still work. Jobs are short
+ * beside a call, so those who are awake take most of them, and a burst does not wake the whole pool. */
+static void call_one(struct workers *workers)
+{
+    if (workers->waking > 0 || workers->sleeping == 0)
+        return;
+    workers->waking++;
+    pthread_cond_signal(&workers->work);
+}
 
 static struct job *take_job(struct workers *workers)
 {
@@ -33,6 +45,8 @@ static void *worker_main(void *ctx)
     for (;;) {
         struct job *job = take_job(workers);
         if (job != NULL) {
+            if (workers->first != NULL)
+                call_one(workers);
             pthread_mutex_unlock(&workers->lock);
             job->run(job); /* which may free it */
             pthread_mutex_lock(&workers->lock);
@@ -40,7 +54,11 @@ static void *worker_main(void *ctx)
         } else if (workers->stopping) {
             break;
         } else {
+            workers->sleeping++;
             pthread_cond_wait(&workers->work, &workers->lock);
+            workers->sleeping--;
+            if (workers->waking > 0)
+                workers->waking--;
         }
     }
     pthread_mutex_unlock(&workers->lock);
@@ -97,7 +115,7 @@ bool workers_submit(struct workers *workers, struct job *job)
             workers->first = job;
         workers->last = job;
         workers->queued++;
-        pthread_cond_signal(&workers->work);
+        call_one(workers);
     }
     pthread_mutex_unlock(&workers->lock);
     return accepted;
