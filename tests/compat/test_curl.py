@@ -29,7 +29,8 @@ def test_signed(signed, any_server, tmp_path):
     signed.run("-f", *unsigned, "-T", source, f"{url}/k")
     hashed = ["-H", f"x-amz-content-sha256: {hashlib.sha256(source.read_bytes()).hexdigest()}"]
     signed.run("-f", *hashed, "-T", source, f"{url}/k2")
-    for key in ("k", "k2"):
+    signed.run("-f", "-T", source, f"{url}/k3")
+    for key in ("k", "k2", "k3"):
         signed.run("-f", f"{url}/{key}")
         assert signed.stdout_bytes == source.read_bytes()
     assert "<Key>k2</Key>" in signed.run("-f", url)
