@@ -35,18 +35,20 @@ static enum s3_err run_op(struct request *request)
     return err;
 }
 
-/* A step, and the time it took. */
+/* A step, and the time it took since step_began_ns. */
 static enum s3_err timed(
     struct request *request, enum step step, enum s3_err (*run)(struct request *request))
 {
-    uint64_t before_ns = clock_monotonic_ns();
     enum s3_err err = run(request);
-    request->step_ns[step] += clock_monotonic_ns() - before_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    request->step_ns[step] += now_ns - request->step_began_ns;
+    request->step_began_ns = now_ns; /* the next may follow at once */
     return err;
 }
 
 enum s3_err pipeline_begin(struct request *request)
 {
+    request->step_began_ns = request->received_ns;
     TRY(timed(request, STEP_PARSE, parse_target));
     TRY(timed(request, STEP_ROUTE, find_op));
     TRY(timed(request, STEP_AUTHENTICATE, authenticate));
@@ -56,19 +58,22 @@ enum s3_err pipeline_begin(struct request *request)
 
 enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret_wait)
 {
-    uint64_t before_ns = clock_monotonic_ns();
+    request->step_began_ns = clock_monotonic_ns();
     enum s3_err err = receive_bytes(request, input, ret_wait);
-    request->step_ns[STEP_RECEIVE] += clock_monotonic_ns() - before_ns;
+    request->step_ns[STEP_RECEIVE] += clock_monotonic_ns() - request->step_began_ns;
     return err;
 }
 
 enum s3_err pipeline_end(struct request *request)
 {
+    request->step_began_ns = clock_monotonic_ns();
     return timed(request, STEP_RECEIVE, receive_end);
 }
 
 bool pipeline_run(struct request *request)
 {
+    if (request->op->class == CLASS_WORKER) /* the way to the worker is nobody's step */
+        request->step_began_ns = clock_monotonic_ns();
     if (timed(request, STEP_RECEIVE, receive_store) == S3_OK)
         (void)(timed(request, STEP_RUN, run_op) == S3_OK); /* the error is in the request */
     return request->deferred == NULL;
@@ -90,13 +95,13 @@ static enum s3_err run_rest(struct request *request)
 
 void pipeline_resume(struct request *request)
 {
-    request->step_ns[STEP_RUN] += clock_monotonic_ns() - request->deferred_ns;
+    request->step_began_ns = request->deferred_ns;
     (void)(timed(request, STEP_RUN, run_rest) == S3_OK);
 }
 
 void pipeline_respond(struct request *request)
 {
-    uint64_t before_ns = clock_monotonic_ns();
+    request->step_began_ns = clock_monotonic_ns();
     respond(request);
-    request->step_ns[STEP_RESPOND] += clock_monotonic_ns() - before_ns;
+    request->step_ns[STEP_RESPOND] += clock_monotonic_ns() - request->step_began_ns;
 }

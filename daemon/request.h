@@ -139,6 +139,7 @@ struct request {
     uint64_t deferred_ns; /* when it was handed over */
 
     uint64_t step_ns[STEPS];
+    uint64_t step_began_ns;
     uint64_t bytes_in; /* of the body as sent, framing included */
 
     /* The error that is answered. */

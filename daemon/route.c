@@ -87,59 +87,74 @@ enum method method_of(struct span text)
     return METHOD_OTHER;
 }
 
+/* What the query names of S3's sub-resources, looked up once: most requests have none. */
+struct named {
+    struct span first;
+    bool several; /* different ones */
+};
+
+static struct named find_named(const struct query *query)
+{
+    struct named named = {0};
+    for (size_t i = 0; i < query->count; i++) {
+        struct span name = query->params[i].name;
+        if (!route_knows(name))
+            continue;
+        if (!span_present(named.first))
+            named.first = name;
+        named.several |= !span_eq(name, named.first);
+    }
+    return named;
+}
+
 /* "name" asks for the parameter, "name=value" for it with this value. */
-static bool has_sub_resource(const struct query *query, const char *wanted)
+static bool has_sub_resource(
+    const struct query *query, const struct named *named, const char *wanted)
 {
     struct span name = span_str(wanted);
     size_t equals = span_find_char(name, '=', 0);
     if (equals == SIZE_MAX)
-        return query_find(query, name) != NULL;
+        return span_present(named->first) && query_find(query, name) != NULL;
     struct span value = span_from(name, equals + 1);
     return span_eq(query_value(query, span_first(name, equals)), value);
 }
 
-static bool fits(const struct op *op, enum method method, const struct target *target,
+static bool fits(const struct op *op, const struct target *target, const struct named *named,
     const struct header_list *headers)
 {
-    if (op->method != method || op->scope != target->scope)
-        return false;
-    if (op->sub_resource != NULL && !has_sub_resource(&target->query, op->sub_resource))
+    if (op->sub_resource != NULL && !has_sub_resource(&target->query, named, op->sub_resource))
         return false;
     return op->header == NULL || span_present(header_find(headers, span_str(op->header)));
 }
 
-/* Does the query name a sub-resource of S3 other than this row's own? */
-static bool asks_for_more(const struct query *query, const char *own)
+/* A part without its upload is no whole object: AWS refuses it, and so must we. */
+static bool is_stray_part(const struct op *op, const struct query *query)
 {
-    struct span own_name = span_str(own);
-    for (size_t i = 0; i < query->count; i++) {
-        struct span name = query->params[i].name;
-        if (route_knows(name) && !span_eq(name, own_name))
-            return true;
-    }
-    return false;
+    return op->method == METHOD_PUT && op->scope == TARGET_OBJECT && op->sub_resource == NULL &&
+           query_find(query, SPAN("partNumber")) != NULL;
 }
 
 enum s3_err route(enum method method, const struct target *target,
     const struct header_list *headers, const struct op **ret_op)
 {
+    struct named named = find_named(&target->query);
     bool method_known = false;
     for (size_t i = 0; i < ops_count; i++) {
         const struct op *op = &ops_table[i];
-        method_known |= op->method == method && op->scope == target->scope;
-        if (!fits(op, method, target, headers))
+        if (op->method != method || op->scope != target->scope)
             continue;
-        if (asks_for_more(&target->query, op->sub_resource))
+        method_known = true;
+        if (!fits(op, target, &named, headers))
+            continue;
+        bool asks_for_more = span_present(named.first) &&
+                             (named.several || !span_eq(named.first, span_str(op->sub_resource)));
+        if (asks_for_more)
             return S3_ERR_NOT_IMPLEMENTED;
-        /* A part without its upload is no whole object: AWS refuses it, and so must we. */
-        if (method == METHOD_PUT && target->scope == TARGET_OBJECT && op->sub_resource == NULL &&
-            query_find(&target->query, SPAN("partNumber")) != NULL)
+        if (is_stray_part(op, &target->query))
             return S3_ERR_INVALID_ARGUMENT;
         *ret_op = op;
         return S3_OK;
     }
-    for (size_t i = 0; i < target->query.count; i++)
-        if (route_knows(target->query.params[i].name))
-            return S3_ERR_NOT_IMPLEMENTED;
-    return method_known ? S3_ERR_NOT_IMPLEMENTED : S3_ERR_METHOD_NOT_ALLOWED;
+    return method_known || span_present(named.first) ? S3_ERR_NOT_IMPLEMENTED
+                                                     : S3_ERR_METHOD_NOT_ALLOWED;
 }

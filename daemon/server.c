@@ -57,7 +57,6 @@ enum exchange_state {
 /* A request and what HTTP knows of it. */
 struct exchange {
     struct job job; /* first: a worker gets this */
-    struct request request;
     struct server *server;
     struct MHD_Connection *http;
     struct session *session;
@@ -68,6 +67,7 @@ struct exchange {
     uint64_t discarded_bytes, discard_began_ns;
     uint64_t reserved_bytes; /* of server->read_bytes */
     uint64_t bytes_out;
+    struct request request;
 };
 
 /* ---- giving a request to other threads ---- */
@@ -408,9 +408,11 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *htt
 {
     struct listener *listener = cls;
     struct session *session = session_of(http);
-    struct exchange *exchange = session != NULL ? calloc(1, sizeof(*exchange)) : NULL;
+    struct exchange *exchange = session != NULL ? malloc(sizeof(*exchange)) : NULL;
     if (exchange == NULL)
         return NULL;
+    /* The request is the larger part, and request_init clears it. */
+    memset(exchange, 0, offsetof(struct exchange, request));
     exchange->server = listener->server;
     exchange->http = http;
     exchange->session = session;
