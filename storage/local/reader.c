@@ -6,6 +6,7 @@
 
 #include "storage/local/engine.h"
 #include "storage/local/parts.h"
+#include "storage/storage_fd.h"
 
 /* The run of bytes that was read last. */
 struct located {
@@ -291,6 +292,26 @@ enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *re
     if (err == STORAGE_CORRUPT)
         atomic_fetch_add(&reader->storage->corrupt_blocks, 1);
     return err;
+}
+
+enum storage_err blob_fd_range(struct blob_reader *reader, uint64_t offset, int *ret_fd,
+    uint64_t *ret_file_offset, uint64_t *ret_len)
+{
+    struct located *here = &reader->here;
+    if (offset >= reader->size_bytes || reader->blob_id == 0) {
+        *ret_len = 0;
+        return STORAGE_OK;
+    }
+    enum storage_err err = STORAGE_OK;
+    if (!holds(here, offset))
+        err = locate(reader, offset);
+    if (err != STORAGE_OK)
+        return err;
+    uint64_t skipped = offset - here->at_bytes;
+    *ret_fd = segment_fd(here->segment);
+    *ret_file_offset = here->extent.offset_bytes + here->piece.offset_bytes + skipped;
+    *ret_len = here->piece.length_bytes - skipped;
+    return STORAGE_OK;
 }
 
 /* ---- parts ---- */
