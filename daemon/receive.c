@@ -132,6 +132,22 @@ static enum s3_err start_decoder(struct request *request, struct receive *receiv
     return receive->chunked != NULL ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 
+/* One pass: each run is in the cache from the digest before. */
+static void digest_run(void *ctx, struct span run)
+{
+    struct receive *receive = ctx;
+    while (run.len > 0) {
+        struct span part = span_first(run, DIGEST_RUN_BYTES);
+        digest_update(&receive->md5, part);
+        receive->crc64nvme = crc64nvme_update(receive->crc64nvme, part);
+        if (receive->sha256.algo != DIGEST_NONE)
+            digest_update(&receive->sha256, part);
+        if (receive->checksum.algo != DIGEST_NONE)
+            digest_update(&receive->checksum, part);
+        run = span_from(run, part.len);
+    }
+}
+
 enum s3_err receive_begin(struct request *request)
 {
     if (request->op->body == BODY_NONE)
@@ -151,23 +167,17 @@ enum s3_err receive_begin(struct request *request)
     if (receive->length == 0)
         return S3_OK;
     uint64_t room = receive->length != LENGTH_UNKNOWN ? receive->length : receive->max_bytes;
-    enum storage_err err = intake_open(&request->arena, request->daemon->store,
-        request->daemon->staging, room, receive->kind == BODY_XML, &receive->intake);
+    struct intake_options options = {
+        .store = request->daemon->store,
+        .staging = request->daemon->staging,
+        .workers = request->daemon->workers,
+        .size_bytes = room,
+        .in_memory = receive->kind == BODY_XML,
+        .digest = digest_run,
+        .digest_ctx = receive,
+    };
+    enum storage_err err = intake_open(&request->arena, &options, &receive->intake);
     return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
-}
-
-static void digest_run(struct receive *receive, struct span run)
-{
-    while (run.len > 0) {
-        struct span part = span_first(run, DIGEST_RUN_BYTES);
-        digest_update(&receive->md5, part);
-        receive->crc64nvme = crc64nvme_update(receive->crc64nvme, part);
-        if (receive->sha256.algo != DIGEST_NONE)
-            digest_update(&receive->sha256, part);
-        if (receive->checksum.algo != DIGEST_NONE)
-            digest_update(&receive->checksum, part);
-        run = span_from(run, part.len);
-    }
 }
 
 static enum s3_err keep(struct request *request, struct receive *receive, struct span run)
@@ -179,7 +189,8 @@ static enum s3_err keep(struct request *request, struct receive *receive, struct
         return receive->length != LENGTH_UNKNOWN ? FAIL(request, INCOMPLETE_BODY, NULL)
                                                  : FAIL(request, MAX_MESSAGE_LENGTH_EXCEEDED, NULL);
     receive->received += run.len;
-    digest_run(receive, run);
+    if (!intake_is_streamed(receive->intake))
+        digest_run(receive, run);
     intake_add(receive->intake, run);
     return S3_OK;
 }
@@ -282,6 +293,7 @@ static enum s3_err compare(struct request *request, struct receive *receive)
 {
     struct body *body = &request->body;
     uint8_t md5[DIGEST_MAX_BYTES], sha256[DIGEST_MAX_BYTES] = {0};
+    body->crc64nvme = receive->crc64nvme;
     digest_final(&receive->md5, md5);
     memcpy(body->etag.md5, md5, MD5_BYTES);
     if (receive->sha256.algo != DIGEST_NONE)
@@ -322,12 +334,11 @@ enum s3_err receive_end(struct request *request)
     }
     if (receive->length != LENGTH_UNKNOWN && receive->received != receive->length)
         return FAIL(request, INCOMPLETE_BODY, NULL);
-    TRY(compare(request, receive));
     request->body.size_bytes = receive->received;
-    request->body.crc64nvme = receive->crc64nvme;
     if (receive->kind == BODY_XML)
         request->body.text = receive->intake != NULL ? intake_gathered(receive->intake) : SPAN("");
-    return S3_OK;
+    bool digested = receive->intake == NULL || !intake_is_streamed(receive->intake);
+    return digested ? compare(request, receive) : S3_OK;
 }
 
 enum s3_err receive_store(struct request *request)
@@ -335,15 +346,20 @@ enum s3_err receive_store(struct request *request)
     struct receive *receive = request->receive;
     if (receive == NULL || receive->kind != BODY_BLOB || receive->intake == NULL)
         return S3_OK;
-    enum storage_err err =
-        intake_finish(receive->intake, request->daemon->store, &request->body.stage);
+    if (intake_is_streamed(receive->intake)) {
+        enum storage_err drained = intake_drain(receive->intake);
+        if (drained != STORAGE_OK)
+            return FAIL_STORAGE(request, drained);
+        TRY(compare(request, receive));
+    }
+    enum storage_err err = intake_finish(receive->intake, &request->body.stage);
     return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
 }
 
-bool receive_busy(struct request *request, void (*gone)(void *ctx), void *ctx)
+bool receive_busy(struct request *request, void (*over)(void *ctx), void *ctx)
 {
     struct receive *receive = request->receive;
-    return receive != NULL && receive->intake != NULL && intake_busy(receive->intake, gone, ctx);
+    return receive != NULL && receive->intake != NULL && intake_busy(receive->intake, over, ctx);
 }
 
 void receive_free(struct request *request)

@@ -4,8 +4,9 @@
  *
  *     receive_begin   at the headers; what can be refused there is
  *     receive_bytes   for each run of bytes; never blocks, tells to wait instead
- *     receive_end     after the last byte: everything is compared
- *     receive_store   hands it to the store; blocks
+ *     receive_end     after the last byte: is everything there?
+ *     receive_busy    a large body's last bytes are still worked on: waits without blocking
+ *     receive_store   digests compared, the body is handed to the store; blocks
  *
  * One thread at a time. */
 #ifndef DAEMON_RECEIVE_H
@@ -33,15 +34,19 @@ enum s3_err receive_bytes(struct request *request, struct span *input, bool *ret
 /* wake is called once, on any thread, perhaps before this returns. */
 void receive_wait(struct request *request, void (*wake)(void *ctx), void *ctx);
 
-/* err: INCOMPLETE_BODY, X_AMZ_CONTENT_SHA256_MISMATCH, BAD_DIGEST, and what aws_chunked_finish says
- */
+/* Compares what can be compared without blocking.
+ * err: INCOMPLETE_BODY, what aws_chunked_finish says, and for a body that was gathered in memory
+ *      X_AMZ_CONTENT_SHA256_MISMATCH, BAD_DIGEST */
 enum s3_err receive_end(struct request *request) MUST_USE;
-/* err: INSUFFICIENT_STORAGE, SLOW_DOWN, INTERNAL */
+
+/* Do other threads still work on bytes of this body? Then over is called, on one of them, when they have
+ * done; receive_store and receive_free come no earlier. */
+bool receive_busy(struct request *request, void (*over)(void *ctx), void *ctx);
+
+/* Compares what was streamed, and hands the body to the store.
+ * err: X_AMZ_CONTENT_SHA256_MISMATCH, BAD_DIGEST, INSUFFICIENT_STORAGE, SLOW_DOWN, INTERNAL */
 enum s3_err receive_store(struct request *request) MUST_USE;
 
-/* Does the store still write bytes of this body? Then gone is called, on another thread, when the
- * request may be freed. */
-bool receive_busy(struct request *request, void (*gone)(void *ctx), void *ctx);
 /* Gives back what is left of it. Takes a request without a body. */
 void receive_free(struct request *request);
 

@@ -109,18 +109,26 @@ static void run_on_worker(struct job *job)
     resume(exchange);
 }
 
-static void give_to_worker(struct exchange *exchange)
+/* On any thread, the connection suspended. */
+static void queue_for_worker(void *ctx)
 {
-    exchange->state = EXCHANGE_WORK;
-    exchange->job.run = run_on_worker;
-    connection_enter(exchange->session->connection, PHASE_WORK);
-    suspend(exchange);
+    struct exchange *exchange = ctx;
     if (workers_submit(exchange->server->daemon->workers, &exchange->job))
         return;
     (void)FAIL(&exchange->request, SLOW_DOWN, NULL);
     pipeline_respond(&exchange->request);
     exchange->state = EXCHANGE_DONE;
     resume(exchange);
+}
+
+static void give_to_worker(struct exchange *exchange)
+{
+    exchange->state = EXCHANGE_WORK;
+    exchange->job.run = run_on_worker;
+    connection_enter(exchange->session->connection, PHASE_WORK);
+    suspend(exchange);
+    if (!receive_busy(&exchange->request, queue_for_worker, exchange))
+        queue_for_worker(exchange);
 }
 
 /* ---- responses ---- */
@@ -526,7 +534,8 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(
     struct listener *listener = cls;
     char text[512];
     /* Clients come and go as they like: the access log has it. */
-    if (strncmp(format, "Connection ", sizeof("Connection ") - 1) == 0)
+    struct span words = span_str(format);
+    if (span_starts(words, SPAN("Connection ")) || span_starts(words, SPAN("Failed to send ")))
         return;
     vsnprintf(text, sizeof(text), format, args);
     log_message(listener->server->daemon->log, LOG_WARNING, "http: %s", text);

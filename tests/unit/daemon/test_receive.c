@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/receive.h"
 #include "daemon/staging.h"
+#include "daemon/workers.h"
 
 #include <ftw.h>
 #include <semaphore.h>
@@ -30,6 +31,7 @@ static int open_world(void **state)
     if (storage_open(&options, &world.store, NULL) != STORAGE_OK)
         return -1;
     world.staging = staging_new(8 * 1024 * 1024);
+    world.workers = workers_new(2, 16);
     struct mutation mutation = {.kind = MUTATION_CREATE_BUCKET, .bucket = {.name = SPAN("bucket")}};
     mutation.create_bucket.region = SPAN("us-east-1");
     if (storage_commit(world.store, &mutation) != STORAGE_OK)
@@ -49,6 +51,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 static int close_world(void **state)
 {
     (void)state;
+    workers_free(world.workers);
     storage_close(world.store);
     staging_free(world.staging);
     free(bytes);
@@ -107,9 +110,11 @@ static enum s3_err bring(struct request *request, struct span body, size_t piece
             sem_wait(&woken);
         }
     }
+    enum s3_err err = receive_end(request);
+    if (receive_busy(request, wake, &woken))
+        sem_wait(&woken);
     sem_destroy(&woken);
-    TRY(receive_end(request));
-    return receive_store(request);
+    return err == S3_OK ? receive_store(request) : err;
 }
 
 static void gone(void *ctx)
