@@ -3,6 +3,7 @@
 #include "storage/storage.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 /* Large buffers that are kept for the next upload rather than unmapped and faulted in again. */
 enum { STAGING_KEPT_MAX = 16 };
@@ -16,6 +17,26 @@ struct staging {
     size_t kept_count;
     bool cancelled;
 };
+
+/* Under the lock. Large buffers come straight from the kernel and go back to it, so that a rush of uploads
+ * leaves nothing behind in the heap. */
+static void *allocate(struct staging *staging, size_t bytes)
+{
+    if (bytes != STAGE_BUFFER_BYTES)
+        return malloc(bytes > 0 ? bytes : 1);
+    if (staging->kept_count > 0)
+        return staging->kept[--staging->kept_count];
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+static void release(void *memory, size_t bytes)
+{
+    if (bytes != STAGE_BUFFER_BYTES)
+        free(memory);
+    else
+        munmap(memory, bytes);
+}
 
 struct staging *staging_new(uint64_t budget_bytes)
 {
@@ -32,17 +53,9 @@ void staging_free(struct staging *staging)
     if (staging == NULL)
         return;
     for (size_t i = 0; i < staging->kept_count; i++)
-        free(staging->kept[i]);
+        release(staging->kept[i], STAGE_BUFFER_BYTES);
     pthread_mutex_destroy(&staging->lock);
     free(staging);
-}
-
-/* Under the lock. */
-static void *allocate(struct staging *staging, size_t bytes)
-{
-    if (bytes == STAGE_BUFFER_BYTES && staging->kept_count > 0)
-        return staging->kept[--staging->kept_count];
-    return malloc(bytes > 0 ? bytes : 1);
 }
 
 enum staging_result staging_get(struct staging *staging, size_t bytes, void **ret_memory)
@@ -105,7 +118,7 @@ void staging_put(struct staging *staging, void *memory, size_t bytes)
     struct staging_place *served = serve(staging);
     pthread_mutex_unlock(&staging->lock);
     if (!keep)
-        free(memory);
+        release(memory, bytes);
     wake_all(served);
 }
 
