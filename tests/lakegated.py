@@ -153,22 +153,30 @@ class Lakegated:
         self.close()
 
 
-def client(server, **config):
-    """A boto3 client: path style, no retries. config: options of botocore.config.Config."""
+def connect(server, service="s3", keys=None, **config):
+    """A boto3 client: path style, no retries. keys: (access key, secret key[, session token]) of somebody else
+    than root; config: options of botocore.config.Config."""
     import boto3
     from botocore.config import Config
 
     options = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}, "read_timeout": 120, **config}
     options.setdefault("max_pool_connections", 32)
+    access_key, secret_key, token = (*(keys or (ACCESS_KEY, SECRET_KEY)), None)[:3]
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=server.endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
         region_name=REGION,
         verify=server.tls[2] if server.tls else None,
         config=Config(**options),
     )
+
+
+def client(server, **config):
+    """root's client of S3."""
+    return connect(server, **config)
 
 
 def presign(server, method, path, query=None, expires=3600, headers=None):
