@@ -35,8 +35,10 @@ static enum s3_err map(enum storage_err err)
     case STORAGE_BUSY:
         return S3_ERR_SLOW_DOWN;
     case STORAGE_OK:
-    case STORAGE_NO_SUCH_DOCUMENT: /* each document has an error of its own, which its operation
-                                      knows */
+    case STORAGE_NO_SUCH_DOCUMENT: /* each document and record has an error of its own, which its
+                                      operation knows */
+    case STORAGE_NO_SUCH_RECORD:
+    case STORAGE_RECORD_EXISTS:
     case STORAGE_CORRUPT:
     case STORAGE_IO:
     case STORAGE_NO_MEMORY:

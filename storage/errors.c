@@ -25,6 +25,10 @@ const char *storage_err_text(enum storage_err err)
         return "no such part";
     case STORAGE_NO_SUCH_DOCUMENT:
         return "no such document";
+    case STORAGE_NO_SUCH_RECORD:
+        return "no such record";
+    case STORAGE_RECORD_EXISTS:
+        return "the record exists";
     case STORAGE_PRECONDITION_FAILED:
         return "a precondition failed";
     case STORAGE_CHANGED:

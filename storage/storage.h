@@ -30,6 +30,8 @@ enum storage_err {
     STORAGE_NO_SUCH_UPLOAD,
     STORAGE_NO_SUCH_PART,
     STORAGE_NO_SUCH_DOCUMENT,
+    STORAGE_NO_SUCH_RECORD,
+    STORAGE_RECORD_EXISTS,
     STORAGE_PRECONDITION_FAILED,
     STORAGE_CHANGED,      /* what the caller had read is no longer so: read again and try again */
     STORAGE_INVALID,      /* an argument out of its bounds: key, part number … */
@@ -301,6 +303,7 @@ enum document_kind {
     DOCUMENT_ZONES = 5,
     DOCUMENT_PUBLIC_ACCESS_BLOCK = 6,
     DOCUMENT_OWNERSHIP_CONTROLS = 7,
+    DOCUMENT_ACL = 8,
 };
 enum { STORAGE_DOCUMENT_MAX_BYTES = 1024 * 1024 };
 
@@ -308,6 +311,51 @@ enum { STORAGE_DOCUMENT_MAX_BYTES = 1024 * 1024 };
 enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
     enum document_kind kind, struct arena *arena, struct span *ret_text,
     uint64_t *ret_generation) MUST_USE;
+
+/* ---- records: what the caller keeps of its own ----
+ * Small values under byte-string keys, of no bucket: identities, accounts, settings, jobs. Reads do not
+ * block. A record's generation is of the change that wrote it, and never used again. */
+
+enum {
+    STORAGE_RECORD_KEY_MAX_BYTES = 400,
+    STORAGE_RECORD_VALUE_MAX_BYTES = 64 * 1024,
+    STORAGE_RECORD_CHANGES_MAX = 256, /* in one mutation */
+};
+
+struct record_entry {
+    struct span key, value;
+    uint64_t generation;
+};
+
+/* err: NO_SUCH_RECORD, INVALID (no key), CORRUPT, IO, NO_MEMORY */
+enum storage_err storage_record_get(struct storage *storage, struct span key, struct arena *arena,
+    struct span *ret_value, uint64_t *ret_generation) MUST_USE;
+
+struct record_page {
+    struct record_entry *items; /* in byte order of the keys */
+    size_t count;
+    bool truncated; /* then the next page's `after` is the last key */
+};
+
+/* Records whose keys begin with prefix and come after `after` (both may be empty). */
+enum storage_err storage_record_list(struct storage *storage, struct span prefix, struct span after,
+    size_t max, struct arena *arena, struct record_page *ret_page) MUST_USE;
+
+/* What a change wants to find; decided in the commit. */
+enum record_expectation {
+    RECORD_ANY,
+    RECORD_ABSENT,    /* else STORAGE_RECORD_EXISTS */
+    RECORD_PRESENT,   /* else NO_SUCH_RECORD */
+    RECORD_UNCHANGED, /* of this generation; else CHANGED, or NO_SUCH_RECORD when it is gone */
+};
+
+struct record_change {
+    struct span key;   /* 1 to STORAGE_RECORD_KEY_MAX_BYTES, any bytes */
+    struct span value; /* absent: the record goes, if there is one */
+    bool keep;         /* nothing is written: an expectation alone */
+    enum record_expectation expect;
+    uint64_t generation; /* RECORD_UNCHANGED */
+};
 
 /* ---- staging: bytes on their way in ---- */
 
@@ -341,7 +389,7 @@ void stage_discard(struct stage *stage);
 
 /* ---- changing ---- */
 
-enum mutation_kind {
+enum mutation_kind { /* the numbers are in the log: never change them */
     MUTATION_CREATE_BUCKET,
     MUTATION_DELETE_BUCKET,
     MUTATION_SET_VERSIONING,
@@ -356,6 +404,8 @@ enum mutation_kind {
     MUTATION_COMPLETE_UPLOAD,
     MUTATION_ABORT_UPLOAD,
     MUTATION_ENGINE, /* the engine's own work (GC, compaction); not for callers */
+    MUTATION_CHANGE_RECORDS,
+    MUTATION_SET_METADATA,
 };
 
 /* The source of a copy, as the caller has read it; CHANGED when it is no longer so at commit. */
@@ -428,6 +478,17 @@ struct mutation {
         struct {
             struct upload_id upload;
         } abort;
+        struct {
+            const struct record_change *changes; /* all or none; of one key at most one */
+            size_t count;                        /* 1 to STORAGE_RECORD_CHANGES_MAX */
+        } records;                               /* CHANGE_RECORDS: no bucket, no key */
+        struct {
+            struct version_ref version; /* DELETE_MARKER where it is one */
+            uint64_t sequence; /* CHANGED when the version found is another; 0: whichever */
+            struct span
+                expected; /* its metadata as read; CHANGED when it is not so; may be empty */
+            struct span metadata; /* in place of it: nothing else of the version changes */
+        } set_metadata;           /* SET_METADATA */
     };
 
     /* Preconditions on the key's current version, decided in the commit: PUT_OBJECT, COPY_OBJECT,
@@ -443,6 +504,8 @@ struct mutation {
     struct bucket_info bucket_info; /* CREATE_BUCKET: the new row, or the one that stands in the way
                                        (spans of it are absent) */
     struct upload_id upload;        /* CREATE_UPLOAD */
+    uint64_t record_generation;     /* CHANGE_RECORDS: of every record written */
+    size_t failed_record; /* CHANGE_RECORDS: index of the change whose expectation failed */
 
     /* Called once when err is known, on the committer's thread (or in submit, when it is refused there):
      * short, and never into the store. */

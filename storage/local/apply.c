@@ -76,6 +76,8 @@ static const struct object_attributes *attributes_of(const struct mutation *muta
     case MUTATION_DELETE_OBJECT:
     case MUTATION_ABORT_UPLOAD:
     case MUTATION_ENGINE:
+    case MUTATION_CHANGE_RECORDS:
+    case MUTATION_SET_METADATA:
         break;
     }
     return NULL;

@@ -26,6 +26,8 @@ static void test_each_error(void **state)
         {STORAGE_NO_SUCH_UPLOAD, "NoSuchUpload", 404},
         {STORAGE_NO_SUCH_PART, "InvalidPart", 400},
         {STORAGE_NO_SUCH_DOCUMENT, "InternalError", 500},
+        {STORAGE_NO_SUCH_RECORD, "InternalError", 500},
+        {STORAGE_RECORD_EXISTS, "InternalError", 500},
         {STORAGE_PRECONDITION_FAILED, "PreconditionFailed", 412},
         {STORAGE_CHANGED, "ServiceUnavailable", 503},
         {STORAGE_INVALID, "InvalidArgument", 400},
