@@ -1,0 +1,56 @@
+/* Access control lists of buckets and objects: who is granted READ, WRITE, READ_ACP, WRITE_ACP or
+ * FULL_CONTROL. They count only where object ownership (ownership.h) is not BucketOwnerEnforced. An object's
+ * list travels in its metadata run (METADATA_ACL), a bucket's is DOCUMENT_ACL; where none is kept, the owner
+ * has FULL_CONTROL and nobody else anything. Any thread; never blocks.
+ * src: Amazon S3 User Guide, "Access control list (ACL) overview" */
+#ifndef DAEMON_ACL_H
+#define DAEMON_ACL_H
+
+#include "daemon/request.h"
+
+/* src: the same page: "An ACL can have up to 100 grants" */
+enum { ACL_GRANTS_MAX = 100 };
+
+/* Who puts an object without saying who they are: AWS's anonymous user owns it then. */
+enum { ANONYMOUS_ACCOUNT_ID = 0 };
+
+enum acl_permission {
+    ACL_READ = 1, /* bits, so that one grant may be asked for another's */
+    ACL_WRITE = 2,
+    ACL_READ_ACP = 4,
+    ACL_WRITE_ACP = 8,
+    ACL_FULL_CONTROL = 15,
+};
+
+enum acl_grantee { ACL_ACCOUNT, ACL_ALL_USERS, ACL_AUTHENTICATED_USERS, ACL_LOG_DELIVERY };
+
+struct acl_grant {
+    enum acl_grantee grantee;
+    uint64_t account_id; /* ACL_ACCOUNT */
+    enum acl_permission permission;
+};
+
+struct acl {
+    uint64_t owner_id;
+    const struct acl_grant *grants;
+    size_t count;
+};
+
+/* What ACLs and ownership say of an action on a bucket or an object. */
+struct acl_verdict {
+    uint64_t owner_id; /* the account that owns the resource: access_request.resource_account */
+    /* The object belongs to another account than its bucket: the bucket policy's Allow does not reach it,
+     * its Deny does. access_request.resource_cannot_allow */
+    bool foreign;
+    bool allows; /* a grant allows the action to who asks: access_request.acl_allows */
+};
+
+/* action "s3:GetObject" …; key absent: the bucket itself; version_id absent: the newest. What is not there
+ * belongs to the bucket's owner. A grant to everybody counts unless the public access block ignores it. A
+ * grant to the asking identity's own account says nothing beyond the owner's: the account's policies decide
+ * that. Costs one read of the index where the object's owner matters and ACLs are on, none where they are off.
+ * err: INTERNAL, the store's faults */
+enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
+    struct span version_id, const char *action, struct acl_verdict *ret_verdict) MUST_USE;
+
+#endif
