@@ -307,6 +307,11 @@ enum document_kind {
 };
 enum { STORAGE_DOCUMENT_MAX_BYTES = 1024 * 1024 };
 
+struct bucket_document {
+    enum document_kind kind;
+    struct span text; /* at most STORAGE_DOCUMENT_MAX_BYTES */
+};
+
 /* err: NO_SUCH_DOCUMENT */
 enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
     enum document_kind kind, struct arena *arena, struct span *ret_text,
@@ -437,6 +442,8 @@ struct mutation {
         struct {
             uint64_t owner_id;
             struct span region;
+            const struct bucket_document *documents; /* that it has from the start */
+            size_t document_count;
         } create_bucket;
         enum versioning versioning;
         struct {

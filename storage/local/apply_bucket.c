@@ -28,6 +28,19 @@ static void log_bucket_row(struct commit *commit, const struct bucket_entry *buc
     log_row(&commit->log, LOG_BUCKET, name, buf_span(&commit->value));
 }
 
+static enum storage_err write_document(
+    struct commit *commit, uint64_t bucket_id, uint64_t generation, struct bucket_document document)
+{
+    struct index_key buffer;
+    struct span key = key_of_document(&buffer, bucket_id, document.kind);
+    schema_encode_document(
+        key, &(struct document_record){generation, document.text}, &commit->value);
+    enum storage_err err = commit_put(commit, TABLE_DOCUMENTS, key);
+    if (err == STORAGE_OK)
+        log_row(&commit->log, LOG_DOCUMENT, key, buf_span(&commit->value));
+    return err;
+}
+
 enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m)
 {
     struct bucket_entry *entry = NULL;
@@ -40,6 +53,9 @@ enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m)
         return err;
     if (index_tally(commit->txn, TABLE_BUCKETS).count >= BUCKETS_MAX)
         return STORAGE_TOO_MANY_BUCKETS;
+    for (size_t i = 0; i < m->create_bucket.document_count; i++)
+        if (m->create_bucket.documents[i].text.len > STORAGE_DOCUMENT_MAX_BYTES)
+            return STORAGE_INVALID;
     struct bucket_record record = {
         .id = engine_next_id(commit->storage),
         .created_ms = commit->now_ms,
@@ -52,8 +68,10 @@ enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m)
     bucket_info_fill(&record, &m->bucket_info);
     log_begin(commit, m, entry);
     log_bucket_row(commit, entry);
+    for (size_t i = 0; i < m->create_bucket.document_count && err == STORAGE_OK; i++)
+        err = write_document(commit, record.id, record.generation, m->create_bucket.documents[i]);
     log_record_end(&commit->log);
-    return STORAGE_OK;
+    return err;
 }
 
 static enum storage_err delete_documents(struct commit *commit, uint64_t bucket_id)
