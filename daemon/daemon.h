@@ -9,13 +9,17 @@
 
 #include <stdatomic.h>
 
+struct accounts;
 struct config;
 struct connections;
 struct credentials;
+struct iam;
+struct identities;
 struct log;
 struct metrics;
 struct sigv4_key_cache;
 struct staging;
+struct vault;
 struct workers;
 
 struct daemon {
@@ -27,6 +31,10 @@ struct daemon {
     size_t domain_count;
 
     const struct credentials *credentials; /* credentials.h */
+    struct vault *vault;                   /* vault.h */
+    struct iam *iam;                       /* iam.h */
+    struct identities *identities;         /* identities.h */
+    struct accounts *accounts;             /* accounts.h; NULL: the first alone */
     struct sigv4_key_cache *key_cache;
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
@@ -40,7 +48,7 @@ struct daemon {
     atomic_bool draining;                 /* SIGTERM came: not ready any more */
 };
 
-/* The account of the root keys, the owner of all there is for now. */
+/* The first account, that of the configured root keys; it alone holds system actions. */
 enum { ROOT_ACCOUNT_ID = 1 };
 
 #endif

@@ -54,7 +54,8 @@ struct op {
 extern const struct op ops_table[];
 extern const size_t ops_count;
 
-enum principal_kind { PRINCIPAL_ANONYMOUS, PRINCIPAL_ROOT };
+/* ROOT: the first account's root, bound by no session. IDENTITY: every other that is known. */
+enum principal_kind { PRINCIPAL_ANONYMOUS, PRINCIPAL_ROOT, PRINCIPAL_IDENTITY };
 
 struct principal {
     enum principal_kind kind;
@@ -126,6 +127,7 @@ struct request {
     uint8_t signing_key[SHA256_BYTES];             /* when auth.kind is not anonymous */
     struct span canonical_request, string_to_sign; /* for SignatureDoesNotMatch */
     struct principal principal;
+    const struct identity *identity; /* identities.h; a reference. NULL: anonymous */
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
 
     struct receive *receive; /* NULL: no body is expected */
