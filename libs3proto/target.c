@@ -57,12 +57,13 @@ static enum s3_err parse_param(struct arena *arena, struct span pair, struct que
     return S3_OK;
 }
 
-static enum s3_err parse_query(struct arena *arena, struct span raw, struct query *ret_query)
+enum s3_err query_parse(
+    struct arena *arena, struct span raw, size_t max_params, struct query *ret_query)
 {
     struct span rest = raw, pair;
     size_t count = 0;
     while (span_split(&rest, '&', &pair))
-        if (pair.len > 0 && ++count > QUERY_PARAMS_MAX)
+        if (pair.len > 0 && ++count > max_params)
             return S3_ERR_INVALID_URI;
     if (count == 0)
         return S3_OK;
@@ -157,7 +158,7 @@ enum s3_err target_parse(struct arena *arena, struct span raw_target, struct spa
         return failed_in(arena);
     if (!span_is_utf8(target.path) || span_find_char(target.path, '\0', 0) != SIZE_MAX)
         return S3_ERR_INVALID_URI;
-    TRY(parse_query(arena, target.raw_query, &target.query));
+    TRY(query_parse(arena, target.raw_query, QUERY_PARAMS_MAX, &target.query));
     struct span in_host = bucket_in_host(host_name(host), domains, domain_count);
     if (span_present(in_host)) {
         target.virtual_host = true;

@@ -46,6 +46,13 @@ struct target {
 enum s3_err target_parse(struct arena *arena, struct span raw_target, struct span host,
     const struct span *domains, size_t domain_count, struct target *ret_target) MUST_USE;
 
+/* Takes a query or an application/x-www-form-urlencoded body apart.
+ * out: *ret_query  in the order sent; spans into raw and arena; untouched on error
+ * err: S3_ERR_INVALID_URI on bad percent-encoding, invalid UTF-8 or more than max_params parameters;
+ *      S3_ERR_INTERNAL when the arena overflows */
+enum s3_err query_parse(
+    struct arena *arena, struct span raw, size_t max_params, struct query *ret_query) MUST_USE;
+
 /* The first parameter of this decoded name, or NULL. */
 const struct query_param *query_find(const struct query *query, struct span name);
 /* Its value: absent when there is no such parameter, empty when it has no value. */

@@ -136,9 +136,17 @@ static void element(struct buf *out, struct span name, struct span text)
 
 void xml_begin_document(struct buf *out, struct span root)
 {
-    buf_add_lit(out, XML_DECLARATION "<");
+    buf_add_lit(out, XML_DECLARATION);
+    xml_begin_document_in(out, root, SPAN(S3_NAMESPACE));
+}
+
+void xml_begin_document_in(struct buf *out, struct span root, struct span xmlns)
+{
+    buf_add_char(out, '<');
     buf_add(out, root);
-    buf_add_lit(out, " xmlns=\"" S3_NAMESPACE "\">");
+    buf_add_lit(out, " xmlns=\"");
+    buf_add(out, xmlns);
+    buf_add_lit(out, "\">");
 }
 
 void xml_begin_document_plain(struct buf *out, struct span root)

@@ -7,6 +7,8 @@
 
 /* <?xml version="1.0" encoding="UTF-8"?>\n<name xmlns="http://s3.amazonaws.com/doc/2006-03-01/"> */
 void xml_begin_document(struct buf *out, struct span root);
+/* The same in another namespace, without the declaration: as AWS's Query APIs answer. */
+void xml_begin_document_in(struct buf *out, struct span root, struct span xmlns);
 /* The same without a namespace, as error documents have it. */
 void xml_begin_document_plain(struct buf *out, struct span root);
 void xml_open(struct buf *out, struct span name);
