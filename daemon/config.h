@@ -16,6 +16,9 @@ struct config_list {
 
 enum metrics_access { METRICS_PUBLIC, METRICS_SIGNED };
 
+/* What a bucket has when it is made: AWS's defaults; no public access block; and ACLs, too. */
+enum new_buckets { NEW_BUCKETS_AWS, NEW_BUCKETS_OPEN, NEW_BUCKETS_LEGACY };
+
 struct config {
     struct arena arena;
     const char *data; /* "": to be chosen */
@@ -34,7 +37,9 @@ struct config {
     uint64_t reserve_bytes, index_map_bytes;
     const char *log; /* "": standard error */
     bool access_log;
-    int metrics; /* enum metrics_access */
+    int metrics;     /* enum metrics_access */
+    int new_buckets; /* enum new_buckets */
+    struct config_list trusted_proxies;
 
     bool help, version, print_credentials, print_manual; /* the command line's own */
 };

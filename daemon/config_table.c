@@ -56,7 +56,11 @@ const struct setting settings_table[] = {
     {"access_log", SETTING_BOOL, AT(access_log), "on", 0, 0, true, NULL, NULL,
         "Write a line of JSON for every request."},
     {"metrics", SETTING_CHOICE, AT(metrics), "public", 0, 0, true, NULL, "public|signed",
-        "Who may read /-/metrics: anyone, or requests signed with the root keys."},
+        "Who may read /-/metrics: anyone, or who may lakegate:GetMetrics."},
+    {"new_buckets", SETTING_CHOICE, AT(new_buckets), "aws", 0, 0, true, NULL, "aws|open|legacy",
+        "What new buckets have. aws: public access is blocked and ACLs are off. open: public access is not blocked. legacy: that, and ACLs are on."},
+    {"trusted_proxies", SETTING_LIST, AT(trusted_proxies), "", 0, 0, true, NULL, NULL,
+        "Networks (10.0.0.0/8) of proxies whose X-Forwarded-For says where a request came from, for aws:SourceIp. Repeatable."},
 };
 // clang-format on
 const size_t settings_count = ARRAY_LEN(settings_table);

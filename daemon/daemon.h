@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 
 struct accounts;
+struct account_blocks;
+struct bucket_documents;
 struct config;
 struct connections;
 struct credentials;
@@ -18,6 +20,7 @@ struct identities;
 struct log;
 struct metrics;
 struct sigv4_key_cache;
+struct source_networks;
 struct staging;
 struct vault;
 struct workers;
@@ -36,6 +39,9 @@ struct daemon {
     struct identities *identities;         /* identities.h */
     struct accounts *accounts;             /* accounts.h; NULL: the first alone */
     struct sigv4_key_cache *key_cache;
+    struct bucket_documents *documents;            /* bucket_documents.h; NULL: nothing is kept */
+    struct account_blocks *account_blocks;         /* public_access.h; NULL: no account has any */
+    const struct source_networks *trusted_proxies; /* source_ip.h; NULL: none */
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
     struct connections *connections; /* connections.h */

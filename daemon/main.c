@@ -1,5 +1,6 @@
 /* lakegated: builds the world, serves until a signal, takes it down again. */
 #include "base/encode.h"
+#include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
@@ -10,6 +11,7 @@
 #include "daemon/notify.h"
 #include "daemon/server.h"
 #include "daemon/server_tls.h"
+#include "daemon/source_ip.h"
 #include "daemon/staging.h"
 #include "daemon/workers.h"
 #include "sigv4.h"
@@ -34,6 +36,7 @@ struct world {
     struct credentials *credentials;
     struct server *server;
     struct span domains[CONFIG_LIST_MAX];
+    struct source_networks trusted_proxies;
 };
 
 /* One line that says what is wrong, and no more. */
@@ -152,18 +155,33 @@ static void set_identity(struct world *world)
     daemon->domain_count = config->domain.count;
 }
 
+static bool read_proxies(struct world *world)
+{
+    const struct config_list *list = &world->config.trusted_proxies;
+    for (size_t i = 0; i < list->count; i++)
+        if (!source_network_parse(span_str(list->items[i]), &world->trusted_proxies.items[i])) {
+            fprintf(stderr, "lakegated: trusted_proxies: %s is no address or network\n",
+                list->items[i]);
+            return false;
+        }
+    world->trusted_proxies.count = list->count;
+    world->daemon.trusted_proxies = &world->trusted_proxies;
+    return true;
+}
+
 static bool start_parts(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
     const struct config *config = &world->config;
     daemon->key_cache = sigv4_key_cache_new();
+    daemon->documents = bucket_documents_new();
     daemon->staging = staging_new(config->staging_bytes);
     daemon->workers = workers_new(config->workers, config->worker_queue);
     daemon->connections =
         connections_new(config->connections, config->header_timeout_s, config->min_rate);
     daemon->metrics = metrics_new();
-    if (daemon->key_cache == NULL || daemon->staging == NULL || daemon->workers == NULL ||
-        daemon->connections == NULL || daemon->metrics == NULL)
+    if (daemon->key_cache == NULL || daemon->documents == NULL || daemon->staging == NULL ||
+        daemon->workers == NULL || daemon->connections == NULL || daemon->metrics == NULL)
         return refuse(
             "not enough memory or threads; lower workers, or raise the limits of this user");
     return true;
@@ -174,6 +192,8 @@ static bool start(struct world *world)
     char error[SERVER_ERROR_BYTES];
     const struct config *config = &world->config;
     set_identity(world);
+    if (!read_proxies(world))
+        return false;
     if (config->tls_cert[0] != '\0' &&
         !server_tls_load(config->tls_cert, config->tls_key, error, sizeof(error)))
         return refuse(error);
@@ -197,6 +217,7 @@ static void stop(struct world *world)
     storage_close(daemon->store);
     connections_free(daemon->connections);
     staging_free(daemon->staging);
+    bucket_documents_free(daemon->documents);
     sigv4_key_cache_free(daemon->key_cache);
     credentials_free(world->credentials);
     metrics_free(daemon->metrics);

@@ -1,6 +1,8 @@
 #include "daemon/request.h"
 
 #include "base/encode.h"
+#include "daemon/bucket_documents.h"
+#include "daemon/body_head.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/receive.h"
@@ -34,9 +36,11 @@ void request_init(struct request *request, struct daemon *daemon)
 void request_free(struct request *request)
 {
     receive_free(request);
+    body_head_free(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));
     buf_free(&request->response.buffer);
+    bucket_documents_release(request);
     arena_free(&request->arena);
     wipe(request->signing_key, sizeof(request->signing_key));
 }

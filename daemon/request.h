@@ -18,6 +18,8 @@
 
 struct daemon;  /* daemon/daemon.h: configuration, store, key cache, metrics, log */
 struct receive; /* daemon/receive.c: the body on its way in */
+struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
+struct documents_held;
 struct request;
 
 enum method {
@@ -29,7 +31,7 @@ enum method {
     METHOD_OPTIONS,
     METHOD_OTHER
 };
-enum body_kind { BODY_NONE, BODY_XML, BODY_BLOB };
+enum body_kind { BODY_NONE, BODY_XML, BODY_BLOB, BODY_FORM, BODY_QUERY };
 enum op_class { CLASS_INLINE, CLASS_WORKER };
 
 /* A row of ops.def. */
@@ -66,7 +68,7 @@ struct principal {
 /* What receive made of the body. For BODY_BLOB everything is verified (payload hash, chunk signatures,
  * Content-MD5, checksum) before op->run sees it. */
 struct body {
-    struct span text;    /* BODY_XML */
+    struct span text;    /* BODY_XML, BODY_QUERY */
     struct stage *stage; /* BODY_BLOB, finished; NULL when empty. An op that hands it to a mutation
                             TAKEs it; what is left is discarded with the request */
     uint64_t size_bytes; /* decoded */
@@ -129,7 +131,9 @@ struct request {
     struct principal principal;
     const struct identity *identity; /* identities.h; a reference. NULL: anonymous */
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
+    struct documents_held *documents; /* bucket_documents.h */
 
+    struct body_head *head;  /* NULL: no body that begins with who asks, or its head is over */
     struct receive *receive; /* NULL: no body is expected */
     struct body body;
     struct response response;

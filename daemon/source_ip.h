@@ -1,0 +1,26 @@
+/* Whose address a request has: the peer's, unless the peer is a proxy that is trusted by the setting
+ * trusted_proxies; then the right-most address of X-Forwarded-For that is not a trusted proxy's. Pure. */
+#ifndef DAEMON_SOURCE_IP_H
+#define DAEMON_SOURCE_IP_H
+
+#include "daemon/config.h"
+#include "daemon/request.h"
+
+struct source_network {
+    uint8_t address[16]; /* version 4 as ::ffff:a.b.c.d */
+    unsigned prefix_bits;
+};
+
+struct source_networks {
+    struct source_network items[CONFIG_LIST_MAX];
+    size_t count;
+};
+
+/* "10.0.0.0/8", "fd00::/8"; an address alone is that address. False when it is neither. */
+bool source_network_parse(struct span text, struct source_network *ret_network) MUST_USE;
+
+/* As text, without a port. Absent where nobody can tell: a Unix socket's peer, or a trusted proxy that
+ * forwards something that is no address. Borrowed from the request. */
+struct span source_ip(const struct request *request);
+
+#endif
