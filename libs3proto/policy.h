@@ -74,9 +74,10 @@ enum policy_key {
 enum policy_tag_family {
     POLICY_TAGS_PRINCIPAL,       /* aws:PrincipalTag/ */
     POLICY_TAGS_REQUEST,         /* aws:RequestTag/ */
-    POLICY_TAGS_RESOURCE,        /* aws:ResourceTag/, s3:BucketTag/ */
+    POLICY_TAGS_RESOURCE,        /* aws:ResourceTag/, s3:BucketTag/, iam:ResourceTag/ */
     POLICY_TAGS_EXISTING_OBJECT, /* s3:ExistingObjectTag/ */
     POLICY_TAGS_REQUEST_OBJECT,  /* s3:RequestObjectTag/ */
+    POLICY_TAGS_ACCESS_POINT,    /* s3:AccessPointTag/: nothing here has them */
     POLICY_TAG_FAMILIES
 };
 
