@@ -2,6 +2,7 @@
 
 #include "daemon/authenticate.h"
 #include "daemon/authorize.h"
+#include "daemon/body_head.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
@@ -46,20 +47,39 @@ static enum s3_err timed(
     return err;
 }
 
-enum s3_err pipeline_begin(struct request *request)
+/* Who asks is known from here on, and whether they may. */
+static enum s3_err admit(struct request *request)
 {
-    request->step_began_ns = request->received_ns;
-    TRY(timed(request, STEP_PARSE, parse_target));
-    TRY(timed(request, STEP_ROUTE, find_op));
     TRY(timed(request, STEP_AUTHENTICATE, authenticate));
     TRY(timed(request, STEP_AUTHORIZE, authorize));
     return timed(request, STEP_RECEIVE, receive_begin);
 }
 
+/* Bytes of a body that begins with who asks, or what. */
+static enum s3_err take_head(struct request *request, struct span *input)
+{
+    bool over = false;
+    TRY(body_head_bytes(request, input, &over));
+    return over ? admit(request) : S3_OK;
+}
+
+enum s3_err pipeline_begin(struct request *request)
+{
+    request->step_began_ns = request->received_ns;
+    TRY(timed(request, STEP_PARSE, parse_target));
+    TRY(timed(request, STEP_ROUTE, find_op));
+    if (request->op->body == BODY_FORM || request->op->body == BODY_QUERY)
+        return timed(request, STEP_RECEIVE, body_head_begin);
+    return admit(request);
+}
+
 enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret_wait)
 {
     request->step_began_ns = clock_monotonic_ns();
-    enum s3_err err = receive_bytes(request, input, ret_wait);
+    *ret_wait = false;
+    enum s3_err err = request->head != NULL ? take_head(request, input) : S3_OK;
+    if (err == S3_OK && request->head == NULL)
+        err = receive_bytes(request, input, ret_wait);
     request->step_ns[STEP_RECEIVE] += clock_monotonic_ns() - request->step_began_ns;
     return err;
 }
@@ -67,6 +87,10 @@ enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret
 enum s3_err pipeline_end(struct request *request)
 {
     request->step_began_ns = clock_monotonic_ns();
+    if (request->head != NULL) {
+        TRY(timed(request, STEP_RECEIVE, body_head_end));
+        TRY(admit(request));
+    }
     return timed(request, STEP_RECEIVE, receive_end);
 }
 

@@ -2,6 +2,9 @@
  *
  *     parse_target → route → authenticate → authorize → receive → op->run → respond
  *
+ * Of a form and of the Query API's body the head is received before authenticate, since it says who
+ * asks, or what (body_head.h).
+ *
  * Each step is one file; an error ends the way at once and becomes the response. HTTP forces it
  * into pieces, since the body comes in between; who has a whole request calls them one after the
  * other. */

@@ -150,7 +150,8 @@ static void digest_run(void *ctx, struct span run)
 
 enum s3_err receive_begin(struct request *request)
 {
-    if (request->op->body == BODY_NONE)
+    /* A Query body is all head. */
+    if (request->op->body == BODY_NONE || request->op->body == BODY_QUERY)
         return S3_OK;
     struct receive *receive = arena_new(&request->arena, struct receive);
     if (receive == NULL)

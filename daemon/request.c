@@ -1,8 +1,8 @@
 #include "daemon/request.h"
 
 #include "base/encode.h"
-#include "daemon/bucket_documents.h"
 #include "daemon/body_head.h"
+#include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/receive.h"

@@ -16,8 +16,8 @@
 
 #include <stdatomic.h>
 
-struct daemon;  /* daemon/daemon.h: configuration, store, key cache, metrics, log */
-struct receive; /* daemon/receive.c: the body on its way in */
+struct daemon;    /* daemon/daemon.h: configuration, store, key cache, metrics, log */
+struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
 struct request;

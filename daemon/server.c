@@ -373,7 +373,8 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, siz
         exchange->waited = false;
         connection_enter(exchange->session->connection, PHASE_BODY);
     }
-    if (request->receive == NULL) { /* a body that the operation does not want */
+    if (request->receive == NULL &&
+        request->head == NULL) { /* a body that the operation does not want */
         request->bytes_in += *len;
         *len = 0;
         return request->bytes_in <= SERVER_DISCARD_MAX_BYTES ? MHD_YES : MHD_NO;

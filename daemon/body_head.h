@@ -1,0 +1,32 @@
+/* The head of a body that says who asks, or what: of a form all fields before its file, of the Query API
+ * all of it. It is received before the request is authenticated, so it is bounded.
+ *
+ *     body_head_begin   at the headers
+ *     body_head_bytes   for each run of bytes, until the head is over
+ *     body_head_end     after the last byte, when the head was not over by then
+ *
+ * When it is over, request->head is NULL, of a Query body request->body.text is the whole body, and of a
+ * form the request is what its fields make of it (form.h). What follows the head is receive's.
+ * One thread at a time; never blocks. */
+#ifndef DAEMON_BODY_HEAD_H
+#define DAEMON_BODY_HEAD_H
+
+#include "daemon/request.h"
+
+enum { BODY_HEAD_MAX_BYTES = 256 * 1024 };
+
+/* err: MISSING_CONTENT_LENGTH (forms), MAX_MESSAGE_LENGTH_EXCEEDED, PRECONDITION_FAILED (no form),
+ * INVALID_ARGUMENT */
+enum s3_err body_head_begin(struct request *request) MUST_USE;
+
+/* Takes bytes off the front of *input. *ret_over: the head is complete.
+ * err: MAX_MESSAGE_LENGTH_EXCEEDED (forms: MAX_POST_PRE_DATA_LENGTH_EXCEEDED), MALFORMED_POST_REQUEST */
+enum s3_err body_head_bytes(struct request *request, struct span *input, bool *ret_over) MUST_USE;
+
+/* err: what a form lacks that ends in its head */
+enum s3_err body_head_end(struct request *request) MUST_USE;
+
+/* Takes a request without one. */
+void body_head_free(struct request *request);
+
+#endif
