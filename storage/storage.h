@@ -375,6 +375,11 @@ enum { STAGE_BUFFER_BYTES = 256 * 1024 };
 enum storage_err storage_stage_open(
     struct storage *storage, uint64_t size_bytes, struct stage **ret_stage) MUST_USE;
 
+/* Before the first byte: what comes is kept compressed. Whoever reads it sees what was written, by any range.
+ * Bodies declared under 4 KiB stay as they are. Costs up to 450 KiB of memory until the body is finished.
+ * err: NO_MEMORY */
+enum storage_err stage_compress(struct stage *stage) MUST_USE;
+
 /* Appends. Blocks on the disk. Fewer or more bytes than declared are the caller's fault: INVALID at
  * finish or here. Writes of STAGE_BUFFER_BYTES are cheapest.
  * err: NO_SPACE, BUSY, INVALID */

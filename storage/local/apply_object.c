@@ -6,8 +6,9 @@ enum storage_err blob_of_stage(
     struct index_key buffer;
     uint64_t blob_id = engine_next_id(commit->storage);
     struct span key = key_of_piece(&buffer, blob_id, 0, 0);
-    struct piece_record piece = {.extent_id = extent->id, .length_bytes = extent->length_bytes};
-    struct blob_record blob = {.references = 1, .length_bytes = extent->length_bytes};
+    uint64_t length = extent_content_bytes(extent);
+    struct piece_record piece = {.extent_id = extent->id, .length_bytes = length};
+    struct blob_record blob = {.references = 1, .length_bytes = length};
     enum storage_err err = commit_extent_add(commit, extent, 1);
     if (err != STORAGE_OK)
         return err;

@@ -187,7 +187,7 @@ enum storage_err apply_put_part(struct commit *commit, struct mutation *m)
         return err;
     if (state.record.piece_count >= PIECES_PER_UPLOAD_MAX)
         return STORAGE_INVALID;
-    uint64_t size = extent ? extent->length_bytes : 0;
+    uint64_t size = extent ? extent_content_bytes(extent) : 0;
     struct piece_record piece = {.extent_id = extent ? extent->id : 0, .length_bytes = size};
     fill_part(commit, m, size, 1, &piece);
     part_result(commit, size, m);

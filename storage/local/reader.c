@@ -4,6 +4,7 @@
  * epoch is left. */
 #include "storage/local/objects.h"
 
+#include "storage/local/deflate.h"
 #include "storage/local/engine.h"
 #include "storage/local/parts.h"
 #include "storage/storage_fd.h"
@@ -16,7 +17,8 @@ struct located {
     struct piece_record piece;
     struct extent extent;
     struct segment *segment;
-    uint32_t *footer_crcs; /* of extents with many blocks, once they were needed */
+    uint32_t *footer_crcs;     /* of extents with many blocks, once they were needed */
+    struct inflater *inflater; /* of compressed ones, the same */
 };
 
 struct blob_reader {
@@ -35,6 +37,7 @@ static void forget(struct located *here)
     if (here->segment)
         segment_release(here->segment);
     free(here->footer_crcs);
+    inflater_free(here->inflater);
     *here = (struct located){0};
 }
 
@@ -51,8 +54,9 @@ static enum storage_err locate_extent(
     if (err != STORAGE_OK)
         return err == STORAGE_NO_SUCH_KEY ? STORAGE_CORRUPT : err;
     const struct extent *extent = &record.extent;
-    if (here->piece.offset_bytes > extent->length_bytes ||
-        here->piece.length_bytes > extent->length_bytes - here->piece.offset_bytes)
+    uint64_t length = extent_content_bytes(extent);
+    if (here->piece.offset_bytes > length ||
+        here->piece.length_bytes > length - here->piece.offset_bytes)
         return STORAGE_CORRUPT;
     here->extent = *extent;
     return segment_acquire(storage->space, extent->segment_id, extent->own_file, &here->segment);
@@ -249,6 +253,18 @@ static bool is_whole_blocks(const struct extent *extent, uint64_t offset, size_t
            (end % BLOB_BLOCK_BYTES == 0 || end == extent->length_bytes);
 }
 
+static enum storage_err read_compressed(struct located *here, const uint32_t *crcs, uint64_t offset,
+    void *ret_bytes, size_t len, size_t *ret_len)
+{
+    enum storage_err err = STORAGE_OK;
+    if (!here->inflater)
+        err = inflater_open(here->segment, &here->extent, crcs, &here->inflater);
+    if (err == STORAGE_OK)
+        err = inflater_read(
+            here->inflater, here->segment, &here->extent, crcs, offset, ret_bytes, len, ret_len);
+    return err;
+}
+
 static enum storage_err read_here(struct blob_reader *reader, uint64_t offset, void *ret_bytes,
     size_t len, bool verify, size_t *ret_len)
 {
@@ -263,10 +279,13 @@ static enum storage_err read_here(struct blob_reader *reader, uint64_t offset, v
         enum storage_err err = crcs_of(here, &crcs);
         if (err != STORAGE_OK)
             return err;
-        if (!reader->scratch && !is_whole_blocks(&here->extent, at, len) &&
+        if (!reader->scratch && !here->extent.content_bytes &&
+            !is_whole_blocks(&here->extent, at, len) &&
             !(reader->scratch = malloc(BLOB_BLOCK_BYTES)))
             return STORAGE_NO_MEMORY;
     }
+    if (here->extent.content_bytes)
+        return read_compressed(here, crcs, at, ret_bytes, len, ret_len);
     return extent_read(
         here->segment, &here->extent, crcs, at, ret_bytes, len, reader->scratch, ret_len);
 }
@@ -307,6 +326,9 @@ enum storage_err blob_fd_range(struct blob_reader *reader, uint64_t offset, int 
         err = locate(reader, offset);
     if (err != STORAGE_OK)
         return err;
+    *ret_len = 0;
+    if (here->extent.content_bytes)
+        return STORAGE_OK; /* nothing of it lies there as it is read */
     uint64_t skipped = offset - here->at_bytes;
     *ret_fd = segment_fd(here->segment);
     *ret_file_offset = here->extent.offset_bytes + here->piece.offset_bytes + skipped;

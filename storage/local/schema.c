@@ -299,14 +299,21 @@ enum storage_err schema_decode_piece(
     return err;
 }
 
+/* The numbers are stored: never change them. */
+enum { EXTENT_OWN_FILE = 1, EXTENT_COMPRESSED = 2 };
+
 void schema_encode_extent(struct span key, const struct extent_record *record, struct buf *out)
 {
     const struct extent *extent = &record->extent;
-    struct record_writer w = record_begin(out, 8 + 1 + 8 + 8 + 4 + 4 + 4 + 4 * EXTENT_INLINE_CRCS);
+    struct record_writer w =
+        record_begin(out, 8 + 1 + 8 + 8 + 8 + 4 + 4 + 4 + 4 * EXTENT_INLINE_CRCS);
     put_u64(&w, extent->segment_id);
-    put_u8(&w, extent->own_file);
+    put_u8(&w, (uint8_t)((extent->own_file ? EXTENT_OWN_FILE : 0) |
+                         (extent->content_bytes ? EXTENT_COMPRESSED : 0)));
     put_u64(&w, extent->offset_bytes);
     put_u64(&w, extent->length_bytes);
+    if (extent->content_bytes)
+        put_u64(&w, extent->content_bytes);
     put_u32(&w, record->references);
     put_u32(&w, extent->footer_crc);
     put_u32(&w, extent->block_count);
@@ -327,9 +334,12 @@ enum storage_err schema_decode_extent(
         return err;
     extent->id = key_u64_at(key, 0);
     extent->segment_id = take_u64(&r);
-    extent->own_file = take_u8(&r) != 0;
+    uint8_t flags = take_u8(&r);
+    extent->own_file = (flags & EXTENT_OWN_FILE) != 0;
     extent->offset_bytes = take_u64(&r);
     extent->length_bytes = take_u64(&r);
+    if (flags & EXTENT_COMPRESSED)
+        extent->content_bytes = take_u64(&r);
     record.references = take_u32(&r);
     extent->footer_crc = take_u32(&r);
     extent->block_count = take_u32(&r);

@@ -28,9 +28,10 @@ struct extent {
     uint64_t id;
     uint64_t segment_id; /* of the packed segment, or of the file that holds only this */
     bool own_file;
-    uint64_t offset_bytes; /* of the data in the file */
-    uint64_t length_bytes;
-    uint32_t block_count; /* blocks of BLOB_BLOCK_BYTES, the last one shorter */
+    uint64_t offset_bytes;  /* of the data in the file */
+    uint64_t length_bytes;  /* as it lies there */
+    uint64_t content_bytes; /* kept compressed (deflate.h): what it inflates to; 0: it is not */
+    uint32_t block_count;   /* blocks of BLOB_BLOCK_BYTES, the last one shorter */
     uint32_t
         block_crcs[EXTENT_INLINE_CRCS]; /* CRC32C, when block_count is at most EXTENT_INLINE_CRCS */
     uint32_t footer_crc;                /* CRC32C of the footer */
@@ -38,6 +39,11 @@ struct extent {
 
 /* Bytes that an extent takes in its file, padding and footer included. */
 uint64_t extent_disk_bytes(const struct extent *extent);
+/* Bytes as pieces count them. */
+static inline uint64_t extent_content_bytes(const struct extent *extent)
+{
+    return extent->content_bytes ? extent->content_bytes : extent->length_bytes;
+}
 
 struct space;
 

@@ -156,7 +156,9 @@ struct stage {
     uint32_t block_crc; /* of the block that is filling */
     uint32_t *crcs;     /* of the full blocks; extent.block_crcs or malloc */
     uint32_t crc_capacity;
-    char *buffer; /* STAGE_BUFFER_BYTES, for bodies of unknown size */
+    char *buffer;              /* STAGE_BUFFER_BYTES, for bodies of unknown size */
+    struct deflater *deflater; /* NULL: the bytes are kept as they come */
+    uint64_t content_bytes;    /* compressed: what was declared, and when finished what it is */
     char small[STAGE_INLINE_BYTES];
 };
 

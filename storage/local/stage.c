@@ -1,3 +1,4 @@
+#include "storage/local/deflate.h"
 #include "storage/local/space_internal.h"
 
 #include <assert.h>
@@ -25,6 +26,7 @@ static void stage_give(struct stage *stage)
     if (stage->crcs != stage->extent.block_crcs)
         free(stage->crcs);
     free(stage->buffer);
+    deflater_free(stage->deflater);
     pthread_mutex_lock(&space->stages_lock);
     bool keep = space->free_stage_count < STAGES_KEPT;
     if (keep) {
@@ -234,8 +236,44 @@ enum storage_err stage_write(struct stage *stage, struct span bytes)
         return STORAGE_INVALID;
     if (bytes.len == 0)
         return STORAGE_OK;
-    stage->failed = write_by_place(stage, bytes);
+    if (!stage->deflater)
+        stage->failed = write_by_place(stage, bytes);
+    else if (bytes.len > stage->content_bytes - deflater_content_bytes(stage->deflater))
+        stage->failed = STORAGE_INVALID;
+    else
+        stage->failed = deflater_add(stage->deflater, bytes);
     return stage->failed;
+}
+
+static enum storage_err write_deflated(void *ctx, struct span bytes)
+{
+    return write_by_place(ctx, bytes);
+}
+
+enum storage_err stage_compress(struct stage *stage)
+{
+    if (stage->place != STAGE_EMPTY || stage->deflater)
+        return STORAGE_INVALID;
+    if (stage->declared_bytes < DEFLATE_MIN_BYTES)
+        return STORAGE_OK;
+    stage->deflater = deflater_new(write_deflated, stage);
+    if (!stage->deflater)
+        return STORAGE_NO_MEMORY;
+    stage->content_bytes = stage->declared_bytes;
+    stage->declared_bytes = STAGE_SIZE_UNKNOWN; /* of what is kept */
+    return STORAGE_OK;
+}
+
+/* What was compressed is complete. */
+static enum storage_err finish_deflated(struct stage *stage)
+{
+    uint64_t size = deflater_content_bytes(stage->deflater);
+    if (stage->content_bytes != STAGE_SIZE_UNKNOWN && stage->content_bytes != size)
+        return STORAGE_INVALID;
+    enum storage_err err = deflater_end(stage->deflater);
+    deflater_free(TAKE(stage->deflater));
+    stage->content_bytes = size;
+    return err;
 }
 
 enum storage_err stage_write_async(
@@ -264,6 +302,7 @@ enum storage_err stage_place(struct stage *stage)
     stage->written_bytes = 0;
     if (err == STORAGE_OK)
         err = packed_write(stage, bytes);
+    stage->extent.content_bytes = stage->content_bytes;
     stage->failed = err;
     return err;
 }
@@ -272,20 +311,27 @@ enum storage_err stage_finish(struct stage *stage)
 {
     if (stage->failed != STORAGE_OK || stage->finished)
         return stage->failed;
+    bool compressed = stage->deflater != NULL;
+    if (compressed && (stage->failed = finish_deflated(stage)) != STORAGE_OK)
+        return stage->failed;
     uint64_t declared = stage->declared_bytes;
     if (declared != STAGE_SIZE_UNKNOWN && stage->written_bytes != declared)
         return stage->failed = STORAGE_INVALID;
     stage->finished = true;
+    stage->extent.content_bytes = stage->content_bytes;
     if (stage->place == STAGE_FILE)
         stage->failed = stage_file_finish(stage);
-    else if (stage->place == STAGE_MEMORY && stage->written_bytes >= STAGE_INLINE_BYTES)
+    else if (stage->place == STAGE_MEMORY &&
+             (compressed || stage->written_bytes >= STAGE_INLINE_BYTES))
         return stage_place(stage);
     return stage->failed;
 }
 
 uint64_t stage_size(const struct stage *stage)
 {
-    return stage->written_bytes;
+    return stage->deflater        ? deflater_content_bytes(stage->deflater)
+           : stage->content_bytes ? stage->content_bytes
+                                  : stage->written_bytes;
 }
 
 struct span stage_bytes(const struct stage *stage)

@@ -1,5 +1,6 @@
 #include "storage/local/verify.h"
 
+#include "storage/local/deflate.h"
 #include "storage/local/space_internal.h"
 
 #include <inttypes.h>
@@ -134,8 +135,9 @@ void visit_piece(struct check *check, struct span key, struct span value)
             blob_id, part, piece.extent_id);
         id_list_add(check, &check->bad_extents, piece.extent_id);
     } else if (schema_decode_extent(extent_key, row, &extent) == STORAGE_OK &&
-               (piece.offset_bytes > extent.extent.length_bytes ||
-                   piece.length_bytes > extent.extent.length_bytes - piece.offset_bytes)) {
+               (piece.offset_bytes > extent_content_bytes(&extent.extent) ||
+                   piece.length_bytes >
+                       extent_content_bytes(&extent.extent) - piece.offset_bytes)) {
         finding(check, "blob %" PRIx64 ": part %" PRIu32 " reaches beyond extent %" PRIx64, blob_id,
             part, piece.extent_id);
         id_list_add(check, &check->bad_extents, piece.extent_id);
@@ -277,6 +279,21 @@ static void check_blocks(
     }
 }
 
+/* The blocks are as they were written; do they inflate? */
+static void check_inflates(
+    struct check *check, struct segment *segment, const struct extent *extent, const uint32_t *crcs)
+{
+    static char block[BLOB_BLOCK_BYTES];
+    struct inflater *inflater = NULL;
+    size_t got = 1;
+    enum storage_err err = inflater_open(segment, extent, crcs, &inflater);
+    for (uint64_t at = 0; err == STORAGE_OK && got > 0; at += got)
+        err = inflater_read(inflater, segment, extent, crcs, at, block, sizeof(block), &got);
+    if (err != STORAGE_OK)
+        bad_extent(check, extent, "its compressed bytes cannot be read");
+    inflater_free(inflater);
+}
+
 static void check_extent(struct check *check, struct span key, struct span value)
 {
     struct extent_record record;
@@ -301,8 +318,11 @@ static void check_extent(struct check *check, struct span key, struct span value
             err == STORAGE_CORRUPT ? "its footer is damaged" : "its footer cannot be read");
     else if (small && memcmp(crcs, extent->block_crcs, extent->block_count * sizeof(*crcs)) != 0)
         bad_extent(check, extent, "its footer and its row do not agree");
+    const uint32_t *expected = small ? extent->block_crcs : crcs;
     if (small || err == STORAGE_OK)
-        check_blocks(check, segment, extent, small ? extent->block_crcs : crcs);
+        check_blocks(check, segment, extent, expected);
+    if (extent->content_bytes && (small || err == STORAGE_OK))
+        check_inflates(check, segment, extent, expected);
     free(crcs);
     segment_release(segment);
 }

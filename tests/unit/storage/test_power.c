@@ -108,6 +108,8 @@ static struct stage *content_stage(struct worker *worker, uint64_t seed, size_t 
     bool known = pick(worker, 4) != 0;
     enum storage_err err = storage_stage_open(store, known ? len : STAGE_SIZE_UNKNOWN, &stage);
     content_fill(seed, offset, worker->bytes, len);
+    if (err == STORAGE_OK && pick(worker, 4) == 0)
+        err = stage_compress(stage);
     for (size_t at = 0; err == STORAGE_OK && at < len; at += 65536)
         err = stage_write(stage, span_of(worker->bytes + at, len - at < 65536 ? len - at : 65536));
     if (err == STORAGE_OK)

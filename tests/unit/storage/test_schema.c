@@ -219,6 +219,7 @@ static void test_rows_about_bytes(void **state)
                                                  .own_file = true,
                                                  .offset_bytes = 2,
                                                  .length_bytes = 3,
+                                                 .content_bytes = blocks % 2 ? 10 : 0,
                                                  .block_count = blocks,
                                                  .block_crcs = {4, 5, 6, 7},
                                                  .footer_crc = 8},
@@ -226,6 +227,8 @@ static void test_rows_about_bytes(void **state)
         schema_encode_extent(key, &extent, &out);
         assert_int_equal(schema_decode_extent(key, buf_span(&out), &back), STORAGE_OK);
         assert_int_equal(back.extent.id, 0x1122334455667788);
+        assert_int_equal(back.extent.content_bytes, blocks % 2 ? 10 : 0);
+        assert_true(back.extent.own_file);
         assert_int_equal(back.extent.block_count, blocks);
         assert_int_equal(back.extent.block_crcs[0], blocks <= EXTENT_INLINE_CRCS ? 4 : 0);
         assert_int_equal(back.extent.footer_crc, 8);
