@@ -144,10 +144,10 @@ install-bin: $(BUILD)/lakegated $(BUILD)/lakegate
 	install -d $(DESTDIR)$(UNITDIR)
 	$(INSTALL_AS) packaging/lakegated.service.in >$(DESTDIR)$(UNITDIR)/lakegated.service
 
-# libs3proto for others: headers, both libraries, pkg-config. base/crc.h is private.
-PROTO_PACKAGES := libxml-2.0 zlib libcrypto
+# libs3proto for others: headers, both libraries, pkg-config. What is private is filtered out.
+PROTO_PACKAGES := libxml-2.0 zlib libcrypto jansson
 PROTO_SONAME := libs3proto.so.0
-PROTO_HEADERS := $(filter-out libs3proto/base/crc.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
+PROTO_HEADERS := $(filter-out libs3proto/base/crc.h libs3proto/base/crypto.h libs3proto/policy_internal.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
 $(BUILD)/libs3proto.so: $(BASE_OBJ) $(PROTO_OBJ) libs3proto/libs3proto.map
 	$(CC) -shared $(filter-out -pie,$(LDFLAGS)) -Wl,-soname,$(PROTO_SONAME) \
 		-Wl,--version-script=libs3proto/libs3proto.map $(filter %.o,$^) \

@@ -1,6 +1,6 @@
 #include "daemon/cli/cli.h"
 
-#include "daemon/json_read.h"
+#include "json_read.h"
 
 enum { STATUS_DEPTH_MAX = 8, STATUS_NAME_MAX_BYTES = 200 };
 

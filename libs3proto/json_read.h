@@ -1,11 +1,11 @@
-/* JSON texts, read; json.h writes them. A tree belongs to who parsed it; nodes are
+/* JSON texts, read. A tree belongs to who parsed it; nodes are
  * borrowed from it. One thread at a time per tree. */
-#ifndef DAEMON_JSON_READ_H
-#define DAEMON_JSON_READ_H
+#ifndef S3PROTO_JSON_READ_H
+#define S3PROTO_JSON_READ_H
 
 #include "base/span.h"
 
-enum { JSON_TEXT_MAX_BYTES = 16 * 1024 * 1024, JSON_DETAIL_BYTES = 200 };
+enum { JSON_TEXT_MAX_BYTES = 16 * 1024 * 1024, JSON_DEPTH_MAX = 64, JSON_DETAIL_BYTES = 200 };
 
 struct json_node;
 
@@ -19,7 +19,8 @@ enum json_kind {
     JSON_KIND_NULL,
 };
 
-/* A whole text: an object or an array; duplicate names are refused.
+/* A whole text: an object or an array. Refused: duplicate names, invalid UTF-8, NUL in a string, depth over
+ * JSON_DEPTH_MAX.
  * out: NULL on error, with a line in ret_detail */
 struct json_node *json_text_parse(struct span text, char ret_detail[static JSON_DETAIL_BYTES]);
 /* Takes NULL. */
@@ -35,6 +36,11 @@ const struct json_node *json_node_item(const struct json_node *node, size_t inde
 /* Calls back for each member in the order of the text. */
 void json_node_each(const struct json_node *node,
     void (*member)(void *ctx, const char *name, const struct json_node *value), void *ctx);
+
+/* The same one by one: begin with *at NULL. False, outputs untouched, after the last, or when node is no
+ * object. */
+bool json_node_next(const struct json_node *node, void **at, struct span *ret_name,
+    const struct json_node **ret_value);
 
 /* The value, or what is given when the node is of another kind or NULL. */
 struct span json_node_string(const struct json_node *node, struct span otherwise);

@@ -1,11 +1,7 @@
 /* json_read.c: what is read, what is refused, and that a wrong kind gives the answer asked for. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "json_read.h"
 
-#include <cmocka.h>
-
-#include "daemon/json_read.h"
+#include "cmocka_span.h"
 
 static struct json_node *parse(const char *text)
 {
@@ -64,6 +60,17 @@ static void members_come_in_order(void **state)
     char names[16] = "";
     json_node_each(root, join_name, names);
     assert_string_equal(names, "cab");
+    void *at = NULL;
+    struct span name;
+    const struct json_node *value;
+    for (int64_t i = 1; i <= 3; i++) {
+        assert_true(json_node_next(root, &at, &name, &value));
+        assert_int_equal(name.len, 1);
+        assert_int_equal(json_node_integer(value, 0), i);
+    }
+    assert_false(json_node_next(root, &at, &name, &value));
+    at = NULL;
+    assert_false(json_node_next(json_node_member(root, "a"), &at, &name, &value));
     json_text_free(root);
 }
 
@@ -74,6 +81,20 @@ static void bad_texts_are_refused(void **state)
         "\"\xff\"", "nul", "[\"\\u0000\"]"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_null(parse(bad[i]));
+    char depth[2 * JSON_DEPTH_MAX + 3];
+    memset(depth, '[', JSON_DEPTH_MAX + 1);
+    memset(depth + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+    depth[2 * JSON_DEPTH_MAX + 2] = '\0';
+    assert_null(parse(depth));
+    depth[2 * JSON_DEPTH_MAX + 1] = '\0';
+    struct json_node *root = parse(depth + 1);
+    assert_non_null(root);
+    json_text_free(root);
+    /* Brackets in strings count for nothing. */
+    root = parse(
+        "[\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]");
+    assert_non_null(root);
+    json_text_free(root);
     /* Deeper than the parser goes, instead of a stack that overflows. */
     static char deep[100000];
     memset(deep, '[', sizeof(deep) - 1);

@@ -1,4 +1,4 @@
-#include "daemon/json_read.h"
+#include "json_read.h"
 
 #include <jansson.h>
 
@@ -12,11 +12,34 @@ static const struct json_node *node_of(const json_t *tree)
     return (const struct json_node *)(const void *)tree;
 }
 
+/* The library's own bound is deeper than a worker's stack. */
+static bool too_deep(struct span text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '"')
+            quoted = !quoted;
+        else if (quoted && c == '\\')
+            i++;
+        else if (!quoted && (c == '{' || c == '[') && ++depth > JSON_DEPTH_MAX)
+            return true;
+        else if (!quoted && (c == '}' || c == ']') && depth > 0)
+            depth--;
+    }
+    return false;
+}
+
 struct json_node *json_text_parse(struct span text, char ret_detail[static JSON_DETAIL_BYTES])
 {
     if (text.len > JSON_TEXT_MAX_BYTES) {
         snprintf(ret_detail, JSON_DETAIL_BYTES, "the text is over %d MiB",
             JSON_TEXT_MAX_BYTES / (1024 * 1024));
+        return NULL;
+    }
+    if (too_deep(text)) {
+        snprintf(ret_detail, JSON_DETAIL_BYTES, "nested over %d deep", JSON_DEPTH_MAX);
         return NULL;
     }
     json_error_t error;
@@ -78,6 +101,18 @@ void json_node_each(const struct json_node *node,
     for (void *at = json_object_iter(tree); at; at = json_object_iter_next(tree, at))
         member(ctx, json_object_iter_key(at), node_of(json_object_iter_value(at)));
     json_decref(tree);
+}
+
+bool json_node_next(const struct json_node *node, void **at, struct span *ret_name,
+    const struct json_node **ret_value)
+{
+    json_t *tree = (json_t *)tree_of(node);
+    *at = *at ? json_object_iter_next(tree, *at) : json_object_iter(tree);
+    if (!*at)
+        return false;
+    *ret_name = span_str(json_object_iter_key(*at));
+    *ret_value = node_of(json_object_iter_value(*at));
+    return true;
 }
 
 struct span json_node_string(const struct json_node *node, struct span otherwise)
