@@ -18,6 +18,8 @@ static const struct {
     [MUTATION_COPY_PART] = {apply_copy_part, true, true},
     [MUTATION_COMPLETE_UPLOAD] = {apply_complete_upload, true, false},
     [MUTATION_ABORT_UPLOAD] = {apply_abort_upload, true, false},
+    [MUTATION_CHANGE_RECORDS] = {apply_change_records, false, false}, /* see records_grow */
+    [MUTATION_SET_METADATA] = {apply_set_metadata, true, true},
 };
 
 static enum storage_err apply_engine(struct commit *commit, struct mutation *mutation)
@@ -101,6 +103,8 @@ static bool part_is_valid(const struct mutation *m)
 static bool arguments_are_valid(const struct mutation *m)
 {
     const struct object_attributes *attributes = attributes_of(m);
+    if (m->kind == MUTATION_CHANGE_RECORDS)
+        return records_are_valid(m);
     if (m->bucket.name.len == 0 || m->bucket.name.len > BUCKET_NAME_MAX_BYTES)
         return false;
     if (kinds[m->kind].has_key && !key_is_valid(m->key))
@@ -109,6 +113,9 @@ static bool arguments_are_valid(const struct mutation *m)
                           attributes->checksum.algo == DIGEST_MD5))
         return false;
     if (m->kind == MUTATION_CREATE_BUCKET && m->create_bucket.region.len > UINT8_MAX)
+        return false;
+    if (m->kind == MUTATION_SET_METADATA &&
+        m->set_metadata.metadata.len > STORAGE_METADATA_MAX_BYTES)
         return false;
     if (m->kind == MUTATION_PUT_DOCUMENT && m->document.text.len > STORAGE_DOCUMENT_MAX_BYTES)
         return false;
@@ -130,6 +137,11 @@ static bool is_for_index(const struct mutation *m, struct stage *stage)
     return m->key.len + schema_object_bytes(&record) < INLINE_RECORD_MAX_BYTES;
 }
 
+static bool grows(const struct mutation *m)
+{
+    return m->kind == MUTATION_CHANGE_RECORDS ? records_grow(m) : kinds[m->kind].grows;
+}
+
 enum storage_err mutation_prepare(struct storage *storage, struct mutation *m)
 {
     if (m->kind == MUTATION_ENGINE)
@@ -139,7 +151,7 @@ enum storage_err mutation_prepare(struct storage *storage, struct mutation *m)
     struct stage **stage = stage_of(m);
     m->result = (struct object_info){0};
     /* A stage has asked for its room when it was opened. */
-    if (kinds[m->kind].grows && !(stage && *stage) && space_short(storage->space, 0))
+    if (grows(m) && !(stage && *stage) && space_short(storage->space, 0))
         return STORAGE_NO_SPACE;
     if (!stage || !*stage)
         return STORAGE_OK;

@@ -30,6 +30,12 @@ enum storage_err apply_put_part(struct commit *commit, struct mutation *m) MUST_
 enum storage_err apply_copy_part(struct commit *commit, struct mutation *m) MUST_USE;
 enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m) MUST_USE;
 enum storage_err apply_abort_upload(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_change_records(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_set_metadata(struct commit *commit, struct mutation *m) MUST_USE;
+
+/* CHANGE_RECORDS: are its arguments within their bounds; does it write any record? */
+bool records_are_valid(const struct mutation *m);
+bool records_grow(const struct mutation *m);
 
 /* ---- what they share ---- */
 

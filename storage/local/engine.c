@@ -169,6 +169,7 @@ static enum storage_err begin_boot(
         err = store.boot < BOOTS_MAX ? STORAGE_OK : STORAGE_INTERNAL;
     if (err == STORAGE_OK) {
         store.boot++;
+        store.schema_version = SCHEMA_VERSION; /* what an older release wrote is read as it is */
         schema_encode_store(SPAN("store"), &store, scratch);
         err = index_put(txn, TABLE_META, SPAN("store"), buf_span(scratch));
     }
@@ -212,6 +213,8 @@ static enum storage_err sync_folders(const struct storage *storage)
     return err;
 }
 
+static const char newer_release[] = "the data folder was written by a newer release";
+
 static enum storage_err open_parts(struct storage *storage, const char **ret_detail)
 {
     const struct storage_options *options = &storage->options;
@@ -222,6 +225,8 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
         (struct index_options){
             .map_bytes = options->map_bytes, .fatal = fatal, .fatal_ctx = storage},
         &storage->index);
+    if (err == STORAGE_NEWER_FORMAT)
+        *ret_detail = newer_release;
     if (err != STORAGE_OK)
         return err;
     buf_init(&scratch, 4096);
@@ -232,7 +237,7 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
     if (failure == INDEX_NO_SPACE)
         err = STORAGE_NO_SPACE;
     if (err == STORAGE_NEWER_FORMAT)
-        *ret_detail = "the data folder was written by a newer release";
+        *ret_detail = newer_release;
     if (err == STORAGE_OK && (err = sync_folders(storage)) != STORAGE_OK)
         *ret_detail = "the data folder cannot be synced";
     if (err != STORAGE_OK)

@@ -3,6 +3,7 @@
 #include "storage/local/slots.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <lmdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_EXTENTS] = "extents",
     [TABLE_SEGMENTS] = "segments",
     [TABLE_FREED] = "freed",
+    [TABLE_RECORDS] = "records",
 };
 
 struct index_txn {
@@ -48,10 +50,19 @@ struct index_cursor {
     MDB_cursor *cursor;
 };
 
+/* A table that an older release did not make yet, in an index opened only to be read. */
+#define NO_TABLE UINT_MAX
+
+/* Under its first name the row is of schema version 1, whose releases shall not take the store for a
+ * damaged one when they find more tables than they know. */
+#define TALLIES_KEY SPAN("tables")
+#define OLD_TALLIES_KEY SPAN("tallies")
+
 struct index {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     bool read_only;
+    bool has_old_tallies;
     void (*fatal)(void *ctx, const char *what, int error_number);
     void *fatal_ctx;
     /* the writer's */
@@ -168,6 +179,15 @@ static void assert_failed(MDB_env *env, const char *what)
     abort();
 }
 
+/* err: NO_SUCH_KEY when nothing was ever committed */
+static enum storage_err read_tallies(
+    MDB_txn *txn, MDB_dbi meta, struct span name, struct tallies_record *ret_tallies)
+{
+    MDB_val key = val_of(name), value;
+    int rc = mdb_get(txn, meta, &key, &value);
+    return rc == 0 ? schema_decode_tallies(name, span_of_val(value), ret_tallies) : read_err(rc);
+}
+
 /* A map that cannot be had is tried smaller; the file is not made larger by it. */
 static int open_env(struct index *index, const struct index_options *options)
 {
@@ -192,23 +212,35 @@ static int open_env(struct index *index, const struct index_options *options)
     return rc;
 }
 
+static int load_tallies(struct index *index, MDB_txn *txn)
+{
+    MDB_dbi meta = index->tables[TABLE_META];
+    enum storage_err err = read_tallies(txn, meta, TALLIES_KEY, &index->committed);
+    if (err == STORAGE_NO_SUCH_KEY) {
+        err = read_tallies(txn, meta, OLD_TALLIES_KEY, &index->committed);
+        index->has_old_tallies = err == STORAGE_OK;
+    }
+    if (err == STORAGE_NEWER_FORMAT)
+        return MDB_VERSION_MISMATCH;
+    return err == STORAGE_OK || err == STORAGE_NO_SUCH_KEY ? 0 : MDB_CORRUPTED;
+}
+
 static int open_tables(struct index *index)
 {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(index->env, NULL, index->read_only ? MDB_RDONLY : 0, &txn);
     if (rc != 0)
         return rc;
-    for (size_t i = 0; i < TABLE_COUNT && rc == 0; i++)
+    for (size_t i = 0; i < TABLE_COUNT && rc == 0; i++) {
         rc =
             mdb_dbi_open(txn, table_names[i], index->read_only ? 0 : MDB_CREATE, &index->tables[i]);
-    MDB_val key = val_of(SPAN("tallies")), value;
-    if (rc == 0 && (rc = mdb_get(txn, index->tables[TABLE_META], &key, &value)) == 0) {
-        if (schema_decode_tallies(SPAN("tallies"), span_of_val(value), &index->committed) !=
-            STORAGE_OK)
-            rc = MDB_CORRUPTED;
-    } else if (rc == MDB_NOTFOUND) {
-        rc = 0;
+        if (rc == MDB_NOTFOUND && i >= TABLES_OF_SCHEMA_1) {
+            index->tables[i] = NO_TABLE;
+            rc = 0;
+        }
     }
+    if (rc == 0)
+        rc = load_tallies(index, txn);
     if (rc == 0)
         return mdb_txn_commit(txn); /* even a reader's: it keeps the table handles */
     mdb_txn_abort(txn);
@@ -387,12 +419,14 @@ static bool is_undecided(struct index *index)
 enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *ret_failure)
 {
     struct index *index = txn->index;
-    schema_encode_tallies(SPAN("tallies"), &index->tallies, &index->tallies_value);
+    schema_encode_tallies(TALLIES_KEY, &index->tallies, &index->tallies_value);
     enum storage_err err = STORAGE_NO_MEMORY;
     if (buf_ok(&index->tallies_value))
-        err = index_put(txn, TABLE_META, SPAN("tallies"), buf_span(&index->tallies_value));
+        err = index_put(txn, TABLE_META, TALLIES_KEY, buf_span(&index->tallies_value));
     else
         write_failed(txn, ENOMEM);
+    if (err == STORAGE_OK && index->has_old_tallies)
+        err = index_delete(txn, TABLE_META, OLD_TALLIES_KEY);
     if (err != STORAGE_OK) {
         index_write_abort(txn);
         *ret_failure = txn->failure;
@@ -407,6 +441,7 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
         return err;
     }
     index->committed = index->tallies;
+    index->has_old_tallies = false;
     write_ahead(index);
     *ret_failure = INDEX_FINE;
     return STORAGE_OK;
@@ -430,13 +465,13 @@ int index_failure_number(const struct index_txn *txn)
 struct tally index_tally(struct index_txn *txn, enum table table)
 {
     struct tallies_record tallies = {0};
-    struct span value;
+    MDB_dbi meta = txn->index->tables[TABLE_META];
     if (txn->is_write)
         return txn->index->tallies.tables[table];
-    if (index_get(txn, TABLE_META, SPAN("tallies"), &value) != STORAGE_OK ||
-        schema_decode_tallies(SPAN("tallies"), value, &tallies) != STORAGE_OK)
-        return (struct tally){0};
-    return tallies.tables[table];
+    enum storage_err err = read_tallies(txn->txn, meta, TALLIES_KEY, &tallies);
+    if (err == STORAGE_NO_SUCH_KEY)
+        err = read_tallies(txn->txn, meta, OLD_TALLIES_KEY, &tallies);
+    return err == STORAGE_OK ? tallies.tables[table] : (struct tally){0};
 }
 
 enum storage_err index_grow(struct index *index)
@@ -458,7 +493,7 @@ enum storage_err index_grow(struct index *index)
 enum storage_err index_get(
     struct index_txn *txn, enum table table, struct span key, struct span *ret_value)
 {
-    if (key.len == 0 || key.len > INDEX_KEY_MAX_BYTES)
+    if (key.len == 0 || key.len > INDEX_KEY_MAX_BYTES || txn->index->tables[table] == NO_TABLE)
         return STORAGE_NO_SUCH_KEY;
     MDB_val wanted = val_of(key), value;
     int rc = mdb_get(txn->txn, txn->index->tables[table], &wanted, &value);
@@ -540,7 +575,9 @@ enum storage_err index_cursor_open(
     if (!cursor)
         return STORAGE_NO_MEMORY;
     cursor->txn = txn;
-    int rc = mdb_cursor_open(txn->txn, txn->index->tables[table], &cursor->cursor);
+    cursor->cursor = NULL;
+    MDB_dbi dbi = txn->index->tables[table];
+    int rc = dbi == NO_TABLE ? 0 : mdb_cursor_open(txn->txn, dbi, &cursor->cursor);
     if (rc != 0) {
         free(cursor);
         return read_err(rc);
@@ -553,7 +590,8 @@ void index_cursor_close(struct index_cursor *cursor)
 {
     if (!cursor)
         return;
-    mdb_cursor_close(cursor->cursor);
+    if (cursor->cursor)
+        mdb_cursor_close(cursor->cursor);
     free(cursor);
 }
 
@@ -561,6 +599,8 @@ static enum storage_err move(struct index_cursor *cursor, MDB_cursor_op op, stru
     struct span *ret_key, struct span *ret_value)
 {
     MDB_val key = val_of(wanted), value;
+    if (!cursor->cursor)
+        return STORAGE_NO_SUCH_KEY;
     int rc = mdb_cursor_get(cursor->cursor, &key, &value, op);
     if (rc == 0) {
         *ret_key = span_of_val(key);

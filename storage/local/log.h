@@ -25,9 +25,11 @@ enum log_tag {
     LOG_UPLOAD = 6,
     LOG_BUCKET = 7,
     LOG_DOCUMENT = 8,
-    LOG_REMOVED = 9, /* key: sequence (big-endian) of a version that went */
-    LOG_SOURCE = 10, /* key: bucket id, sequence of a copy's source; value: its key */
-    LOG_PARTS = 11,  /* value: the part numbers that a complete named, u32 each */
+    LOG_REMOVED = 9,  /* key: sequence (big-endian) of a version that went */
+    LOG_SOURCE = 10,  /* key: bucket id, sequence of a copy's source; value: its key */
+    LOG_PARTS = 11,   /* value: the part numbers that a complete named, u32 each */
+    LOG_RECORD = 12,  /* without value: deleted */
+    LOG_VERSION = 13, /* an older version, changed where it is */
 };
 
 struct log_frame {

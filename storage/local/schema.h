@@ -10,7 +10,7 @@
 #include "storage/storage.h"
 
 enum {
-    SCHEMA_VERSION = 1,            /* of the whole store; a newer one is refused */
+    SCHEMA_VERSION = 2,            /* of the whole store; a newer one is refused */
     INLINE_RECORD_MAX_BYTES = 512, /* an object record with its key and bytes stays under this */
     SIDE_METADATA_BYTES = 256,     /* longer metadata goes to the side table */
     NODE_KEY_BYTES = 480,          /* of a key in one node; longer keys are split */
@@ -20,7 +20,7 @@ enum {
 };
 
 enum table {
-    TABLE_META, /* "store" → store_record, "state" → state_record, "tallies" → tallies_record */
+    TABLE_META, /* "store" → store_record, "state" → state_record, "tables" → tallies_record */
     TABLE_BUCKETS,    /* name → bucket_record */
     TABLE_BUCKET_IDS, /* bucket id → name (name_record) */
     TABLE_DOCUMENTS,  /* bucket id, kind (u8) → document_record */
@@ -35,8 +35,11 @@ enum table {
     TABLE_EXTENTS,  /* extent id → extent_record */
     TABLE_SEGMENTS, /* segment id → segment_record; files of their own too */
     TABLE_FREED,    /* kind (u8), sequence → freed_record: what GC is to take apart */
+    /* since schema version 2 */
+    TABLE_RECORDS, /* the caller's key → document_record */
     TABLE_COUNT
 };
+enum { TABLES_OF_SCHEMA_1 = TABLE_FREED + 1 };
 
 /* ---- META ---- */
 

@@ -246,7 +246,8 @@ static void visit_meta(struct check *check, struct span key, struct span value)
     struct tallies_record tallies;
     if (span_eq(key, SPAN("store")) && schema_decode_store(key, value, &store) != STORAGE_OK)
         damaged(check, TABLE_META, key);
-    if (span_eq(key, SPAN("tallies")) && schema_decode_tallies(key, value, &tallies) != STORAGE_OK)
+    bool is_tallies = span_eq(key, SPAN("tables")) || span_eq(key, SPAN("tallies"));
+    if (is_tallies && schema_decode_tallies(key, value, &tallies) != STORAGE_OK)
         damaged(check, TABLE_META, key);
     if (!span_eq(key, SPAN("state")))
         return;
@@ -254,6 +255,14 @@ static void visit_meta(struct check *check, struct span key, struct span value)
         check->state = state;
     else
         damaged(check, TABLE_META, key);
+}
+
+static void visit_record(struct check *check, struct span key, struct span value)
+{
+    struct document_record record;
+    if (key.len > STORAGE_RECORD_KEY_MAX_BYTES ||
+        schema_decode_document(key, value, &record) != STORAGE_OK)
+        damaged(check, TABLE_RECORDS, key);
 }
 
 /* The tables whose visitors say nothing of a record that does not decode. */
@@ -287,6 +296,7 @@ void verify_index(struct check *check)
     walk_table(check, TABLE_ROWS, visit_row, true);
     walk_table(check, TABLE_SIDE, visit_side, true);
     walk_table(check, TABLE_UPLOADS, visit_upload, true);
+    walk_table(check, TABLE_RECORDS, visit_record, true);
     walk_table(check, TABLE_BLOBS, visit_blob_checked, true);
     walk_table(check, TABLE_PIECES, visit_piece_checked, true);
     end_pieces(check);

@@ -22,6 +22,7 @@ static struct shared {
     atomic_uint_fast64_t acknowledged[KEYS]; /* seed of the content; 0: absent */
     atomic_uint_fast64_t trying[KEYS];       /* the same, of the change under way */
     atomic_bool is_trying[KEYS];
+    atomic_uint_fast64_t records[WORKERS]; /* acknowledged number of the worker's two records */
     atomic_uint_fast64_t next_seed, changes;
 } * shared;
 
@@ -250,13 +251,55 @@ static void compose_content(struct worker *worker, unsigned i, unsigned from)
     change(worker, i, &complete, seed);
 }
 
+/* ---- records: two of one number, changed together ---- */
+
+static uint64_t read_record(unsigned worker, unsigned which)
+{
+    char key[16];
+    struct arena arena;
+    struct span value;
+    uint64_t generation, number = 0;
+    snprintf(key, sizeof(key), "%u-%u", worker, which);
+    arena_init(&arena, 65536);
+    if (storage_record_get(store, span_str(key), &arena, &value, &generation) == STORAGE_OK)
+        memcpy(&number, value.ptr, sizeof(number));
+    arena_free(&arena);
+    return number;
+}
+
+static void change_records(struct worker *worker)
+{
+    char keys[2][16];
+    uint64_t number = read_record(worker->number, 0) + 1;
+    struct record_change changes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "%u-%u", worker->number, i);
+        changes[i] = (struct record_change){
+            .key = span_str(keys[i]), .value = span_of(&number, sizeof(number))};
+    }
+    struct mutation m = {.kind = MUTATION_CHANGE_RECORDS, .records = {changes, 2}};
+    if (went_well(storage_commit(store, &m), "records"))
+        atomic_store(&shared->records[worker->number], number);
+}
+
+static void check_records(void)
+{
+    for (unsigned worker = 0; worker < WORKERS; worker++) {
+        uint64_t acknowledged = atomic_load(&shared->records[worker]);
+        uint64_t first = read_record(worker, 0), second = read_record(worker, 1);
+        assert_int_equal(first, second);
+        assert_in_range(first, acknowledged, acknowledged + 1);
+        atomic_store(&shared->records[worker], first);
+    }
+}
+
 static void *work(void *arg)
 {
     struct worker *worker = arg;
     char key[1024];
     for (;;) {
         unsigned i = pick(worker, KEYS_EACH), from = pick(worker, KEYS_EACH);
-        unsigned action = pick(worker, 12);
+        unsigned action = pick(worker, 13);
         if (action < 5) {
             put_content(worker, i);
         } else if (action < 6) {
@@ -267,6 +310,8 @@ static void *work(void *arg)
             struct mutation m =
                 change_of(worker, MUTATION_DELETE_OBJECT, worker->number * KEYS_EACH + i, key);
             change(worker, i, &m, 0);
+        } else if (action < 10) {
+            change_records(worker);
         } else {
             must(holds(worker, worker->number * KEYS_EACH + i, worker->values[i]),
                 "an acknowledged content is not what it was");
@@ -370,6 +415,7 @@ static void a_power_cut_loses_nothing_acknowledged(void **state)
             fail_msg("round %u: %s", round, first_finding);
         store_open();
         check_all(bucket);
+        check_records();
         gc_all();
         struct storage_stats stats;
         storage_stats(store, &stats);
