@@ -42,7 +42,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 BASE_OBJ := $(call objects,libs3proto/base/*.c)
 PROTO_OBJ := $(call objects,libs3proto/*.c)
 STORAGE_OBJ := $(call objects,storage/*.c storage/local/*.c)
-DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/jobs/*.c))
+DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/query/*.c daemon/jobs/*.c))
 CLI_OBJ := $(call objects,daemon/cli/*.c)
 
 .PHONY: all lib check clean install install-bin unit ops rules format format-check tidy
@@ -116,7 +116,7 @@ format-check:
 
 # A file is looked at again only when it, or a header of it, has changed.
 TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard libs3proto/*.c libs3proto/base/*.c storage/*.c \
-	storage/local/*.c daemon/*.c daemon/ops/*.c daemon/jobs/*.c daemon/cli/*.c))
+	storage/local/*.c daemon/*.c daemon/ops/*.c daemon/query/*.c daemon/jobs/*.c daemon/cli/*.c))
 $(BUILD)/tidy/%.ok: %.c $(BUILD)/obj/%.o .clang-tidy
 	@mkdir -p $(@D)
 	@$(CLANG_TIDY) --quiet $< -- -std=c17 $(CPPFLAGS) $(PKG_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }

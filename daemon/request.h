@@ -20,6 +20,7 @@ struct daemon;    /* daemon/daemon.h: configuration, store, key cache, metrics, 
 struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
+struct query_call; /* daemon/query.h */
 struct request;
 
 enum method {
@@ -136,6 +137,7 @@ struct request {
     struct body_head *head;  /* NULL: no body that begins with who asks, or its head is over */
     struct receive *receive; /* NULL: no body is expected */
     struct body body;
+    struct query_call *query; /* what is called of IAM or STS; NULL elsewhere */
     struct response response;
 
     /* A change that is committed after the operation gave its thread back; see request_commit. */
