@@ -1,0 +1,124 @@
+#include "tags.h"
+
+/* UTF-16 units of valid UTF-8. */
+static size_t units(struct span text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        count += (c & 0xc0) != 0x80;
+        count += c >= 0xf0; /* a pair */
+    }
+    return count;
+}
+
+/* Letters, digits, spaces and _ . : / = + - @. What is not ASCII is taken for a letter, but for what UTF-16
+ * writes as a pair (emoji and their like). */
+static bool has_valid_characters(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        bool alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alphanumeric && c < 0x80 && span_find_char(SPAN(" _.:/=+-@"), (char)c, 0) == SIZE_MAX)
+            return false;
+        if (c >= 0xf0)
+            return false;
+    }
+    return true;
+}
+
+static enum s3_err invalid(struct tags_fault *fault, const char *message, struct tag tag)
+{
+    *fault = (struct tags_fault){.message = message, .key = tag.key, .value = tag.value};
+    return S3_ERR_INVALID_TAG;
+}
+
+static enum s3_err check_tag(struct tag tag, const struct tags *before, struct tags_fault *fault)
+{
+    struct tag only_key = {.key = tag.key, .value = SPAN_ABSENT};
+    if (tag.key.len == 0 || units(tag.key) > TAG_KEY_MAX_UNITS || !has_valid_characters(tag.key))
+        return invalid(fault, "The TagKey you have provided is invalid", only_key);
+    if (units(tag.value) > TAG_VALUE_MAX_UNITS || !has_valid_characters(tag.value))
+        return invalid(fault, "The TagValue you have provided is invalid", tag);
+    if (span_starts_nocase(tag.key, SPAN("aws:")))
+        return invalid(fault, "System tags cannot be added/updated by requester", only_key);
+    if (span_present(tags_find(before, tag.key)))
+        return invalid(fault, "Cannot provide multiple Tags with the same key", only_key);
+    return S3_OK;
+}
+
+static enum s3_err read_tag(const struct xml_node *node, struct tag *ret_tag)
+{
+    const struct xml_node *key = xml_child(node, SPAN("Key"));
+    const struct xml_node *value = xml_child(node, SPAN("Value"));
+    if (!span_eq(node->name, SPAN("Tag")) || key == NULL || value == NULL)
+        return S3_ERR_MALFORMED_XML;
+    for (const struct xml_node *child = node->first_child; child != NULL; child = child->next)
+        if (child != key && child != value)
+            return S3_ERR_MALFORMED_XML;
+    *ret_tag = (struct tag){key->text, value->text};
+    return S3_OK;
+}
+
+enum s3_err tags_read(struct arena *arena, const struct xml_node *parent, size_t max,
+    struct tags *ret_tags, struct tags_fault *ret_fault)
+{
+    size_t count = 0;
+    for (const struct xml_node *child = parent->first_child; child != NULL; child = child->next)
+        count++;
+    if (count > max) {
+        *ret_fault = (struct tags_fault){.message = "Bucket tag count cannot be greater than 50"};
+        return S3_ERR_BAD_REQUEST;
+    }
+    struct tags tags = {.items = arena_array(arena, struct tag, count)};
+    if (tags.items == NULL)
+        return S3_ERR_INTERNAL;
+    for (const struct xml_node *child = parent->first_child; child != NULL; child = child->next) {
+        struct tag tag;
+        TRY(read_tag(child, &tag));
+        TRY(check_tag(tag, &tags, ret_fault));
+        tags.items[tags.count++] = tag;
+    }
+    *ret_tags = tags;
+    return S3_OK;
+}
+
+enum s3_err tagging_parse(
+    struct arena *arena, struct span document, struct tags *ret_tags, struct tags_fault *ret_fault)
+{
+    struct xml_node *root;
+    TRY(xml_read(arena, document, &root));
+    const struct xml_node *set = xml_child(root, SPAN("TagSet"));
+    if (!span_eq(root->name, SPAN("Tagging")) || set == NULL || set != root->first_child ||
+        set->next != NULL)
+        return S3_ERR_MALFORMED_XML;
+    return tags_read(arena, set, TAGS_BUCKET_MAX, ret_tags, ret_fault);
+}
+
+void tags_write(struct buf *out, const struct tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        xml_open(out, SPAN("Tag"));
+        xml_text(out, SPAN("Key"), tags->items[i].key);
+        xml_text(out, SPAN("Value"), tags->items[i].value);
+        xml_close(out, SPAN("Tag"));
+    }
+}
+
+void tagging_write(struct buf *out, const struct tags *tags)
+{
+    xml_begin_document(out, SPAN("Tagging"));
+    xml_open(out, SPAN("TagSet"));
+    tags_write(out, tags);
+    xml_close(out, SPAN("TagSet"));
+    xml_close(out, SPAN("Tagging"));
+}
+
+struct span tags_find(const struct tags *tags, struct span key)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        if (span_eq(tags->items[i].key, key))
+            return tags->items[i].value;
+    return SPAN_ABSENT;
+}

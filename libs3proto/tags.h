@@ -1,0 +1,53 @@
+/* Tags: names and values that a user puts on a bucket. Read from XML, checked by AWS's rules, and written
+ * back. Pure; memory is the caller's arena.
+ *
+ * src: Amazon S3 API Reference, "PutBucketTagging", "TagResource"; AWS Billing User Guide, "User-defined tag
+ * restrictions" */
+#ifndef LIBS3PROTO_TAGS_H
+#define LIBS3PROTO_TAGS_H
+
+#include "xml_read.h"
+#include "xml_write.h"
+
+enum {
+    TAGS_BUCKET_MAX = 50,
+    TAG_KEY_MAX_UNITS = 128, /* UTF-16 units, as AWS counts */
+    TAG_VALUE_MAX_UNITS = 256,
+};
+
+struct tag {
+    struct span key; /* never empty; case matters */
+    struct span value;
+};
+
+struct tags {
+    struct tag *items; /* in the order given; no key twice */
+    size_t count;
+};
+
+/* What is wrong with a tag. */
+struct tags_fault {
+    const char *message; /* a literal */
+    struct span key;     /* <TagKey>; absent: none is shown */
+    struct span value;   /* <TagValue>; absent: none is shown */
+};
+
+/* The <Tag> children of an element.
+ * out: ret_tags untouched on error; ret_fault filled on INVALID_TAG and BAD_REQUEST
+ * err: MALFORMED_XML (no Key or Value, another element), BAD_REQUEST (too many), INVALID_TAG, INTERNAL */
+enum s3_err tags_read(struct arena *arena, const struct xml_node *parent, size_t max,
+    struct tags *ret_tags, struct tags_fault *ret_fault) MUST_USE;
+
+/* <Tagging><TagSet><Tag>… err: as tags_read */
+enum s3_err tagging_parse(struct arena *arena, struct span document, struct tags *ret_tags,
+    struct tags_fault *ret_fault) MUST_USE;
+
+/* <Tag><Key>…</Key><Value>…</Value></Tag> for each. */
+void tags_write(struct buf *out, const struct tags *tags);
+/* The whole <Tagging> document. */
+void tagging_write(struct buf *out, const struct tags *tags);
+
+/* The value of a key; absent when there is no such tag. */
+struct span tags_find(const struct tags *tags, struct span key);
+
+#endif
