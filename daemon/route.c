@@ -119,9 +119,19 @@ static bool has_sub_resource(
     return span_eq(query_value(query, span_first(name, equals)), value);
 }
 
+/* The row's path, or something below it. */
+static bool is_control_path(const struct op *op, const struct target *target)
+{
+    struct span wanted = span_str(op->sub_resource);
+    return span_starts(target->control, wanted) &&
+           (target->control.len == wanted.len || target->control.ptr[wanted.len] == '/');
+}
+
 static bool fits(const struct op *op, const struct target *target, const struct named *named,
     const struct header_list *headers)
 {
+    if (op->scope == TARGET_CONTROL)
+        return is_control_path(op, target);
     if (op->sub_resource != NULL && !has_sub_resource(&target->query, named, op->sub_resource))
         return false;
     return op->header == NULL || span_present(header_find(headers, span_str(op->header)));
@@ -146,7 +156,8 @@ enum s3_err route(enum method method, const struct target *target,
         method_known = true;
         if (!fits(op, target, &named, headers))
             continue;
-        bool asks_for_more = span_present(named.first) &&
+        /* A preflight asks about a request to come, whatever its sub-resource. */
+        bool asks_for_more = method != METHOD_OPTIONS && span_present(named.first) &&
                              (named.several || !span_eq(named.first, span_str(op->sub_resource)));
         if (asks_for_more)
             return S3_ERR_NOT_IMPLEMENTED;

@@ -123,11 +123,28 @@ static struct span lower_case(struct arena *arena, struct span name)
     return copy;
 }
 
+/* "tags/arn:aws:s3:::bucket" names a bucket. */
+static void name_control(struct target *target, struct span path)
+{
+    static const struct span tags_of_bucket = SPAN("tags/arn:aws:s3:::");
+    target->scope = TARGET_CONTROL;
+    target->control = path;
+    target->virtual_host = false;
+    target->bucket = SPAN_ABSENT;
+    if (span_starts(path, tags_of_bucket))
+        target->bucket = span_from(path, tags_of_bucket.len);
+}
+
 /* The split is on the decoded path, as the signature, which covers the decoded path encoded anew,
  * cannot tell "%2F" from '/'. */
 static void name_resource(struct target *target)
 {
+    static const struct span control = SPAN("/v20180820/");
     struct span rest = span_from(target->path, 1);
+    if (span_starts(target->path, control)) {
+        name_control(target, span_from(target->path, control.len));
+        return;
+    }
     if (!target->virtual_host) {
         if (rest.len == 0) {
             target->scope = TARGET_SERVICE;

@@ -20,15 +20,18 @@ struct query {
     size_t count;
 };
 
-enum target_scope { TARGET_SERVICE, TARGET_BUCKET, TARGET_OBJECT };
+enum target_scope { TARGET_SERVICE, TARGET_BUCKET, TARGET_OBJECT, TARGET_CONTROL };
 
 struct target {
     struct span raw_path;  /* as sent, without the query */
     struct span raw_query; /* without the '?'; absent when there was none */
     struct span path;      /* decoded raw_path */
-    struct span bucket;    /* decoded; absent at TARGET_SERVICE */
+    /* decoded; absent at TARGET_SERVICE. TARGET_CONTROL: the one that an ARN in the path names, absent
+     * without one */
+    struct span bucket;
     /* decoded; absent unless TARGET_OBJECT. Any UTF-8, "//", "." and ".." included */
     struct span key;
+    struct span control; /* TARGET_CONTROL: decoded path behind "/v20180820/" */
     enum target_scope scope;
     bool virtual_host; /* the bucket came from Host */
     struct query query;
@@ -42,7 +45,9 @@ struct target {
  * err: S3_ERR_INVALID_URI on bad percent-encoding, on NUL in the decoded path, on invalid UTF-8 in the
  *      decoded path or query, when there are more than QUERY_PARAMS_MAX parameters, and when the
  *      target begins with neither '/' nor a scheme; S3_ERR_INTERNAL when the arena overflows
- * src: Amazon S3 User Guide, "Virtual hosting of buckets" */
+ * Paths of S3 Control ("/v20180820/…") are its own whatever the Host: there a first label of twelve digits is
+ * an account, never a bucket.
+ * src: Amazon S3 User Guide, "Virtual hosting of buckets"; API Reference, "Amazon S3 Control" */
 enum s3_err target_parse(struct arena *arena, struct span raw_target, struct span host,
     const struct span *domains, size_t domain_count, struct target *ret_target) MUST_USE;
 

@@ -5,7 +5,9 @@
 static void check_target(const struct target *target)
 {
     CHECK(span_present(target->path) && target->path.len > 0 && span_is_utf8(target->path));
-    CHECK(span_present(target->bucket) == (target->scope != TARGET_SERVICE));
+    CHECK(target->scope == TARGET_CONTROL ||
+          span_present(target->bucket) == (target->scope != TARGET_SERVICE));
+    CHECK(span_present(target->control) == (target->scope == TARGET_CONTROL));
     CHECK(span_present(target->key) == (target->scope == TARGET_OBJECT));
     CHECK(target->scope != TARGET_OBJECT || target->key.len > 0);
     CHECK(span_find_char(target->path, '\0', 0) == SIZE_MAX);
