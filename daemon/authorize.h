@@ -22,7 +22,8 @@ struct access_ask {
     const char *action;               /* "s3:GetObject" */
     const struct bucket_info *bucket; /* NULL: no bucket, resource "*" */
     struct span key;                  /* absent: the bucket itself */
-    struct span version_id;           /* s3:versionid; absent: the newest */
+    struct span version_id;           /* s3:VersionId; absent: the newest */
+    struct span location;             /* s3:LocationConstraint of CreateBucket */
 };
 
 /* The answer alone: no error is set. ret_result may be NULL. */

@@ -22,16 +22,28 @@ enum s3_err public_access_of(struct request *request, const struct bucket_info *
 enum s3_err public_access_levels(struct request *request, const struct bucket_info *bucket,
     struct public_access *ret_bucket, struct public_access *ret_account) MUST_USE;
 
+/* A bucket's own; NULL when it has no configuration.
+ * err: INTERNAL, the store's faults */
+enum s3_err public_access_of_bucket(struct request *request, const struct bucket_info *bucket,
+    const struct public_access **ret_access) MUST_USE;
+
+/* As it is kept, DOCUMENT_PUBLIC_ACCESS_BLOCK and the accounts' records: a character for each switch. */
+enum { PUBLIC_ACCESS_TEXT_BYTES = 4 };
+void public_access_text(
+    const struct public_access *access, char ret_text[static PUBLIC_ACCESS_TEXT_BYTES]);
+bool public_access_read(struct span text, struct public_access *ret_access) MUST_USE;
+
 /* A PublicAccessBlockConfiguration; a switch that is left out is off.
  * err: MALFORMED_XML */
 enum s3_err public_access_parse(
     struct arena *arena, struct span document, struct public_access *ret_access) MUST_USE;
 void public_access_xml(struct buf *out, const struct public_access *access);
 
-/* The accounts' switches: records of the store, mirrored in memory. */
+/* The accounts' switches (account_blocks.c): records of the store, mirrored in memory. */
 struct account_blocks;
 /* Reads the records. NULL: memory ran out, or the store could not be read. */
 struct account_blocks *account_blocks_open(struct storage *storage);
+/* Takes NULL. */
 void account_blocks_free(struct account_blocks *blocks);
 /* False: the account has no configuration. */
 bool account_blocks_get(

@@ -122,8 +122,9 @@ struct request {
     struct span raw_target; /* as sent */
     struct target target;
     struct header_list headers;
-    struct span peer; /* address as text, without a port */
-    bool secure;      /* TLS */
+    struct span peer;        /* address as text, without a port */
+    bool secure;             /* TLS */
+    struct span tls_version; /* "1.3"; absent without TLS. A literal */
 
     const struct op *op; /* NULL until routed */
     struct sigv4_auth auth;

@@ -438,6 +438,13 @@ static struct session *session_of(struct MHD_Connection *http)
     return info != NULL ? info->socket_context : NULL;
 }
 
+static struct span tls_version(struct MHD_Connection *http)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(http, MHD_CONNECTION_INFO_PROTOCOL);
+    return info != NULL ? server_tls_version(info->protocol) : SPAN_ABSENT;
+}
+
 /* The request line: the target as sent, before the library takes it apart in place. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *http)
 {
@@ -454,6 +461,8 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *htt
     request_init(&exchange->request, listener->server->daemon);
     exchange->request.http = exchange;
     exchange->request.secure = listener->tls;
+    if (listener->tls)
+        exchange->request.tls_version = tls_version(http);
     exchange->request.raw_target =
         arena_copy(&exchange->request.arena, target != NULL ? span_str(target) : SPAN(""));
     atomic_fetch_add(&listener->server->exchanges, 1);

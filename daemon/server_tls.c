@@ -104,6 +104,22 @@ bool server_tls_load(
     return true;
 }
 
+struct span server_tls_version(int protocol)
+{
+    switch (protocol) {
+    case GNUTLS_TLS1_0:
+        return SPAN("1.0");
+    case GNUTLS_TLS1_1:
+        return SPAN("1.1");
+    case GNUTLS_TLS1_2:
+        return SPAN("1.2");
+    case GNUTLS_TLS1_3:
+        return SPAN("1.3");
+    default:
+        return SPAN_ABSENT;
+    }
+}
+
 void server_tls_free(void)
 {
     pthread_mutex_lock(&store.lock);

@@ -11,6 +11,9 @@ bool server_tls_load(
     const char *cert_path, const char *key_path, char *ret_error, size_t error_bytes) MUST_USE;
 void server_tls_free(void);
 
+/* "1.2", "1.3" for a gnutls_protocol_t; absent for others. A literal. */
+struct span server_tls_version(int protocol);
+
 /* What MHD_OPTION_HTTPS_CERT_CALLBACK wants: a gnutls_certificate_retrieve_function2. */
 typedef void server_tls_callback(void);
 server_tls_callback *server_tls_retrieve(void);
