@@ -226,6 +226,12 @@ struct span query_arn(struct request *request, const char *type, struct span pat
         span_present(path) ? path : SPAN("/"), name);
 }
 
+struct span query_root_arn(struct request *request)
+{
+    return arena_format(&request->arena, "arn:aws:iam::%012llu:root",
+        (unsigned long long)request->principal.account_id);
+}
+
 static const char *kind_name(enum iam_kind kind)
 {
     switch (kind) {
@@ -313,6 +319,21 @@ void query_page_end(struct buf *out, bool truncated, struct span next)
     xml_open(out, SPAN("Marker"));
     base64_encode(out, next);
     xml_close(out, SPAN("Marker"));
+}
+
+enum s3_err query_slice(struct request *request, const struct iam_query *page, size_t count,
+    struct query_slice *ret_slice)
+{
+    uint64_t from = 0;
+    if (span_present(page->after) && (!span_to_u64(page->after, &from) || from > count))
+        return FAIL(request, VALIDATION_ERROR, "Invalid Marker.");
+    size_t left = count - (size_t)from;
+    size_t shown = left < page->max ? left : page->max;
+    struct query_slice slice = {.from = (size_t)from, .to = (size_t)from + shown};
+    slice.truncated = slice.to < count;
+    slice.next = arena_format(&request->arena, "%zu", slice.to);
+    *ret_slice = slice;
+    return span_present(slice.next) ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 
 /* ---- answers ---- */

@@ -86,6 +86,9 @@ enum s3_err query_target_ask(struct request *request, enum iam_kind kind, struct
 struct span query_arn(
     struct request *request, const char *type, struct span path, struct span name);
 
+/* The root of the caller's account. */
+struct span query_root_arn(struct request *request);
+
 /* UserName, or the caller's own when it did not come. *ret_name is absent for the account's root.
  * err: VALIDATION_ERROR: a role's session has no user name */
 enum s3_err query_user_name(struct request *request, struct span *ret_name) MUST_USE;
@@ -96,6 +99,16 @@ enum s3_err query_user_name(struct request *request, struct span *ret_name) MUST
 struct iam_query query_page(struct request *request);
 /* <IsTruncated> and, with it, <Marker>. */
 void query_page_end(struct buf *out, bool truncated, struct span next);
+
+/* The run of a list that is at hand as a whole which a page shows. next: for query_page_end */
+struct query_slice {
+    size_t from, to;
+    bool truncated;
+    struct span next;
+};
+/* err: VALIDATION_ERROR: a marker of another list */
+enum s3_err query_slice(struct request *request, const struct iam_query *page, size_t count,
+    struct query_slice *ret_slice) MUST_USE;
 
 /* ---- answers ---- */
 
