@@ -44,12 +44,13 @@ struct iam_ask {
     const char *action;                    /* "iam:CreateUser", "sts:AssumeRole" */
     struct span resource;                  /* ARN; absent: "*" */
     uint64_t account_id;                   /* whose the resource is; 0: nobody's */
-    const struct policy *resource_policy;  /* a role's trust policy; NULL: none */
+    const struct policy *resource_policy;  /* a role's trust policy, which must allow; NULL: none */
     const struct policy_tag *request_tags; /* aws:RequestTag/…, aws:TagKeys */
     size_t request_tag_count;
     const struct policy_tag *resource_tags; /* aws:ResourceTag/… */
     size_t resource_tag_count;
-    /* keys that only this action has: iam:PolicyARN, iam:PermissionsBoundary … */
+    /* keys that only this action has: iam:PolicyARN, iam:PermissionsBoundary …; one that comes several times in
+     * a row has several values (sts:TransitiveTagKeys) */
     const struct iam_value {
         enum policy_key key;
         struct span value;

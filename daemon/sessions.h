@@ -38,6 +38,7 @@ struct session {
     const struct policy_tag
         *tags; /* session tags: aws:PrincipalTag beside the role's own, winning */
     size_t tag_count;
+    size_t transitive_count;     /* so many of them, the first ones, go along a chain of roles */
     int64_t issued_s, expires_s; /* Unix seconds */
 };
 

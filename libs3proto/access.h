@@ -18,6 +18,7 @@ struct access_request {
     struct access_policies session;  /* session policies: one must allow */
     bool has_session;                /* then an empty list of session policies allows nothing */
     const struct policy *resource;   /* bucket policy, trust policy; NULL: none */
+    bool resource_must_allow;   /* trust policies: an identity policy's Allow is not enough by itself */
     bool resource_cannot_allow; /* its Allow does not reach this object (owned by another account) */
     bool acl_allows;            /* an ACL grant, already looked up, allows the action */
     bool root_may_always; /* get, put and delete of the own bucket's policy: root passes any Deny */
