@@ -51,10 +51,11 @@ const char *storage_err_text(enum storage_err err);
 /* ---- opening ---- */
 
 struct storage_options {
-    const char *dir;         /* made if missing */
-    uint64_t map_bytes;      /* first size of the index map; grows by itself. 0: the default */
-    uint64_t reserve_bytes;  /* free disk space that writes leave untouched, so that deletes fit */
-    uint64_t segment_bytes;  /* 0: the default, 256 MiB */
+    const char *dir;        /* made if missing */
+    uint64_t map_bytes;     /* first size of the index map; grows by itself. 0: the default */
+    uint64_t reserve_bytes; /* free disk space that writes leave untouched, so that deletes fit */
+    uint64_t segment_bytes; /* 0: the default, 256 MiB */
+    int64_t lineage_ms; /* how long an edge of lineage stays when one end is gone. 0: 365 days */
     uint32_t writer_threads; /* of stage_write_async. 0: the default */
     bool no_background;      /* no GC, compaction or sweep threads: tests call storage_gc_step */
     /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
@@ -236,6 +237,57 @@ struct list_page {
  * err: NO_SUCH_BUCKET (the id is gone), CORRUPT, NO_MEMORY */
 enum storage_err storage_list(struct storage *storage, const struct list_query *query,
     struct arena *arena, struct list_page *ret_page) MUST_USE;
+
+/* ---- lineage: which versions a version was made from ---- */
+
+enum lineage_kind {       /* the numbers are stored: never change them */
+    LINEAGE_RECORDED = 1, /* the store has seen the copy */
+    LINEAGE_DECLARED = 2, /* the writer says so */
+};
+
+/* A version as one end of an edge. */
+struct lineage_end {
+    uint64_t bucket_id;
+    struct span bucket, key, zone; /* zone: absent when it is in none */
+    struct version version;
+    struct etag etag;
+};
+
+struct lineage_source {
+    enum lineage_kind kind;
+    struct lineage_end end; /* as the caller has read it */
+};
+
+/* Sources of one version; what is beyond is left out. Of a multipart upload they add up over its parts. */
+enum { STORAGE_LINEAGE_SOURCES_MAX = 1000 };
+
+struct lineage_edge {
+    enum lineage_kind kind;
+    struct lineage_end end; /* the other version */
+    bool gone;              /* which is no more; the edge stays for storage_options.lineage_ms */
+    struct span who;        /* wrote the derived one; the caller's text */
+    int64_t at_ms;          /* of the derived one's commit */
+};
+
+struct lineage_query {
+    uint64_t bucket_id;
+    struct span key;
+    struct version_ref version;
+    bool derived;      /* what was made from it, instead of what it was made from */
+    struct span after; /* `next` of the page before; absent: from the start */
+    size_t max;
+};
+
+struct lineage_page {
+    struct lineage_edge *items;
+    size_t count;
+    bool truncated;
+    struct span next;
+};
+
+/* Edges live as long as either end. err: NO_SUCH_KEY, NO_SUCH_VERSION, INVALID (after), CORRUPT, NO_MEMORY */
+enum storage_err storage_lineage(struct storage *storage, const struct lineage_query *query,
+    struct arena *arena, struct lineage_page *ret_page) MUST_USE;
 
 /* ---- multipart uploads ---- */
 
@@ -508,6 +560,15 @@ struct mutation {
      * NO_SUCH_KEY; a failed one is PRECONDITION_FAILED. */
     struct etag_list if_match;
     struct etag_list if_none_match;
+
+    /* What it was made from: PUT_OBJECT, COPY_OBJECT, COMPLETE_UPLOAD, and PUT_PART and COPY_PART, whose
+     * sources are those of what the upload becomes. Sources that are gone by then are left out. */
+    struct {
+        const struct lineage_source *sources;
+        size_t count;
+        struct span who;  /* at most 2048 bytes */
+        struct span zone; /* of the key */
+    } lineage;
 
     /* Results, valid when done. */
     enum storage_err err;

@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/lineage.h"
 
 #include <endian.h>
 
@@ -146,6 +147,10 @@ static enum storage_err write_all(struct commit *commit, struct mutation *m,
         err = commit_blob_put(commit, blob_id, &blob);
     if (err == STORAGE_OK)
         err = version_write(commit, state, &record, &m->result);
+    if (err == STORAGE_OK)
+        err = lineage_complete(commit, m, blob_id, record.row_id, &m->result);
+    if (err == STORAGE_OK)
+        err = lineage_write(commit, m, record.row_id, &m->result);
     if (err == STORAGE_OK)
         err = mark_completed(commit, upload, m);
     upload->bucket->record.upload_count--;

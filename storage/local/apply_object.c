@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/lineage.h"
 
 enum storage_err blob_of_stage(
     struct commit *commit, const struct extent *extent, uint64_t *ret_blob_id)
@@ -42,6 +43,8 @@ enum storage_err apply_put_object(struct commit *commit, struct mutation *m)
     }
     if (err == STORAGE_OK)
         err = version_write(commit, &state, &record, &m->result);
+    if (err == STORAGE_OK)
+        err = lineage_write(commit, m, record.row_id, &m->result);
     log_record_end(&commit->log);
     return err;
 }
@@ -98,6 +101,8 @@ enum storage_err apply_copy_object(struct commit *commit, struct mutation *m)
     copy_source_log(commit, from);
     if (err == STORAGE_OK)
         err = version_write(commit, &state, &record, &m->result);
+    if (err == STORAGE_OK)
+        err = lineage_write(commit, m, record.row_id, &m->result);
     log_record_end(&commit->log);
     return err;
 }

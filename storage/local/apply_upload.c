@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/lineage.h"
 
 static uint64_t next_id(void *ctx)
 {
@@ -197,6 +198,8 @@ enum storage_err apply_put_part(struct commit *commit, struct mutation *m)
         err = commit_extent_add(commit, extent, 1);
     if (err == STORAGE_OK)
         err = write_piece(commit, m->part.upload.blob_id, m->part.number, 0, &piece);
+    if (err == STORAGE_OK)
+        err = lineage_write_part(commit, m);
     log_record_end(&commit->log);
     return err;
 }
@@ -292,6 +295,8 @@ enum storage_err apply_copy_part(struct commit *commit, struct mutation *m)
     err = touch_upload(commit, &state, m->part.number, count);
     if (err == STORAGE_OK)
         err = write_copied(commit, m, from->length_bytes, count);
+    if (err == STORAGE_OK)
+        err = lineage_write_part(commit, m);
     log_record_end(&commit->log);
     return err;
 }

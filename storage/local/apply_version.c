@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/lineage.h"
 
 /* ---- what the commit finds ---- */
 
@@ -77,6 +78,8 @@ static enum storage_err free_content(
     if (err == STORAGE_NO_SUCH_KEY)
         err = STORAGE_CORRUPT;
     count_version(commit, bucket, record, false);
+    if (err == STORAGE_OK)
+        err = lineage_gone(commit, (struct lineage_node){record->row_id, record->version.sequence});
     return err;
 }
 

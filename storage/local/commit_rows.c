@@ -1,4 +1,5 @@
 #include "storage/local/commit.h"
+#include "storage/local/lineage.h"
 #include "storage/local/node.h"
 
 enum storage_err commit_put(struct commit *commit, enum table table, struct span key)
@@ -214,6 +215,8 @@ enum storage_err commit_upload_remove(
         return err;
     if (record.completed)
         return STORAGE_OK;
+    if ((err = lineage_gone(commit, (struct lineage_node){blob_id, 0})) != STORAGE_OK)
+        return err;
     if (bucket) {
         bucket->record.upload_count--;
         commit_bucket_changed(commit, bucket);

@@ -1,4 +1,5 @@
 #include "storage/local/engine.h"
+#include "storage/local/lineage.h"
 
 #include "storage/local/committer.h"
 
@@ -273,6 +274,8 @@ enum storage_err engine_open(const struct storage_options *options, const struct
     storage->options.dir = storage->dir;
     if (options->segment_bytes == 0)
         storage->options.segment_bytes = DEFAULT_SEGMENT_BYTES;
+    if (options->lineage_ms == 0)
+        storage->options.lineage_ms = LINEAGE_DEFAULT_MS;
     if (options->writer_threads == 0)
         storage->options.writer_threads = DEFAULT_WRITER_THREADS;
     atomic_store(&storage->next_counter, 1);

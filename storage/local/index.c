@@ -31,6 +31,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_SEGMENTS] = "segments",
     [TABLE_FREED] = "freed",
     [TABLE_RECORDS] = "records",
+    [TABLE_LINEAGE] = "lineage",
 };
 
 struct index_txn {

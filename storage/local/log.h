@@ -30,6 +30,7 @@ enum log_tag {
     LOG_PARTS = 11,   /* value: the part numbers that a complete named, u32 each */
     LOG_RECORD = 12,  /* without value: deleted */
     LOG_VERSION = 13, /* an older version, changed where it is */
+    LOG_LINEAGE = 14,
 };
 
 struct log_frame {

@@ -1,5 +1,6 @@
 #include "storage/local/cursor.h"
 #include "storage/local/gc.h"
+#include "storage/local/lineage.h"
 
 /* ---- blobs ---- */
 
@@ -366,10 +367,39 @@ static enum storage_err reclaim_uploads(struct gc *gc, bool *ret_more)
     return err;
 }
 
+/* ---- lineage ---- */
+
+struct lineage_batch {
+    struct engine_work work;
+    bool more;
+};
+
+static enum storage_err lineage_apply(struct engine_work *work, struct commit *commit)
+{
+    return lineage_reclaim(commit, &((struct lineage_batch *)work)->more);
+}
+
+static enum storage_err reclaim_lineage(struct gc *gc, bool *ret_more)
+{
+    struct lineage_batch batch = {.work.apply = lineage_apply};
+    struct index_txn *txn = NULL;
+    bool pending = false;
+    enum storage_err err = index_read_begin(gc->storage->index, &txn);
+    if (err == STORAGE_OK)
+        pending = lineage_pending(txn);
+    index_read_end(txn);
+    if (err == STORAGE_OK && pending)
+        err = gc_commit(gc, &batch.work);
+    *ret_more = err == STORAGE_OK && batch.more;
+    return err;
+}
+
 enum storage_err reclaim_step(struct gc *gc, bool *ret_more)
 {
     bool more = false;
     enum storage_err err = reclaim_uploads(gc, &more);
+    if (err == STORAGE_OK && !more)
+        err = reclaim_lineage(gc, &more);
     if (err != STORAGE_OK || more) {
         *ret_more = more;
         return err;

@@ -37,6 +37,7 @@ enum table {
     TABLE_FREED,    /* kind (u8), sequence → freed_record: what GC is to take apart */
     /* since schema version 2 */
     TABLE_RECORDS, /* the caller's key → document_record */
+    TABLE_LINEAGE, /* row id, sequence, direction (u8), the other's row id, sequence → lineage.h */
     TABLE_COUNT
 };
 enum { TABLES_OF_SCHEMA_1 = TABLE_FREED + 1 };
@@ -170,8 +171,10 @@ struct segment_record {
 enum freed_kind {
     FREED_BLOB =
         1, /* no blob row any more; its pieces and extents are still there for those who read */
-    FREED_BUCKET = 2, /* the bucket is gone; its uploads (root node: id) are to be aborted */
-    FREED_UPLOAD = 3, /* a completed upload's record, to be dropped at due_ms */
+    FREED_BUCKET = 2,    /* the bucket is gone; its uploads (root node: id) are to be aborted */
+    FREED_UPLOAD = 3,    /* a completed upload's record, to be dropped at due_ms */
+    FREED_LINEAGE = 4,   /* a version with edges went: id, bucket_id are its row id and sequence */
+    FREED_TOMBSTONE = 5, /* key: of a row in TABLE_LINEAGE, to be dropped at due_ms */
 };
 
 struct freed_record {

@@ -1,3 +1,4 @@
+#include "storage/local/lineage.h"
 #include "storage/local/verify.h"
 
 #include "storage/local/cursor.h"
@@ -279,6 +280,26 @@ DECODED(visit_piece, TABLE_PIECES, piece_record, schema_decode_piece)
 DECODED(visit_extent, TABLE_EXTENTS, extent_record, schema_decode_extent)
 DECODED(visit_segment, TABLE_SEGMENTS, segment_record, schema_decode_segment)
 
+/* An edge stands under both of its ends, or is a tombstone. */
+static void visit_lineage(struct check *check, struct span key, struct span value)
+{
+    struct lineage_record record;
+    struct index_key buffer;
+    struct span mirror_value;
+    if (key.len != LINEAGE_KEY_BYTES || schema_decode_lineage(key, value, &record) != STORAGE_OK) {
+        damaged(check, TABLE_LINEAGE, key);
+        return;
+    }
+    struct lineage_node at = lineage_at(key);
+    if (at.sequence == 0) /* an upload's */
+        return;
+    uint8_t direction = (uint8_t)key.ptr[16] == LINEAGE_SOURCES ? LINEAGE_DERIVED : LINEAGE_SOURCES;
+    struct span mirror = key_of_lineage(&buffer, lineage_other(key), direction, at);
+    if (find_record(check, TABLE_LINEAGE, mirror, &mirror_value) == record.edge.gone)
+        finding(
+            check, "lineage of row %" PRIx64 ": an edge is not the same at both ends", at.row_id);
+}
+
 void verify_index(struct check *check)
 {
     /* What is freed and where segments are is needed by those that follow. */
@@ -297,6 +318,7 @@ void verify_index(struct check *check)
     walk_table(check, TABLE_SIDE, visit_side, true);
     walk_table(check, TABLE_UPLOADS, visit_upload, true);
     walk_table(check, TABLE_RECORDS, visit_record, true);
+    walk_table(check, TABLE_LINEAGE, visit_lineage, true);
     walk_table(check, TABLE_BLOBS, visit_blob_checked, true);
     walk_table(check, TABLE_PIECES, visit_piece_checked, true);
     end_pieces(check);
