@@ -4,6 +4,8 @@
 
 enum kind {
     KIND_NAME,
+    KIND_SERIAL,
+    KIND_VERSION,
     KIND_WORD,
     KIND_PATH,
     KIND_PREFIX,
@@ -143,8 +145,12 @@ static bool fits(enum kind kind, unsigned char c)
     switch (kind) {
     case KIND_NAME:
         return is_alnum(c) || among(c, "_+=,.@-");
+    case KIND_SERIAL:
+        return is_alnum(c) || among(c, "_+=,.@-/:");
     case KIND_WORD:
         return is_alnum(c) || c == '_';
+    case KIND_VERSION:
+        return is_alnum(c) || among(c, ".-");
     case KIND_PATH:
     case KIND_PREFIX:
         return c > 0x20 && c < 0x7f;
@@ -167,6 +173,8 @@ static bool is_well_formed(enum kind kind, struct span text)
     for (size_t i = 0; i < text.len; i++)
         if (!fits(kind, (unsigned char)text.ptr[i]))
             return false;
+    if (kind == KIND_VERSION)
+        return text.len > 1 && text.ptr[0] == 'v' && text.ptr[1] >= '1' && text.ptr[1] <= '9';
     bool rooted = kind == KIND_PATH || kind == KIND_PREFIX;
     if (rooted && !span_starts(text, SPAN("/")))
         return false;
@@ -188,6 +196,14 @@ static void complain_of_form(struct query_params *params, enum kind kind, struct
     case KIND_PREFIX:
         fail_about(params, S3_ERR_VALIDATION_ERROR, name,
             "It must begin with / and contain only alphanumeric characters and/or / characters.");
+        return;
+    case KIND_SERIAL:
+        params_complain(
+            params, name, "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*");
+        return;
+    case KIND_VERSION:
+        params_complain(params, name,
+            "Member must satisfy regular expression pattern: v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?");
         return;
     case KIND_WORD:
         params_complain(params, name, "Member must satisfy regular expression pattern: [\\w]+");
