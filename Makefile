@@ -181,6 +181,7 @@ $(BUILD)/obj/fuzz/%.o: %.c
 $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_SANITIZE) -pthread $^ $(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
+$(BUILD)/fuzz/fuzz_query: $(BUILD)/obj/fuzz/daemon/query_params.o
 fuzz-corpus: $(FUZZ)
 	@for program in $^; do \
 		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
