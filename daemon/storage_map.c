@@ -26,6 +26,14 @@ static enum s3_err map(enum storage_err err)
         return S3_ERR_INVALID_PART;
     case STORAGE_PRECONDITION_FAILED:
         return S3_ERR_PRECONDITION_FAILED;
+    case STORAGE_RETAINED:
+        return S3_ERR_ACCESS_DENIED;
+    case STORAGE_OBJECT_EXISTS:
+        return S3_ERR_OBJECT_ALREADY_EXISTS;
+    case STORAGE_DUPLICATE:
+        return S3_ERR_DUPLICATE_OBJECT;
+    case STORAGE_QUOTA:
+        return S3_ERR_QUOTA_EXCEEDED;
     case STORAGE_CHANGED: /* an operation tries again itself; this is one that lost every time */
         return S3_ERR_SERVICE_UNAVAILABLE;
     case STORAGE_INVALID:
@@ -39,6 +47,7 @@ static enum s3_err map(enum storage_err err)
                                       operation knows */
     case STORAGE_NO_SUCH_RECORD:
     case STORAGE_RECORD_EXISTS:
+    case STORAGE_NO_SUCH_ZONE:
     case STORAGE_CORRUPT:
     case STORAGE_IO:
     case STORAGE_NO_MEMORY:

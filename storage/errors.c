@@ -29,8 +29,18 @@ const char *storage_err_text(enum storage_err err)
         return "no such record";
     case STORAGE_RECORD_EXISTS:
         return "the record exists";
+    case STORAGE_NO_SUCH_ZONE:
+        return "no such zone";
     case STORAGE_PRECONDITION_FAILED:
         return "a precondition failed";
+    case STORAGE_RETAINED:
+        return "the zone retains the version";
+    case STORAGE_OBJECT_EXISTS:
+        return "the zone's objects are written once";
+    case STORAGE_DUPLICATE:
+        return "the zone has the same content";
+    case STORAGE_QUOTA:
+        return "a limit of the zone is reached";
     case STORAGE_CHANGED:
         return "changed meanwhile";
     case STORAGE_INVALID:

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/integrity.h"
+#include "storage/zone.h"
 
 struct storage;
 
@@ -32,17 +33,22 @@ enum storage_err {
     STORAGE_NO_SUCH_DOCUMENT,
     STORAGE_NO_SUCH_RECORD,
     STORAGE_RECORD_EXISTS,
+    STORAGE_NO_SUCH_ZONE,
     STORAGE_PRECONDITION_FAILED,
-    STORAGE_CHANGED,      /* what the caller had read is no longer so: read again and try again */
-    STORAGE_INVALID,      /* an argument out of its bounds: key, part number … */
-    STORAGE_NO_SPACE,     /* ENOSPC, EDQUOT, or the reserve would be touched */
-    STORAGE_BUSY,         /* a queue is at its limit: the client is asked to slow down */
-    STORAGE_CORRUPT,      /* a checksum of the store's own does not match */
-    STORAGE_IO,           /* a read failed */
-    STORAGE_NO_MEMORY,    /* or the caller's arena is full */
-    STORAGE_IN_USE,       /* another process has the folder */
-    STORAGE_NEWER_FORMAT, /* written by a newer release */
-    STORAGE_UNUSABLE,     /* the folder cannot be made, read or written; errno tells */
+    STORAGE_RETAINED,      /* a zone's retention: mutation.zone_outcome tells until when */
+    STORAGE_OBJECT_EXISTS, /* a zone's write-once */
+    STORAGE_DUPLICATE,     /* a zone has these bytes under another key: mutation.zone_outcome */
+    STORAGE_QUOTA,         /* a zone's limits: mutation.zone_outcome has the use */
+    STORAGE_CHANGED,       /* what the caller had read is no longer so: read again and try again */
+    STORAGE_INVALID,       /* an argument out of its bounds: key, part number … */
+    STORAGE_NO_SPACE,      /* ENOSPC, EDQUOT, or the reserve would be touched */
+    STORAGE_BUSY,          /* a queue is at its limit: the client is asked to slow down */
+    STORAGE_CORRUPT,       /* a checksum of the store's own does not match */
+    STORAGE_IO,            /* a read failed */
+    STORAGE_NO_MEMORY,     /* or the caller's arena is full */
+    STORAGE_IN_USE,        /* another process has the folder */
+    STORAGE_NEWER_FORMAT,  /* written by a newer release */
+    STORAGE_UNUSABLE,      /* the folder cannot be made, read or written; errno tells */
     STORAGE_INTERNAL
 };
 
@@ -121,6 +127,9 @@ struct object_info {
     struct version version;
     bool is_newest;
     bool is_delete_marker;
+    /* Key of the version that had the same bytes when this was written, while that stands; else absent.
+     * Filled by storage_object_get and storage_object_open. */
+    struct span duplicate_of;
     struct object_attributes attributes; /* metadata is absent where the call did not ask for it */
 };
 
@@ -130,9 +139,10 @@ struct bucket_info {
     int64_t created_ms;
     uint64_t owner_id;
     struct span region;
-    uint8_t versioning;    /* enum versioning */
-    uint64_t generation;   /* changes with the bucket's settings and documents */
-    uint64_t object_count; /* all versions, without delete markers */
+    uint8_t versioning;        /* enum versioning */
+    uint64_t generation;       /* changes with the bucket's settings and documents */
+    uint64_t zones_generation; /* 0: it has no zones */
+    uint64_t object_count;     /* all versions, without delete markers */
     uint64_t byte_count;
     uint64_t upload_count; /* open multipart uploads */
 };
@@ -177,6 +187,8 @@ enum { BLOB_BLOCK_BYTES = 256 * 1024 };
 enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
     bool verify, size_t *ret_len) MUST_USE;
 uint64_t blob_size(const struct blob_reader *reader);
+/* Two readers over the same stored bytes, as a copy and its source are: nothing needs to be compared. */
+bool blob_is_same(const struct blob_reader *left, const struct blob_reader *right);
 /* Takes NULL. */
 void blob_close(struct blob_reader *reader);
 
@@ -319,6 +331,18 @@ enum storage_err storage_upload_parts(struct storage *storage, uint64_t bucket_i
     struct upload_id id, uint32_t after, size_t max, struct arena *arena,
     struct part_page *ret_page, uint64_t *ret_generation) MUST_USE;
 
+/* A part that CompleteMultipartUpload names. */
+struct part_choice {
+    uint32_t number;
+};
+
+/* A reader over an open upload's parts, in the order of these (ascending), as the object would be. Close it with
+ * blob_close. What it reads belongs together: when the upload has changed since, reading says CHANGED.
+ * err: NO_SUCH_UPLOAD, NO_SUCH_PART, CHANGED (another generation), NO_MEMORY */
+enum storage_err storage_upload_open(struct storage *storage, uint64_t bucket_id, struct span key,
+    struct upload_id id, uint64_t generation, const struct part_choice *parts, size_t part_count,
+    struct blob_reader **ret_reader) MUST_USE;
+
 struct upload_query {
     uint64_t bucket_id;
     struct span prefix;
@@ -368,6 +392,84 @@ struct bucket_document {
 enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
     enum document_kind kind, struct arena *arena, struct span *ret_text,
     uint64_t *ret_generation) MUST_USE;
+
+/* ---- zones ---- */
+
+/* A bucket's rules; an empty set when it has none. Does not block.
+ * err: CORRUPT, IO, NO_MEMORY */
+enum storage_err storage_zones_get(struct storage *storage, uint64_t bucket_id, struct arena *arena,
+    struct zone_set *ret_set) MUST_USE;
+
+/* A current version in the index of contents. */
+struct content_ref {
+    uint64_t row_id, sequence; /* sequence 0: none */
+};
+
+struct content_match {
+    struct content_ref ref;
+    struct span key;
+    struct version version;
+};
+
+struct content_page {
+    struct content_match *items; /* the oldest key first */
+    size_t count;
+    bool truncated;
+};
+
+/* The current versions in a zone that have this size and CRC64NVME, but for the key itself: what the writer of
+ * such bytes compares with. Nothing for a key or a size that the zone does not look at. Does not block.
+ * err: CORRUPT, IO, NO_MEMORY */
+enum storage_err storage_content_find(struct storage *storage, uint64_t bucket_id,
+    const struct zone_rule *rule, struct span key, uint64_t size_bytes, uint64_t crc64nvme,
+    size_t max, struct arena *arena, struct content_page *ret_page) MUST_USE;
+
+struct zone_stats {
+    uint64_t objects, bytes;                            /* all versions, without delete markers */
+    uint64_t duplicates_found, bytes_saved, promotions; /* since the zone is there */
+    int64_t oldest_ms,
+        newest_ms;   /* LastModified over all versions; 0: there is none, or not known yet */
+    int64_t ages_ms; /* when these two were counted; 0: not yet */
+    bool indexing;   /* what was there before the rules is being counted: the figures grow */
+    uint64_t indexed_objects; /* versions that it has looked at so far */
+};
+
+/* err: NO_SUCH_ZONE */
+enum storage_err storage_zone_stats(struct storage *storage, uint64_t bucket_id, uint64_t zone_id,
+    struct zone_stats *ret_stats) MUST_USE;
+
+/* Groups of current versions with the same size and CRC64NVME. */
+struct duplicates_after {
+    uint64_t size_bytes, crc64nvme;
+};
+
+struct duplicates_query {
+    uint64_t bucket_id, zone_id;
+    bool has_after;
+    struct duplicates_after after; /* go on behind this group */
+    size_t max_groups;
+    size_t max_keys; /* of a group; further ones are only counted, to DUPLICATES_COUNT_MAX */
+};
+enum { DUPLICATES_COUNT_MAX = 10000, DUPLICATES_ROWS_MAX = 50000 /* looked at for a page */ };
+
+struct duplicates_group {
+    uint64_t size_bytes, crc64nvme;
+    struct content_match *items; /* the oldest key first */
+    size_t count;                /* of items */
+    size_t total;
+};
+
+struct duplicates_page {
+    struct duplicates_group *items; /* by size, the largest first */
+    size_t count;                   /* may be 0 though there are more */
+    bool truncated;
+    struct duplicates_after after; /* for the next page */
+};
+
+/* err: NO_SUCH_ZONE, CORRUPT, IO, NO_MEMORY */
+enum storage_err storage_duplicates_list(struct storage *storage,
+    const struct duplicates_query *query, struct arena *arena,
+    struct duplicates_page *ret_page) MUST_USE;
 
 /* ---- records: what the caller keeps of its own ----
  * Small values under byte-string keys, of no bucket: identities, accounts, settings, jobs. Reads do not
@@ -446,6 +548,9 @@ enum storage_err stage_write_async(
 /* No more bytes. A large body is made durable here. Blocks on the disk. */
 enum storage_err stage_finish(struct stage *stage) MUST_USE;
 uint64_t stage_size(const struct stage *stage);
+/* A reader over a finished stage, to be closed before the stage goes. err: INVALID, NO_MEMORY, IO */
+enum storage_err storage_stage_reader(
+    struct storage *storage, struct stage *stage, struct blob_reader **ret_reader) MUST_USE;
 /* Gives the space back. Takes NULL. */
 void stage_discard(struct stage *stage);
 
@@ -468,6 +573,7 @@ enum mutation_kind { /* the numbers are in the log: never change them */
     MUTATION_ENGINE, /* the engine's own work (GC, compaction); not for callers */
     MUTATION_CHANGE_RECORDS,
     MUTATION_SET_METADATA,
+    MUTATION_PUT_ZONES,
 };
 
 /* The source of a copy, as the caller has read it; CHANGED when it is no longer so at commit. */
@@ -483,13 +589,35 @@ struct copy_from {
  * INVALID also when the range has so many pieces that it has to be written anew. */
 enum { STORAGE_COPY_PART_MIN_BYTES = 512 };
 
-/* A part that CompleteMultipartUpload names. */
-struct part_choice {
-    uint32_t number;
+/* What the writer of an object says about its zone's rules: PUT_OBJECT, COPY_OBJECT, COMPLETE_UPLOAD, and of
+ * DELETE_OBJECT bypass_retention. Zeroed: it has looked at nothing. */
+struct zone_claims {
+    bool bypass_retention;
+    bool promotes; /* a copy out of another zone, which the zone counts */
+    /* The key's own current version was compared with what is written, byte by byte: they are the same. Without
+     * it the same size, CRC64NVME and ETag count as the same. */
+    uint64_t same_sequence;
+    /* What storage_content_find had, compared byte by byte: one that is the same, and those that differ. */
+    struct content_ref duplicate;
+    const struct content_ref *others;
+    size_t other_count;
+    /* There was too much to compare: a version that was not compared counts as the same, but is only marked. */
+    bool undecided;
+};
+
+struct zone_outcome {
+    uint64_t zone_id; /* 0: the key lies in no zone */
+    bool unchanged;   /* the same bytes again: result is the version that was there */
+    bool linked;      /* it shares the first one's bytes */
+    struct content_ref duplicate_of; /* DUPLICATE, or what the new version is marked with */
+    int64_t retained_until_ms;       /* RETAINED */
+    uint64_t objects, bytes;         /* QUOTA: what is used */
+    uint64_t max_objects, max_bytes; /* QUOTA: the limits */
 };
 
 /* One change. Filled by the caller, zeroed where it says nothing; everything it points to stays untouched
- * until it is done. `stage` is taken over by submit, whatever comes of it. */
+ * until it is done. `stage` is taken over by submit and NULL when it is done, but for PUT_OBJECT with CHANGED: then it
+ * is the caller's again, to be submitted once more or discarded. */
 struct mutation {
     enum mutation_kind kind;
     struct bucket_ref bucket; /* CREATE_BUCKET: the name alone */
@@ -501,6 +629,8 @@ struct mutation {
             struct span region;
             const struct bucket_document *documents; /* that it has from the start */
             size_t document_count;
+            const struct zone_rule *rules; /* that go with a document of them */
+            size_t rule_count;
         } create_bucket;
         enum versioning versioning;
         struct {
@@ -553,6 +683,17 @@ struct mutation {
                 expected; /* its metadata as read; CHANGED when it is not so; may be empty */
             struct span metadata; /* in place of it: nothing else of the version changes */
         } set_metadata;           /* SET_METADATA */
+        struct {
+            enum document_kind
+                kind;            /* where the rules come from: DOCUMENT_ZONES, DOCUMENT_TAGGING */
+            struct span text;    /* absent: that document goes, if there is one */
+            uint64_t generation; /* of the bucket as read; CHANGED otherwise; 0: whichever */
+            bool keep_rules;     /* the document alone */
+            const struct zone_rule
+                *rules; /* in place of all that are there; INVALID: zone_rules_valid */
+            size_t count;
+            bool bypass_retention; /* else RETAINED when less would be retained than is now */
+        } zones;                   /* PUT_ZONES */
     };
 
     /* Preconditions on the key's current version, decided in the commit: PUT_OBJECT, COPY_OBJECT,
@@ -570,8 +711,12 @@ struct mutation {
         struct span zone; /* of the key */
     } lineage;
 
+    /* After these come the zone's rules: retention before them, then write-once, duplicates, limits. */
+    struct zone_claims zone;
+
     /* Results, valid when done. */
     enum storage_err err;
+    struct zone_outcome zone_outcome;
     /* written or removed version, without metadata; version.sequence 0: nothing */
     struct object_info result;
     struct bucket_info bucket_info; /* CREATE_BUCKET: the new row, or the one that stands in the way

@@ -80,6 +80,7 @@ static const struct object_attributes *attributes_of(const struct mutation *muta
     case MUTATION_ENGINE:
     case MUTATION_CHANGE_RECORDS:
     case MUTATION_SET_METADATA:
+    case MUTATION_PUT_ZONES:
         break;
     }
     return NULL;
