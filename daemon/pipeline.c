@@ -50,7 +50,9 @@ static enum s3_err timed(
 /* Who asks is known from here on, and whether they may. */
 static enum s3_err admit(struct request *request)
 {
-    TRY(timed(request, STEP_AUTHENTICATE, authenticate));
+    /* A preflight carries no credentials, though perhaps the query of a presigned URL. */
+    if (request->method != METHOD_OPTIONS)
+        TRY(timed(request, STEP_AUTHENTICATE, authenticate));
     TRY(timed(request, STEP_AUTHORIZE, authorize));
     return timed(request, STEP_RECEIVE, receive_begin);
 }

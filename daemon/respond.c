@@ -1,5 +1,6 @@
 #include "daemon/respond.h"
 
+#include "daemon/cors_respond.h"
 #include "daemon/daemon.h"
 #include "xml_write.h"
 
@@ -140,6 +141,7 @@ void respond(struct request *request)
 {
     if (complete(request) != S3_OK)
         respond_error(request);
+    cors_respond(request);
     response_header_borrowed(request, "x-amz-request-id", span_str(request->id));
     response_header_borrowed(request, "x-amz-id-2", span_str(request->daemon->host_id));
     response_header_borrowed(request, "Server", SPAN("Lakegate"));

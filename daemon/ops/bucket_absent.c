@@ -20,7 +20,6 @@ static enum s3_err absent(struct request *request, enum s3_err err)
 
 ABSENT(get_bucket_policy, NO_SUCH_BUCKET_POLICY)
 ABSENT(get_bucket_policy_status, NO_SUCH_BUCKET_POLICY)
-ABSENT(get_bucket_cors, NO_SUCH_CORS_CONFIGURATION)
 ABSENT(get_bucket_website, NO_SUCH_WEBSITE_CONFIGURATION)
 ABSENT(get_bucket_lifecycle, NO_SUCH_LIFECYCLE_CONFIGURATION)
 ABSENT(get_bucket_replication, REPLICATION_CONFIGURATION_NOT_FOUND)

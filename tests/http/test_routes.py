@@ -30,7 +30,7 @@ def test_other_methods_of_a_sub_resource(server, present, method, query):
     assert raw.request(server, "GET", present).body == b"0123456789"
 
 
-BUCKET_SUB_RESOURCES = ["acl", "policy", "cors", "website", "lifecycle", "replication", "encryption", "object-lock", "tagging", "publicAccessBlock",
+BUCKET_SUB_RESOURCES = ["acl", "policy", "website", "lifecycle", "replication", "encryption", "object-lock", "tagging", "publicAccessBlock",
                         "ownershipControls", "versioning", "accelerate", "logging", "notification", "requestPayment", "inventory&id=x", "metrics&id=x",
                         "analytics&id=x", "intelligent-tiering&id=x", "metadataTable", "abac"]
 
