@@ -100,9 +100,9 @@ enum s3_err sigv4_verify(struct arena *arena, struct sigv4_key_cache *cache, str
     struct span *ret_string_to_sign) MUST_USE;
 
 /* For signers: the value of an Authorization header over these headers (host, x-amz-date and
- * x-amz-content-sha256 must be among them). Service "s3". NUL-terminated. */
+ * x-amz-content-sha256 must be among them). service: "s3", "iam" … NUL-terminated. */
 struct span sigv4_authorization(struct arena *arena, struct span method,
     const struct target *target, const struct header_list *headers, struct span access_key,
-    struct span secret, struct span region);
+    struct span secret, struct span region, struct span service);
 
 #endif

@@ -105,7 +105,7 @@ static struct span signed_names_of(struct span canonical, size_t payload_len)
 
 struct span sigv4_authorization(struct arena *arena, struct span method,
     const struct target *target, const struct header_list *headers, struct span access_key,
-    struct span secret, struct span region)
+    struct span secret, struct span region, struct span service)
 {
     uint8_t key[SHA256_BYTES];
     char signature[SIGV4_HEX_BYTES + 1];
@@ -115,12 +115,13 @@ struct span sigv4_authorization(struct arena *arena, struct span method,
         .access_key = access_key,
         .date = span_first(timestamp, 8),
         .region = region,
-        .service = SPAN("s3"),
+        .service = service,
         .signed_headers = all_header_names(arena, headers),
         .timestamp = timestamp,
         .payload_sha256_hex = header_find(headers, SPAN("x-amz-content-sha256")),
     };
-    struct span canonical = sigv4_canonical_request(arena, method, target, headers, &auth, false);
+    struct span canonical = sigv4_canonical_request(
+        arena, method, target, headers, &auth, !span_eq(service, SPAN("s3")));
     struct span string_to_sign = sigv4_string_to_sign(arena, &auth, canonical);
     if (!amz_time_parse(timestamp, &auth.time_s) || !span_present(string_to_sign))
         return SPAN_ABSENT;
@@ -129,7 +130,8 @@ struct span sigv4_authorization(struct arena *arena, struct span method,
     sigv4_sign(key, string_to_sign, signature);
     wipe(key, sizeof(key));
     return arena_format(arena,
-        "AWS4-HMAC-SHA256 Credential=%.*s/%.*s/%.*s/s3/aws4_request, SignedHeaders=%.*s, "
+        "AWS4-HMAC-SHA256 Credential=%.*s/%.*s/%.*s/%.*s/aws4_request, SignedHeaders=%.*s, "
         "Signature=%s",
-        SPAN_ARG(access_key), SPAN_ARG(auth.date), SPAN_ARG(region), SPAN_ARG(names), signature);
+        SPAN_ARG(access_key), SPAN_ARG(auth.date), SPAN_ARG(region), SPAN_ARG(service),
+        SPAN_ARG(names), signature);
 }

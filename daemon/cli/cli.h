@@ -34,6 +34,21 @@ int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 bool cli_options_read(
     struct arena *arena, int count, char **arguments, struct cli_options *ret_options) MUST_USE;
 
+/* A request to be signed. */
+struct cli_call {
+    const char *method;
+    const char *path;         /* with its query, percent-encoded */
+    const char *service;      /* "iam", "sts"; NULL: "s3" */
+    const char *content_type; /* NULL: none */
+    struct span body;         /* absent: none */
+};
+
+/* Signs and sends it.
+ * out: CLI_OK, and ret_reply has a status of 2xx; else a line was printed. ret_reply is always to be
+ * freed */
+int cli_send(struct arena *arena, const struct cli_options *options, const struct cli_call *call,
+    struct http_reply *ret_reply) MUST_USE;
+
 /* A signed GET of path.
  * out: CLI_OK, and ret_reply has status 200; else a line was printed. ret_reply is always to be
  * freed */

@@ -41,29 +41,38 @@ static bool endpoint_read(struct arena *arena, const char *text, struct endpoint
     return span_present(url);
 }
 
-enum { SIGNED_HEADERS = 3, ALL_HEADERS };
+enum { SIGNED_HEADERS_MAX = 4, ALL_HEADERS_MAX };
 
-/* host, x-amz-date, x-amz-content-sha256 and, behind them, authorization. */
+/* host, x-amz-date, x-amz-content-sha256, perhaps content-type and, behind them, authorization. */
 static bool sign(struct arena *arena, const struct cli_options *options, struct span host,
-    const char *path, struct header headers[static ALL_HEADERS])
+    const struct cli_call *call, struct header_list *ret_list)
 {
+    struct header *headers = arena_array(arena, struct header, ALL_HEADERS_MAX);
     char date[AMZ_TIME_BYTES];
     amz_time_format((int64_t)time(NULL), date);
     uint8_t digest[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
-    sha256_of(SPAN(""), digest);
+    sha256_of(span_present(call->body) ? call->body : SPAN(""), digest);
     hex_encode(digest, sizeof(digest), hex);
-    headers[0] = (struct header){SPAN("host"), host};
-    headers[1] = (struct header){SPAN("x-amz-date"), arena_copy(arena, span_str(date))};
-    headers[2] = (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
-    struct header_list list = {headers, SIGNED_HEADERS};
-    struct target target;
-    if (target_parse(arena, span_str(path), host, NULL, 0, &target) != S3_OK)
+    if (headers == NULL)
         return false;
-    headers[3] = (struct header){SPAN("authorization"),
-        sigv4_authorization(arena, SPAN("GET"), &target, &list, span_str(options->access_key),
-            span_str(options->secret_key), span_str(options->region))};
-    return !arena->overflow && span_present(headers[3].value);
+    size_t count = 0;
+    headers[count++] = (struct header){SPAN("host"), host};
+    headers[count++] = (struct header){SPAN("x-amz-date"), arena_copy(arena, span_str(date))};
+    headers[count++] =
+        (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
+    if (call->content_type)
+        headers[count++] = (struct header){SPAN("content-type"), span_str(call->content_type)};
+    struct header_list list = {headers, count};
+    struct target target;
+    if (target_parse(arena, span_str(call->path), host, NULL, 0, &target) != S3_OK)
+        return false;
+    headers[count++] = (struct header){SPAN("authorization"),
+        sigv4_authorization(arena, span_str(call->method), &target, &list,
+            span_str(options->access_key), span_str(options->secret_key), span_str(options->region),
+            span_str(call->service ? call->service : "s3"))};
+    *ret_list = (struct header_list){headers, count};
+    return !arena->overflow && span_present(headers[count - 1].value);
 }
 
 /* The text between <tag> and </tag> of an error's XML, for people; absent without one. */
@@ -87,7 +96,7 @@ static int refused(const char *endpoint_url, const struct http_reply *reply)
     return cli_fail("%s answered %d: is that a lakegated?", endpoint_url, reply->status);
 }
 
-int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
+int cli_send(struct arena *arena, const struct cli_options *options, const struct cli_call *what,
     struct http_reply *ret_reply)
 {
     *ret_reply = (struct http_reply){0};
@@ -101,21 +110,29 @@ int cli_get(struct arena *arena, const struct cli_options *options, const char *
         return cli_fail(
             "no keys: set LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY, or name "
             "the data folder with --data");
-    struct header headers[ALL_HEADERS];
-    if (!sign(arena, options, endpoint.host, path, headers))
+    struct header_list headers;
+    if (!sign(arena, options, endpoint.host, what, &headers))
         return cli_fail("cannot sign a request to %s", options->endpoint_url);
-    struct span url = arena_format(arena, "%.*s%s", SPAN_ARG(endpoint.url), path);
+    struct span url = arena_format(arena, "%.*s%s", SPAN_ARG(endpoint.url), what->path);
     if (!span_present(url))
         return cli_fail("out of memory");
     struct http_call call = {
-        .method = "GET",
+        .method = what->method,
         .url = url.ptr,
         .unix_socket = endpoint.unix_socket,
         .ca_file = options->ca_file,
-        .headers = {headers, ALL_HEADERS},
+        .headers = headers,
+        .body = what->body,
         .timeout_ms = CLI_TIMEOUT_MS,
     };
     if (!http_client_call(&call, ret_reply))
         return cli_fail("%s: %s", options->endpoint_url, ret_reply->detail);
-    return ret_reply->status == 200 ? CLI_OK : refused(options->endpoint_url, ret_reply);
+    return ret_reply->status / 100 == 2 ? CLI_OK : refused(options->endpoint_url, ret_reply);
+}
+
+int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
+    struct http_reply *ret_reply)
+{
+    struct cli_call call = {.method = "GET", .path = path};
+    return cli_send(arena, options, &call, ret_reply);
 }

@@ -75,7 +75,7 @@ static enum s3_err signed_by(struct request *request, const struct signer *signe
     request->headers = (struct header_list){fields, count};
     struct span value = sigv4_authorization(&request->arena, request->method_text, &request->target,
         &request->headers, span_str(signer->access_key), span_str(signer->secret),
-        span_str(signer->region));
+        span_str(signer->region), SPAN("s3"));
     assert_true(span_present(value));
     fields[count++] = (struct header){SPAN("Authorization"), value};
     request->headers.count = count;

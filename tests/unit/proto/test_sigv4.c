@@ -459,7 +459,7 @@ static void own_signature_verifies(void **state)
     assert_int_equal(
         target_parse(&arena, SPAN("/b/k%20?list-type=2&a"), SPAN_ABSENT, NULL, 0, &target), S3_OK);
     struct span value = sigv4_authorization(&arena, SPAN("GET"), &target, &signed_list,
-        SPAN("AKIAIOSFODNN7EXAMPLE"), span_str(secret), SPAN("eu-central-1"));
+        SPAN("AKIAIOSFODNN7EXAMPLE"), span_str(secret), SPAN("eu-central-1"), SPAN("s3"));
     assert_true(
         span_find(value, SPAN("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-meta-a, "),
             0) != SIZE_MAX);
