@@ -2,18 +2,17 @@
 
 #include "base/arena.h"
 #include "base/digest.h"
+#include "daemon/key_text.h"
+#include "daemon/private_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { FILE_MAX_BYTES = 4096, ACCESS_KEY_MADE_BYTES = 20, SECRET_KEY_MADE_BYTES = 40 };
+enum { ACCESS_KEY_MADE_BYTES = 20, SECRET_KEY_MADE_BYTES = 40 };
 
 struct credentials {
     char access_key[ACCESS_KEY_MAX_BYTES + 1];
     char secret_key[SECRET_KEY_MAX_BYTES + 1];
-    char path[4096];
+    char path[PRIVATE_FILE_PATH_BYTES];
     bool from_file, made;
 };
 
@@ -51,20 +50,6 @@ static void keep(struct credentials *credentials, struct span access_key, struct
         memcpy(credentials->secret_key, secret_key.ptr, secret_key.len);
 }
 
-/* Letters of equal likelihood: bytes past the last whole multiple of the alphabet are thrown away.
- */
-static void make_key(const char *alphabet, size_t alphabet_len, char *ret_text, size_t len)
-{
-    size_t filled = 0;
-    while (filled < len) {
-        uint8_t random;
-        random_bytes(&random, 1);
-        if (random < 256 / alphabet_len * alphabet_len)
-            ret_text[filled++] = alphabet[random % alphabet_len];
-    }
-    ret_text[len] = '\0';
-}
-
 /* "access_key = …" and "secret_key = …", a line each. */
 static void parse_file(struct span text, struct span *ret_access_key, struct span *ret_secret_key)
 {
@@ -82,91 +67,28 @@ static void parse_file(struct span text, struct span *ret_access_key, struct spa
     }
 }
 
-static bool read_file(int fd, char *ret_text, size_t size, size_t *ret_len)
+static bool load(
+    struct credentials *credentials, struct span text, char *ret_error, size_t error_bytes)
 {
-    size_t len = 0;
-    while (len < size) {
-        ssize_t got = read(fd, ret_text + len, size - len);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return false;
-        if (got == 0)
-            break;
-        len += (size_t)got;
-    }
-    *ret_len = len;
-    return true;
-}
-
-static bool load(struct credentials *credentials, int fd, char *ret_error, size_t error_bytes)
-{
-    struct stat status;
-    char text[FILE_MAX_BYTES];
-    size_t len = 0;
-    if (fstat(fd, &status) != 0 || !read_file(fd, text, sizeof(text), &len)) {
-        snprintf(
-            ret_error, error_bytes, "%s cannot be read: %s", credentials->path, strerror(errno));
-        return false;
-    }
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        wipe(text, sizeof(text));
-        snprintf(ret_error, error_bytes,
-            "%s can be read by others: run chmod 600 on it, or remove it for new keys",
-            credentials->path);
-        return false;
-    }
     struct span access_key = SPAN_ABSENT, secret_key = SPAN_ABSENT;
-    parse_file(span_of(text, len), &access_key, &secret_key);
+    parse_file(text, &access_key, &secret_key);
     const char *wrong = what_is_wrong(access_key, secret_key);
     if (wrong == NULL)
         keep(credentials, access_key, secret_key);
     else
         snprintf(ret_error, error_bytes, "%s: %s; repair it, or remove it for new keys",
             credentials->path, wrong);
-    wipe(text, sizeof(text));
     return wrong == NULL;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, text, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return false;
-        text += put;
-        len -= (size_t)put;
-    }
-    return true;
-}
-
-/* On disk under another name first: a crash leaves the whole file or none. */
 static bool store(const struct credentials *credentials, const char *dir)
 {
-    char temporary[sizeof(credentials->path) + 8], text[512];
-    snprintf(temporary, sizeof(temporary), "%s.new", credentials->path);
+    char text[512];
     int len = snprintf(text, sizeof(text),
         "# The root keys of this Lakegate. Keep them secret.\naccess_key = %s\nsecret_key = %s\n",
         credentials->access_key, credentials->secret_key);
-    unlink(temporary);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return false;
-    bool done = write_all(fd, text, (size_t)len) && fsync(fd) == 0;
+    bool done = private_file_write(dir, credentials->path, span_of(text, (size_t)len));
     wipe(text, sizeof(text));
-    done = close(fd) == 0 && done;
-    done = done && rename(temporary, credentials->path) == 0;
-    if (!done) {
-        unlink(temporary);
-        return false;
-    }
-    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return false;
-    done = fsync(dir_fd) == 0;
-    close(dir_fd);
     return done;
 }
 
@@ -175,21 +97,19 @@ static bool from_file(
 {
     snprintf(credentials->path, sizeof(credentials->path), "%s/root-credentials", dir);
     credentials->from_file = true;
-    int fd = open(credentials->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0) {
-        bool loaded = load(credentials, fd, ret_error, error_bytes);
-        close(fd);
+    char text[PRIVATE_FILE_MAX_BYTES];
+    size_t len = 0;
+    enum private_file found =
+        private_file_read(credentials->path, true, text, &len, ret_error, error_bytes);
+    if (found == PRIVATE_FILE_REFUSED)
+        return false;
+    if (found == PRIVATE_FILE_READ) {
+        bool loaded = load(credentials, span_of(text, len), ret_error, error_bytes);
+        wipe(text, sizeof(text));
         return loaded;
     }
-    if (errno != ENOENT) {
-        snprintf(
-            ret_error, error_bytes, "%s cannot be read: %s", credentials->path, strerror(errno));
-        return false;
-    }
-    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    static const char mixed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    make_key(upper, sizeof(upper) - 1, credentials->access_key, ACCESS_KEY_MADE_BYTES);
-    make_key(mixed, sizeof(mixed) - 1, credentials->secret_key, SECRET_KEY_MADE_BYTES);
+    key_text_id(credentials->access_key, ACCESS_KEY_MADE_BYTES);
+    key_text_secret(credentials->secret_key, SECRET_KEY_MADE_BYTES);
     credentials->made = true;
     if (store(credentials, dir))
         return true;

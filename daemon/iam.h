@@ -41,6 +41,7 @@ enum {
     IAM_GROUP_INLINE_MAX_BYTES = 5120,
     IAM_ROLE_INLINE_MAX_BYTES = 10240,
     IAM_TRUST_MAX_BYTES = 2048,
+    IAM_TRUSTED_MAX = 100,    /* users and roles that one trust policy names */
     IAM_SESSION_MIN_S = 3600, /* a role's MaxSessionDuration */
     IAM_SESSION_MAX_S = 43200,
     IAM_PAGE_MAX = 1000,
@@ -97,8 +98,11 @@ struct iam_entity {
 
     struct span description; /* IAM_ROLE; absent: none */
     struct span trust;       /* IAM_ROLE: AssumeRolePolicyDocument, byte for byte */
-    uint32_t max_session_s;  /* IAM_ROLE */
-    uint64_t generation;     /* of the record */
+    const struct policy_tag
+        *trusted; /* IAM_ROLE: ARNs in it and the unique ids they stood for when it was put */
+    size_t trusted_count;
+    uint32_t max_session_s; /* IAM_ROLE */
+    uint64_t generation;    /* of the record */
 };
 
 struct iam_new {
@@ -138,7 +142,8 @@ enum iam_err iam_update(struct iam_call *call, enum iam_kind kind, struct span n
 enum iam_err iam_delete(struct iam_call *call, enum iam_kind kind, struct span name) MUST_USE;
 
 /* A page: items behind `after` (what `next` of the page before was; absent: from the start), at most max
- * (0: 100; never more than IAM_PAGE_MAX). Ordered by lower-case name. */
+ * (0: 100; never more than IAM_PAGE_MAX, and fewer when they are large: look at truncated). Entities and
+ * policies come in order of their lower-case names, members of a group in order of their ids. */
 struct iam_query {
     struct span path_prefix; /* absent or "/": all */
     struct span after;
@@ -323,6 +328,14 @@ enum iam_err iam_key_delete(struct iam_call *call, struct span user, struct span
 /* The secret of a key, opened by the vault, for identities.c alone; wipe it. */
 enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_key *ret_key,
     char ret_secret[static IAM_SECRET_KEY_BYTES]) MUST_USE;
+
+/* It was used: kept in memory, and written now and then. Does not block; any thread. */
+void iam_key_used(
+    struct iam *iam, struct span id, int64_t now_ms, struct span service, struct span region);
+/* Writes what is only in memory, before the store closes. Blocks. */
+void iam_flush(struct iam *iam);
+/* Seals every secret with the vault's newest key; a crash in the middle leaves some to the next call. Blocks. */
+enum iam_err iam_reseal(struct iam_call *call, size_t *ret_count) MUST_USE;
 
 /* ---- the account ---- */
 

@@ -48,6 +48,17 @@ void json_bool(struct json *json, const char *name, bool value)
     set(json, name, json_boolean(value));
 }
 
+void json_texts(struct json *json, const char *name, const struct span *items, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count && array != NULL; i++) {
+        json_t *value = json_stringn(items[i].ptr != NULL ? items[i].ptr : "", items[i].len);
+        if (json_array_append_new(array, value != NULL ? value : json_null()) != 0 && json != NULL)
+            json->failed = true;
+    }
+    set(json, name, array);
+}
+
 void json_open(struct json *json, const char *name)
 {
     if (json == NULL || json->depth == JSON_DEPTH_MAX) {
@@ -66,15 +77,26 @@ void json_close(struct json *json)
         json->depth--;
 }
 
-bool json_write(const struct json *json, struct buf *out)
+static bool write_as(const struct json *json, size_t flags, struct buf *out)
 {
     if (json == NULL || json->failed)
         return false;
-    char *text = json_dumps(json->levels[0], JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    char *text = json_dumps(json->levels[0], flags | JSON_PRESERVE_ORDER);
     if (text == NULL)
         return false;
     buf_add(out, span_str(text));
-    buf_add_char(out, '\n');
     free(text);
     return buf_ok(out);
+}
+
+bool json_write(const struct json *json, struct buf *out)
+{
+    bool written = write_as(json, JSON_INDENT(2), out);
+    buf_add_char(out, '\n');
+    return written && buf_ok(out);
+}
+
+bool json_write_line(const struct json *json, struct buf *out)
+{
+    return write_as(json, JSON_COMPACT, out);
 }

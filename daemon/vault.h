@@ -1,9 +1,10 @@
 /* Secrets at rest, and tokens that others carry: bytes sealed with AES-256-GCM under a keyring. The newest key
  * seals, every key of the ring opens; a sealed run names its key. Thread-safe.
  *
- * The ring comes from LAKEGATE_SECRETS_KEY, else from the systemd credential "secrets.key", else from the
- * file DIR/secrets.key (mode 0600), which is made at first start. Of each line "ID = 64 hex digits" the last is the
- * newest. */
+ * The ring comes from the setting secrets_key (LAKEGATE_SECRETS_KEY), else from the systemd credential
+ * "secrets.key", else from the file DIR/secrets.key (mode 0600), which is made at first start. It is a list of keys, a line
+ * each: 64 hex digits, and the Unix time it was made; the last is the newest. Where it is handed in, commas may stand
+ * for line ends. One thread at a time changes it. */
 #ifndef DAEMON_VAULT_H
 #define DAEMON_VAULT_H
 
@@ -20,7 +21,7 @@ enum {
 };
 
 /* in:  dir         the data folder
- *      configured  "HEX" or lines of "ID = HEX"; absent: credential, then file
+ *      configured  the ring; absent or empty: the credential, then the file
  * out: ret_vault   untouched on error
  *      ret_error   a line for the user
  * Blocks on the disk. */
@@ -29,27 +30,24 @@ bool vault_open(const char *dir, struct span configured, struct vault **ret_vaul
 /* Wipes the keys. Takes NULL. */
 void vault_free(struct vault *vault);
 
-/* The id of the key that seals now. */
-uint32_t vault_newest(const struct vault *vault);
 /* Whether the ring was read from DIR/secrets.key, so that it can be rotated there. */
 bool vault_is_file(const struct vault *vault);
 
 /* Appends the sealed bytes. what: associated data, the same when opened: a sealed secret is of no use in the place
  * of another. False when memory runs out or plain is over the maximum. */
-bool vault_seal(
-    const struct vault *vault, struct span what, struct span plain, struct buf *out) MUST_USE;
+bool vault_seal(struct vault *vault, struct span what, struct span plain, struct buf *out) MUST_USE;
 /* Appends the plain bytes; wipe them. False: unknown key, altered, or sealed as another thing. */
 bool vault_unseal(
-    const struct vault *vault, struct span what, struct span sealed, struct buf *out) MUST_USE;
+    struct vault *vault, struct span what, struct span sealed, struct buf *out) MUST_USE;
 /* Sealed by another key than the newest. */
-bool vault_is_stale(const struct vault *vault, struct span sealed);
+bool vault_is_stale(struct vault *vault, struct span sealed);
 
 /* Adds a new key to the ring, in memory and in DIR/secrets.key (synced before it returns). Nothing sealed with it
  * can be on disk before the file has it, so that a crash at any moment leaves a ring that opens everything.
  * err: false: the ring is not from the file, is full, or the file cannot be written */
 bool vault_add_key(struct vault *vault, char ret_error[static VAULT_ERROR_BYTES]) MUST_USE;
-/* Drops keys that are older than the newest from file and memory, but for those that younger sessions may
- * still be sealed with: made less than keep_s ago. */
+/* Drops from the file and from memory the keys that sealed nothing in the last keep_s: tokens of theirs are past, and
+ * the caller has sealed all records with the newest. A ring that was handed in stays as it is. */
 bool vault_drop_old(
     struct vault *vault, int64_t keep_s, char ret_error[static VAULT_ERROR_BYTES]) MUST_USE;
 
