@@ -12,22 +12,28 @@ struct access_policies {
 
 struct access_request {
     struct policy_request ask; /* has_boundary is set from here */
-    struct span resource_account; /* who owns the resource, 12 digits; absent: no owner (ListBuckets …) */
-    struct access_policies identity; /* inline and managed, of the user and its groups, or the role */
-    const struct policy *boundary;   /* NULL: none */
-    struct access_policies session;  /* session policies: one must allow */
-    bool has_session;                /* then an empty list of session policies allows nothing */
-    const struct policy *resource;   /* bucket policy, trust policy; NULL: none */
-    bool resource_must_allow;   /* trust policies: an identity policy's Allow is not enough by itself */
-    bool resource_cannot_allow; /* its Allow does not reach this object (owned by another account) */
-    bool acl_allows;            /* an ACL grant, already looked up, allows the action */
+    struct span
+        resource_account; /* who owns the resource, 12 digits; absent: no owner (ListBuckets …) */
+    struct access_policies
+        identity;                  /* inline and managed, of the user and its groups, or the role */
+    const struct policy *boundary; /* NULL: none */
+    struct access_policies session; /* session policies: one must allow */
+    bool has_session;               /* then an empty list of session policies allows nothing */
+    const struct policy *resource;  /* bucket policy, trust policy; NULL: none */
+    bool
+        resource_must_allow; /* trust policies: an identity policy's Allow is not enough by itself */
+    bool
+        resource_cannot_allow; /* its Allow does not reach this object (owned by another account) */
+    /* An ACL grant, already looked up, allows the action. Within the resource's account only grants to
+     * everybody count. */
+    bool acl_allows;
     bool root_may_always; /* get, put and delete of the own bucket's policy: root passes any Deny */
 };
 
 enum access_reason {
-    ACCESS_BY_ROOT,            /* the account's root, and nothing denied */
-    ACCESS_BY_IDENTITY,        /* allowed or denied by identity policy `by` */
-    ACCESS_BY_RESOURCE,        /* by the resource policy */
+    ACCESS_BY_ROOT,     /* the account's root, and nothing denied */
+    ACCESS_BY_IDENTITY, /* allowed or denied by identity policy `by` */
+    ACCESS_BY_RESOURCE, /* by the resource policy */
     ACCESS_BY_ACL,
     ACCESS_BY_BOUNDARY,        /* denied by the boundary, explicitly or since it does not allow */
     ACCESS_BY_SESSION,         /* the same of session policies */

@@ -19,22 +19,27 @@ enum policy_kind {
 
 enum {
     POLICY_BUCKET_MAX_BYTES = 20 * 1024, /* src: AWS S3 User Guide, "Bucket policies" */
-    POLICY_MANAGED_MAX_BYTES = 6 * 1024, /* without white space. src: IAM quotas */
-    POLICY_DETAIL_BYTES = 400,
+    POLICY_MANAGED_MAX_BYTES = 6 * 1024,
+    /* without white space. src: IAM quotas */ POLICY_DETAIL_BYTES = 400,
+    /* With white space. src: IAM API Reference, PolicyDocument */
+    POLICY_TEXT_MAX_BYTES = 128 * 1024,
+    POLICY_COMPILED_MAX_BYTES = 1024 * 1024, /* of memory */
 };
 
 /* A principal that a policy names by ARN and that exists: users and roles are kept by their unique id, so
  * that one made anew under an old name is another. */
-struct policy_resolver {
-    /* arn: of a user or role. Returns its unique id (lives as long as the compile call), absent when
-     * there is none. NULL: every ARN is accepted and compared as text. */
-    struct span (*unique_id)(void *ctx, struct span arn);
+struct
+    policy_resolver { /* principal: the ARN of a user or role, its unique id, the 12 digits of an account, or a canonical
+     * id. Returns the unique id (of the last two, anything present), which lives as long as the compile
+     * call; absent when there is none. NULL: all are accepted, and ARNs are compared as text. */
+    struct span (*unique_id)(void *ctx, struct span principal);
     void *ctx;
 };
 
 struct policy_options {
     enum policy_kind kind;
-    struct span bucket; /* POLICY_BUCKET: its name */
+    struct span bucket;
+    /* POLICY_BUCKET: its name */ /* POLICY_BUCKET: of the text; else without white space. 0: POLICY_BUCKET_MAX_BYTES */
     size_t max_bytes;
     struct policy_resolver resolver;
     /* Called for what is kept and matches nothing here (other services, keys that AWS documents and
@@ -48,6 +53,8 @@ struct policy_options {
  * err: false: malformed, or memory ran out (then the detail says so) */
 bool policy_compile(struct span text, const struct policy_options *options,
     struct policy **ret_policy, char ret_detail[static POLICY_DETAIL_BYTES]) MUST_USE;
+/* Characters but for white space: what IAM's limits count. */
+size_t policy_text_bytes(struct span text);
 /* Takes NULL. */
 void policy_free(struct policy *policy);
 /* Memory that it takes, for caches with a bound. */
@@ -108,6 +115,24 @@ bool policy_uses_tags(const struct policy *policy, enum policy_tag_family family
 enum policy_key policy_key_named(
     struct span name, enum policy_tag_family *ret_family, struct span *ret_tag);
 
+/* "aws:SourceIp". key: not POLICY_KEYS */
+struct span policy_key_name(enum policy_key key);
+
+/* What an action works on. */
+enum policy_on { POLICY_ON_OBJECT, POLICY_ON_BUCKET, POLICY_ON_SYSTEM };
+
+/* An action of S3 or Lakegate (policy_actions.def). */
+struct policy_action {
+    struct span name;
+    enum policy_on on;
+    bool served; /* false: AWS documents it, and nothing here is authorized by it */
+};
+
+/* The known actions that a pattern means ("s3:Get*", any case), one after the other: begin with NULL;
+ * NULL after the last. */
+const struct policy_action *policy_action_next(
+    struct span pattern, const struct policy_action *after);
+
 enum policy_principal_kind {
     POLICY_ANONYMOUS,
     POLICY_ACCOUNT_ROOT,
@@ -118,12 +143,13 @@ enum policy_principal_kind {
 
 struct policy_principal {
     enum policy_principal_kind kind;
-    struct span account;      /* 12 digits; absent for anonymous */
-    struct span arn;          /* arn:aws:iam::ACCOUNT:user/path/name, …:root,
+    struct span account; /* 12 digits; absent for anonymous */
+    struct span arn;     /* arn:aws:iam::ACCOUNT:user/path/name, …:root,
                                  arn:aws:sts::ACCOUNT:assumed-role/name/session … */
-    struct span unique_id;    /* AIDA…; of a session AROA…:name; of root the account */
-    struct span role_arn;     /* POLICY_ROLE_SESSION: of the role */
-    struct span role_id;      /* AROA… */
+    struct span unique_id;
+    /* AIDA…; of a session AROA…:name; of root the account */ /* POLICY_ROLE_SESSION: of the role; POLICY_FEDERATED_USER: of the user who asked for the token */
+    struct span role_arn;
+    struct span role_id;      /* AROA…, AIDA… */
     struct span canonical_id; /* of the account, 64 hex digits: CanonicalUser */
 };
 
@@ -133,9 +159,10 @@ enum policy_effect { POLICY_NO_MATCH, POLICY_ALLOW, POLICY_DENY };
  * means. src: IAM User Guide, "Policy evaluation logic" */
 enum policy_named {
     POLICY_NAMED_ACCOUNT = 1, /* the account or its root: delegates only */
-    POLICY_NAMED_ROLE = 2,    /* the role of a session */
-    POLICY_NAMED_EXACTLY = 4, /* the user, the session */
-    POLICY_NAMED_ANYONE = 8,  /* "*" */
+    POLICY_NAMED_ROLE = 2,
+    /* the role of a session */ POLICY_NAMED_EXACTLY =
+        4,                   /* the user, the session; always where policies name nobody */
+    POLICY_NAMED_ANYONE = 8, /* "*" */
 };
 
 struct policy_request {
@@ -150,7 +177,9 @@ struct policy_request {
 struct policy_verdict {
     enum policy_effect effect; /* a Deny wins over any Allow */
     size_t statement;          /* index of the deciding one; of a Deny, or of the first Allow */
-    unsigned named;            /* POLICY_ALLOW: all of enum policy_named by which statements allowed */
+    /* POLICY_ALLOW: enum policy_named, by which statements allowed; complete unless it has EXACTLY or
+     * ANYONE, to which nothing could be added */
+    unsigned named;
 };
 
 /* Never allocates, never blocks; bounded by the policy's size times the lengths of what it compares. */

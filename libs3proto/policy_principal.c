@@ -1,0 +1,237 @@
+#include "policy_internal.h"
+
+enum {
+    ACCOUNT_DIGITS = 12,
+    UNIQUE_ID_MIN_BYTES = 16,
+    UNIQUE_ID_MAX_BYTES = 128,
+    CANONICAL_ID_BYTES = 64
+};
+
+static bool all_of(struct span text, const char *set)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!text.ptr[i] || !strchr(set, text.ptr[i]))
+            return false;
+    return text.len > 0;
+}
+
+static bool is_account(struct span text)
+{
+    return text.len == ACCOUNT_DIGITS && all_of(text, "0123456789");
+}
+
+/* AIDA… of a user, AROA… of a role, AROA…:name of a session. */
+static bool is_unique_id(struct span text)
+{
+    struct span id = span_first(text, span_find_char(text, ':', 0));
+    return (span_starts(id, SPAN("AIDA")) || span_starts(id, SPAN("AROA"))) &&
+           id.len >= UNIQUE_ID_MIN_BYTES && text.len <= UNIQUE_ID_MAX_BYTES &&
+           all_of(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+}
+
+/* The name in "user/path/name"; absent when text does not begin with kind or has odd characters. */
+static struct span name_after(struct span text, struct span kind)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "_+=,.@-/!\"#$%&'()[]\\^`{|}~;:<>";
+    struct span name = span_from(text, kind.len);
+    return span_starts(text, kind) && all_of(name, allowed) && !span_ends(name, SPAN("/"))
+               ? name
+               : SPAN_ABSENT;
+}
+
+/* arn:aws:iam::ACCOUNT:root|user/…|role/…, arn:aws:sts::ACCOUNT:assumed-role/…|federated-user/… */
+static bool read_arn(struct span text, struct who_entry *entry, bool *ret_entity)
+{
+    struct span part[6];
+    if (policy_arn_components(text, false, part) < 6 || !span_eq(part[0], SPAN("arn")) ||
+        !span_eq(part[1], SPAN("aws")) || part[3].len > 0 || !is_account(part[4]))
+        return false;
+    *ret_entity = false;
+    entry->who = WHO_ARN;
+    entry->id = text;
+    if (span_eq(part[2], SPAN("iam"))) {
+        if (span_eq(part[5], SPAN("root"))) {
+            entry->who = WHO_ACCOUNT;
+            entry->id = part[4];
+            return true;
+        }
+        *ret_entity = true;
+        return span_present(name_after(part[5], SPAN("user/"))) ||
+               span_present(name_after(part[5], SPAN("role/")));
+    }
+    if (!span_eq(part[2], SPAN("sts")))
+        return false;
+    struct span session = name_after(part[5], SPAN("assumed-role/"));
+    return span_find_char(session, '/', 0) != SIZE_MAX ||
+           span_present(name_after(part[5], SPAN("federated-user/")));
+}
+
+/* What the resolver says of a principal; the text itself without one. Absent: it does not exist. */
+static struct span resolve(const struct compiler *compiler, struct span text)
+{
+    const struct policy_resolver *resolver = &compiler->options->resolver;
+    return resolver->unique_id ? resolver->unique_id(resolver->ctx, text) : text;
+}
+
+static bool read_aws(struct compiler *compiler, struct span text, struct who_entry *entry)
+{
+    bool entity = false;
+    if (span_eq(text, SPAN("*"))) {
+        entry->who = WHO_ANYONE;
+        return true;
+    }
+    if (is_account(text)) {
+        entry->who = WHO_ACCOUNT;
+        entry->id = text;
+        return span_present(resolve(compiler, text));
+    }
+    if (is_unique_id(text)) {
+        entry->who = WHO_ID;
+        entry->id = text;
+        return span_present(resolve(compiler, span_first(text, span_find_char(text, ':', 0))));
+    }
+    if (!read_arn(text, entry, &entity))
+        return false;
+    if (entry->who == WHO_ACCOUNT)
+        return span_present(resolve(compiler, entry->id));
+    if (!entity || !compiler->options->resolver.unique_id)
+        return true;
+    entry->who = WHO_ID;
+    entry->id = resolve(compiler, text);
+    return span_present(entry->id);
+}
+
+static bool is_host_name(struct span text)
+{
+    return span_find_char(text, '.', 0) != SIZE_MAX &&
+           all_of(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-./_:");
+}
+
+static bool read_canonical(struct compiler *compiler, struct span text, struct who_entry *entry)
+{
+    entry->who = WHO_CANONICAL;
+    entry->id = text;
+    return text.len == CANONICAL_ID_BYTES && all_of(text, "0123456789abcdefABCDEF") &&
+           span_present(resolve(compiler, text));
+}
+
+/* Services and identity providers do not ask here: kept, and never matched. */
+static bool read_foreign(struct compiler *compiler, struct span text, struct who_entry *entry)
+{
+    bool provider = span_starts(text, SPAN("arn:aws:iam::"));
+    if (!is_host_name(text) && !provider)
+        return false;
+    entry->who = WHO_NEVER;
+    entry->id = text;
+    policy_warn(compiler, "a principal that never asks here", text);
+    return true;
+}
+
+struct principals {
+    struct statement *statement;
+    struct who_entry *entries;
+    size_t count;
+    struct span kind; /* "AWS", "Service" … */
+};
+
+static bool add_principal(struct compiler *compiler, struct span text, size_t index, void *ctx)
+{
+    struct principals *principals = ctx;
+    struct who_entry *entry = &principals->entries[principals->count++];
+    struct arena *arena = &compiler->policy->arena;
+    bool trust = compiler->options->kind == POLICY_TRUST, good = false;
+    (void)index;
+    if (span_eq(principals->kind, SPAN("AWS")))
+        good = read_aws(compiler, text, entry);
+    else if (span_eq(principals->kind, SPAN("CanonicalUser")))
+        good = !trust && read_canonical(compiler, text, entry);
+    else if (span_eq(principals->kind, SPAN("Service")) ||
+             span_eq(principals->kind, SPAN("Federated")))
+        good = read_foreign(compiler, text, entry);
+    if (!good)
+        return policy_fail(compiler, "Invalid principal in policy");
+    entry->text = arena_copy(arena, text);
+    entry->id = arena_copy(arena, entry->id);
+    return true;
+}
+
+static size_t count_principals(const struct json_node *node)
+{
+    void *at = NULL;
+    struct span name;
+    const struct json_node *value;
+    size_t count = 0;
+    while (json_node_next(node, &at, &name, &value))
+        count += policy_string_count(value);
+    return count;
+}
+
+bool policy_compile_principals(
+    struct compiler *compiler, const struct json_node *node, struct statement *statement)
+{
+    struct principals principals = {.statement = statement};
+    void *at = NULL;
+    const struct json_node *value;
+    bool anyone = span_eq(json_node_string(node, SPAN_ABSENT), SPAN("*"));
+    size_t count = anyone ? 1 : count_principals(node);
+    if (!anyone && json_node_kind(node) != JSON_KIND_OBJECT)
+        return policy_fail(compiler, "Invalid principal in policy");
+    if (count == 0)
+        return policy_fail(compiler, "Missing required field Principal cannot be empty!");
+    principals.entries = arena_array(&compiler->policy->arena, struct who_entry, count);
+    if (!principals.entries)
+        return policy_fail(compiler, "The policy is too large when compiled");
+    statement->principals = principals.entries;
+    statement->principal_count = count;
+    if (anyone)
+        principals.entries[0] = (struct who_entry){WHO_ANYONE, SPAN_ABSENT, SPAN("*")};
+    while (json_node_next(node, &at, &principals.kind, &value)) {
+        compiler->place.outer = principals.kind;
+        if (!policy_each_string(
+                compiler, value, "Invalid principal in policy", add_principal, &principals))
+            return false;
+    }
+    compiler->place.outer = SPAN_ABSENT;
+    return true;
+}
+
+unsigned policy_who_matches(const struct who_entry *entry, const struct policy_principal *principal)
+{
+    if (entry->who == WHO_ANYONE)
+        return POLICY_NAMED_ANYONE;
+    if (principal->kind == POLICY_ANONYMOUS)
+        return 0;
+    switch (entry->who) {
+    case WHO_ACCOUNT:
+        return span_eq(entry->id, principal->account) ? POLICY_NAMED_ACCOUNT : 0;
+    case WHO_CANONICAL:
+        return span_eq_nocase(entry->id, principal->canonical_id) ? POLICY_NAMED_ACCOUNT : 0;
+    case WHO_ID:
+        return span_eq(entry->id, principal->unique_id) ? POLICY_NAMED_EXACTLY
+               : span_eq(entry->id, principal->role_id) ? POLICY_NAMED_ROLE
+                                                        : 0;
+    case WHO_ARN:
+        return span_eq(entry->id, principal->arn)        ? POLICY_NAMED_EXACTLY
+               : span_eq(entry->id, principal->role_arn) ? POLICY_NAMED_ROLE
+                                                         : 0;
+    case WHO_ANYONE:
+    case WHO_NEVER:
+        break;
+    }
+    return 0;
+}
+
+void policy_each_principal(
+    const struct policy *policy, void (*found)(void *ctx, struct span arn), void *ctx)
+{
+    for (size_t i = 0; i < policy->statement_count; i++) {
+        const struct statement *statement = &policy->statements[i];
+        for (size_t j = 0; j < statement->principal_count; j++) {
+            struct span arn[6], text = statement->principals[j].text;
+            if (policy_arn_components(text, false, arn) == 6 && span_eq(arn[2], SPAN("iam")) &&
+                (span_starts(arn[5], SPAN("user/")) || span_starts(arn[5], SPAN("role/"))))
+                found(ctx, text);
+        }
+    }
+}
