@@ -88,6 +88,7 @@ static enum s3_err run_action(struct request *request, struct span form)
     if (request->principal.kind == PRINCIPAL_ANONYMOUS)
         return FAIL(request, MISSING_AUTHENTICATION_TOKEN, NULL);
     request->query = call;
+    TRY(query_session_limits(request, call->action));
     return call->action->run(request);
 }
 

@@ -58,6 +58,10 @@ int query_write_error(struct request *request, struct buf *out);
 
 /* ---- what actions share ---- */
 
+/* What temporary credentials may not call, whatever policies say (session_limits.c).
+ * err: ACCESS_DENIED, INVALID_CLIENT_TOKEN_ID */
+enum s3_err query_session_limits(
+    struct request *request, const struct query_action *action) MUST_USE;
 /* err: what params_check says of the parameters read so far */
 enum s3_err query_check(struct request *request) MUST_USE;
 /* A call of iam.h for the caller's account. */
