@@ -15,6 +15,7 @@ enum { ACL_GRANTS_MAX = 100 };
 enum { ANONYMOUS_ACCOUNT_ID = 0 };
 
 enum acl_permission {
+    ACL_NOTHING = 0,
     ACL_READ = 1, /* bits, so that one grant may be asked for another's */
     ACL_WRITE = 2,
     ACL_READ_ACP = 4,
@@ -35,6 +36,27 @@ struct acl {
     const struct acl_grant *grants;
     size_t count;
 };
+
+/* "READ" … */
+struct span acl_permission_name(enum acl_permission permission);
+bool acl_permission_by_name(struct span name, enum acl_permission *ret_permission) MUST_USE;
+/* "http://acs.amazonaws.com/groups/global/AllUsers" …; absent for accounts. */
+struct span acl_group_uri(enum acl_grantee grantee);
+bool acl_group_by_uri(struct span uri, enum acl_grantee *ret_grantee) MUST_USE;
+
+/* As it is kept, in the arena: "1:F *:R". Absent on overflow. */
+struct span acl_text(struct arena *arena, const struct acl *acl);
+bool acl_read(struct span text, struct acl_grant ret_grants[static ACL_GRANTS_MAX],
+    size_t *ret_count) MUST_USE;
+/* The owner has FULL_CONTROL, and nobody else anything: nothing is kept then. */
+bool acl_is_default(const struct acl *acl);
+
+/* What a bucket or an object has; good as long as the request.
+ * err: INTERNAL (also what is kept and makes no sense), the store's faults */
+enum s3_err acl_of_bucket(
+    struct request *request, const struct bucket_info *bucket, struct acl *ret_acl) MUST_USE;
+enum s3_err acl_of_object(
+    struct request *request, const struct object_info *info, struct acl *ret_acl) MUST_USE;
 
 /* What ACLs and ownership say of an action on a bucket or an object. */
 struct acl_verdict {

@@ -287,3 +287,41 @@ enum s3_err metadata_overrides_read(
     *ret_overrides = overrides;
     return S3_OK;
 }
+
+struct span metadata_acl(struct span encoded)
+{
+    unsigned field;
+    struct span bytes;
+    while (next_entry(&encoded, &field, &bytes))
+        if (field == METADATA_ACL)
+            return bytes;
+    return SPAN_ABSENT;
+}
+
+enum s3_err metadata_with_acl(
+    struct request *request, struct span encoded, struct span acl, struct span *ret_encoded)
+{
+    size_t max_bytes = encoded.len + ENTRY_HEAD_BYTES + acl.len;
+    char *start = arena_alloc(&request->arena, max_bytes);
+    unsigned field;
+    struct span bytes, rest = encoded;
+    if (start == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    char *to = start;
+    while (next_entry(&rest, &field, &bytes)) {
+        if (field == METADATA_ACL)
+            continue;
+        *to++ = (char)field;
+        to = put_u16(to, bytes.len);
+        to = put_bytes(to, bytes);
+    }
+    if (acl.len > 0) {
+        *to++ = METADATA_ACL;
+        to = put_u16(to, acl.len);
+        to = put_bytes(to, acl);
+    }
+    if ((size_t)(to - start) > STORAGE_METADATA_MAX_BYTES)
+        return FAIL(request, METADATA_TOO_LARGE, NULL);
+    *ret_encoded = to > start ? span_of(start, (size_t)(to - start)) : SPAN_ABSENT;
+    return S3_OK;
+}

@@ -21,6 +21,9 @@ enum metadata_field {
     METADATA_FIELDS
 };
 
+/* What is kept beside headers, in the same run. The numbers are stored, too. */
+enum { METADATA_ACL = 7, METADATA_TAGS = 8 };
+
 /* Encodes what the request's headers say, and in a presigned request its x-amz-meta-* query
  * parameters, since SDKs move headers there. Values stay as sent; names of user metadata become
  * lower case; the same name twice is one list, as HTTP has it. "aws-chunked" is taken out of
@@ -45,5 +48,13 @@ void metadata_respond(
     struct request *request, struct span encoded, const struct metadata_overrides *overrides);
 /* Only Cache-Control and Expires, as 304 wants them. src: RFC 9110, section 15.4.5 */
 void metadata_respond_not_modified(struct request *request, struct span encoded);
+
+/* The ACL that a run has, as acl_text wrote it; absent: none. */
+struct span metadata_acl(struct span encoded);
+/* The run with this ACL instead of the one it has; absent: with none.
+ * out: ret_encoded  arena memory; may be absent
+ * err: METADATA_TOO_LARGE, INTERNAL on arena overflow */
+enum s3_err metadata_with_acl(struct request *request, struct span encoded, struct span acl,
+    struct span *ret_encoded) MUST_USE;
 
 #endif

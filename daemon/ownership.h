@@ -17,7 +17,11 @@ enum object_ownership {
 enum s3_err ownership_of(struct request *request, const struct bucket_info *bucket,
     enum object_ownership *ret_ownership) MUST_USE;
 
-/* "BucketOwnerEnforced" … */
+/* The same, and whether the bucket has ownership controls at all. */
+enum s3_err ownership_controls(struct request *request, const struct bucket_info *bucket,
+    bool *ret_there, enum object_ownership *ret_ownership) MUST_USE;
+
+/* "BucketOwnerEnforced" …: as it is shown, and as DOCUMENT_OWNERSHIP_CONTROLS is kept. */
 struct span ownership_name(enum object_ownership ownership);
 bool ownership_by_name(struct span name, enum object_ownership *ret_ownership) MUST_USE;
 
@@ -25,11 +29,5 @@ bool ownership_by_name(struct span name, enum object_ownership *ret_ownership) M
  * err: INVALID_ARGUMENT */
 enum s3_err ownership_of_new_bucket(
     struct request *request, enum object_ownership *ret_ownership) MUST_USE;
-
-/* The document as it is kept, DOCUMENT_OWNERSHIP_CONTROLS: the name. */
-static inline struct span ownership_text(enum object_ownership ownership)
-{
-    return ownership_name(ownership);
-}
 
 #endif
