@@ -34,10 +34,13 @@ bool authorize_allows(
  * err: ACCESS_DENIED */
 enum s3_err authorize_ask(struct request *request, const struct access_ask *ask) MUST_USE;
 
-/* What is not there is told only to who may list: S3_ERR_ACCESS_DENIED instead of `err` (NO_SUCH_KEY …) for
- * who may not. Raises nothing by itself. */
-enum s3_err authorize_missing(
-    struct request *request, const struct bucket_info *bucket, enum s3_err err);
+/* What is not there is told only to who may list the bucket: asked before NO_SUCH_KEY and its kind.
+ * err: ACCESS_DENIED */
+enum s3_err authorize_missing(struct request *request, const struct bucket_info *bucket) MUST_USE;
+
+/* CreateBucket, once its body is read: policies may look at the location.
+ * err: ACCESS_DENIED */
+enum s3_err authorize_create_bucket(struct request *request, struct span location) MUST_USE;
 
 /* A question of the Query API (IAM, STS). */
 struct iam_ask {

@@ -1,11 +1,12 @@
 #include "daemon/authorize_decide.h"
 
-#include "daemon/acl.h"
 #include "daemon/bucket_policy.h"
 #include "daemon/context.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/public_access.h"
+
+enum { OWNER_TEXT_BYTES = 24 };
 
 struct span decide_arn(const struct access_ask *ask, char room[static DECIDE_ARN_BYTES])
 {
@@ -67,33 +68,17 @@ static enum s3_err restrict_public(struct request *request, const struct bucket_
     return S3_OK;
 }
 
-static enum s3_err look_at_bucket(struct request *request, const struct access_ask *ask,
-    struct span owner, struct access_request *access)
+static enum s3_err look_at_bucket(
+    struct request *request, const struct access_ask *ask, struct access_request *access)
 {
     const struct bucket_policy *policy = NULL;
-    access->resource_account = owner;
-    if (ask->bucket->id == 0) /* about to be made */
+    if (access->resource != NULL || ask->bucket->id == 0) /* given, or about to be made */
         return S3_OK;
     TRY(bucket_policy_of(request, ask->bucket, &policy));
     if (policy == NULL)
         return S3_OK;
     access->resource = policy->policy;
     return restrict_public(request, ask->bucket, policy, access);
-}
-
-static enum s3_err look_at_acl(
-    struct request *request, const struct access_ask *ask, struct access_request *access)
-{
-    struct acl_verdict verdict;
-    if (ask->bucket->id == 0)
-        return S3_OK;
-    TRY(acl_judge(request, ask->bucket, ask->key, ask->version_id, ask->action, &verdict));
-    access->acl_allows = verdict.allows;
-    access->resource_cannot_allow |= verdict.foreign;
-    if (verdict.owner_id != ask->bucket->owner_id)
-        access->resource_account =
-            arena_format(&request->arena, "%012llu", (unsigned long long)verdict.owner_id);
-    return S3_OK;
 }
 
 /* The account's root can always mend a policy that locks everybody out. */
@@ -107,32 +92,37 @@ static bool mends_policy(const char *action)
     return false;
 }
 
-enum s3_err decide(
-    struct request *request, const struct access_ask *ask, struct access_result *ret_result)
+enum s3_err decide_with(struct request *request, const struct access_ask *ask,
+    const struct policy *policy, struct access_result *ret_result)
 {
-    char arn[DECIDE_ARN_BYTES], owner[24];
+    static const struct policy_context nothing = {.now_s = 0};
+    char arn[DECIDE_ARN_BYTES], owner[OWNER_TEXT_BYTES];
     struct context context;
-    struct access_request access = {.acl_allows = false};
+    struct access_request access = {.resource = policy};
     TRY(decide_subject(request, ask->action, &access));
     if (ask->bucket != NULL) {
         int len =
             snprintf(owner, sizeof(owner), "%012llu", (unsigned long long)ask->bucket->owner_id);
-        TRY(look_at_bucket(request, ask, span_of(owner, (size_t)len), &access));
-        TRY(look_at_acl(request, ask, &access));
+        access.resource_account = span_of(owner, (size_t)len);
         access.root_may_always = mends_policy(ask->action);
+        TRY(look_at_bucket(request, ask, &access));
     }
     access.ask.resource = decide_arn(ask, arn);
     if (!span_present(access.ask.resource))
         return FAIL(request, INTERNAL, NULL);
+    access.ask.context = &nothing;
     if (has_policies(&access)) {
         TRY(context_fill(request, ask, &access, &context));
         access.ask.context = &context.policy;
-    } else {
-        static const struct policy_context nothing = {.now_s = 0};
-        access.ask.context = &nothing;
     }
     access_decide(&access, ret_result);
     return S3_OK;
+}
+
+enum s3_err decide(
+    struct request *request, const struct access_ask *ask, struct access_result *ret_result)
+{
+    return decide_with(request, ask, NULL, ret_result);
 }
 
 /* ---- why not ---- */
@@ -171,7 +161,7 @@ const char *decide_refusal(struct request *request, const char *action, struct s
                   kind[0] == 'i' ? "n" : "", kind)
             : arena_format(&request->arena, "because no %s allows the %s action", kind, action);
     struct span text = arena_format(&request->arena,
-        "User: %.*s is not authorized to perform: %s on resource: \"%.*s\" %.*s",
+        "User: %.*s is not authorized to perform: %s on resource: %.*s %.*s",
         SPAN_ARG(principal->arn), action, SPAN_ARG(resource), SPAN_ARG(because));
     return text.ptr;
 }

@@ -9,6 +9,10 @@
 enum s3_err decide(struct request *request, const struct access_ask *ask,
     struct access_result *ret_result) MUST_USE;
 
+/* The same under another bucket policy than the one that is there: what would be, were it put. */
+enum s3_err decide_with(struct request *request, const struct access_ask *ask,
+    const struct policy *policy, struct access_result *ret_result) MUST_USE;
+
 /* Identity policies, boundary and session of who asks, and the account's root as a principal that no policy
  * binds. The context is left to the caller. err: INTERNAL */
 enum s3_err decide_subject(

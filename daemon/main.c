@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
+#include "daemon/public_access.h"
 #include "daemon/server.h"
 #include "daemon/server_tls.h"
 #include "daemon/source_ip.h"
@@ -126,6 +127,13 @@ static bool open_store(struct world *world)
     return err == STORAGE_OK || refuse_storage(options.dir, err, detail, errno);
 }
 
+static bool open_account_blocks(struct world *world)
+{
+    world->daemon.account_blocks = account_blocks_open(world->daemon.store);
+    return world->daemon.account_blocks != NULL ||
+           refuse("the accounts' public access blocks cannot be read; run lakegate verify");
+}
+
 static bool open_keys(struct world *world)
 {
     char error[CONFIG_ERROR_BYTES];
@@ -203,7 +211,8 @@ static bool start(struct world *world)
             error, sizeof(error), "log %s cannot be written: %s", config->log, strerror(errno));
         return refuse(error);
     }
-    if (!open_store(world) || !open_keys(world) || !start_parts(world))
+    if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
+        !start_parts(world))
         return false;
     return server_start(&world->daemon, &world->server, error) || refuse(error);
 }
@@ -218,6 +227,7 @@ static void stop(struct world *world)
     connections_free(daemon->connections);
     staging_free(daemon->staging);
     bucket_documents_free(daemon->documents);
+    account_blocks_free(daemon->account_blocks);
     sigv4_key_cache_free(daemon->key_cache);
     credentials_free(world->credentials);
     metrics_free(daemon->metrics);

@@ -18,7 +18,9 @@ enum metadata_field {
     METADATA_CONTENT_DISPOSITION = 4,
     METADATA_CACHE_CONTROL = 5,
     METADATA_EXPIRES = 6,
-    METADATA_FIELDS
+    METADATA_FIELDS,
+    /* what follows is no header */
+    METADATA_INITIATOR = 9, /* of an upload; initiator.h */
 };
 
 /* What is kept beside headers, in the same run. The numbers are stored, too. */

@@ -18,13 +18,10 @@ static enum s3_err absent(struct request *request, enum s3_err err)
         return absent(request, S3_ERR_##ERROR);                                                    \
     }
 
-ABSENT(get_bucket_policy, NO_SUCH_BUCKET_POLICY)
-ABSENT(get_bucket_policy_status, NO_SUCH_BUCKET_POLICY)
 ABSENT(get_bucket_website, NO_SUCH_WEBSITE_CONFIGURATION)
 ABSENT(get_bucket_lifecycle, NO_SUCH_LIFECYCLE_CONFIGURATION)
 ABSENT(get_bucket_replication, REPLICATION_CONFIGURATION_NOT_FOUND)
 ABSENT(get_bucket_encryption, SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND)
 ABSENT(get_bucket_object_lock, OBJECT_LOCK_CONFIGURATION_NOT_FOUND)
 ABSENT(get_bucket_tagging, NO_SUCH_TAG_SET)
-ABSENT(get_public_access_block, NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION)
 ABSENT(get_ownership_controls, OWNERSHIP_CONTROLS_NOT_FOUND)

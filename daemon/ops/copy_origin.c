@@ -1,6 +1,7 @@
 #include "daemon/ops/copy_origin.h"
 
 #include "checksum.h"
+#include "daemon/authorize.h"
 #include "daemon/clock.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
@@ -54,9 +55,12 @@ enum s3_err copy_origin_find(struct request *request, struct copy_origin *ret_or
         return FAIL_ARGUMENT(request, "versionId", source.version_id, detail);
     TRY(find_bucket(request, source.bucket, &origin.bucket));
     TRY(check_owner(request, &origin.bucket));
-    TRY(authorize_also(request,
-        span_present(source.version_id) ? "s3:GetObjectVersion" : "s3:GetObject", &origin.bucket,
-        source.key));
+    struct access_ask ask = {
+        .action = span_present(source.version_id) ? "s3:GetObjectVersion" : "s3:GetObject",
+        .bucket = &origin.bucket,
+        .key = source.key,
+        .version_id = source.version_id};
+    TRY(authorize_ask(request, &ask));
     *ret_origin = origin;
     return S3_OK;
 }
@@ -93,6 +97,8 @@ static enum s3_err load_fail(
     struct request *request, const struct copy_origin *origin, enum storage_err err)
 {
     bool marker = err == STORAGE_DELETE_MARKER;
+    if (marker || err == STORAGE_NO_SUCH_KEY || err == STORAGE_NO_SUCH_VERSION)
+        TRY(authorize_missing(request, &origin->bucket));
     if (marker && origin->version.select != VERSION_NEWEST)
         return FAIL(request, INVALID_REQUEST,
             "The source of a copy request may not specifically refer to a delete marker by version "

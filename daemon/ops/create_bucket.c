@@ -1,7 +1,11 @@
 /* CreateBucket. What a request asks for and Lakegate cannot give is refused, never ignored.
  * src: Amazon S3 API Reference, "CreateBucket" */
 #include "bodies.h"
+#include "daemon/authorize.h"
+#include "daemon/config.h"
+#include "daemon/daemon.h"
 #include "daemon/ops/arguments.h"
+#include "daemon/public_access.h"
 
 /* Object lock needs versions that cannot be deleted: not there yet. */
 static enum s3_err check_lock(struct request *request)
@@ -91,7 +95,26 @@ static enum s3_err check_body(struct request *request)
         if (!span_eq(node->name, SPAN("LocationConstraint")) && !empty_tags)
             return FAIL(request, NOT_IMPLEMENTED, NULL); /* tags, directory buckets */
     }
+    TRY(authorize_create_bucket(request, body.location_constraint));
     return check_location(request, body.location_constraint);
+}
+
+/* What a bucket has from the start, in the commit that makes it. */
+struct first_documents {
+    struct bucket_document items[1];
+    size_t count;
+    char public_access[PUBLIC_ACCESS_TEXT_BYTES];
+};
+
+static void block_public_access(const struct request *request, struct first_documents *documents)
+{
+    static const struct public_access all = {true, true, true, true};
+    const struct config *config = request->daemon->config;
+    if (config != NULL && config->new_buckets != NEW_BUCKETS_AWS)
+        return;
+    public_access_text(&all, documents->public_access);
+    documents->items[documents->count++] = (struct bucket_document){DOCUMENT_PUBLIC_ACCESS_BLOCK,
+        span_of(documents->public_access, sizeof(documents->public_access))};
 }
 
 static enum s3_err exists(struct request *request, const struct bucket_info *there)
@@ -109,12 +132,16 @@ enum s3_err op_create_bucket(struct request *request)
     TRY(check_acl(request));
     TRY(check_body(request));
 
+    struct first_documents documents = {.count = 0};
+    block_public_access(request, &documents);
     struct span name = request->target.bucket;
     struct mutation mutation = {
         .kind = MUTATION_CREATE_BUCKET,
         .bucket = {.name = name},
         .create_bucket = {.owner_id = request->principal.account_id,
-            .region = request_region(request)},
+            .region = request_region(request),
+            .documents = documents.items,
+            .document_count = documents.count},
     };
     enum storage_err err = storage_commit(request_store(request), &mutation);
     if (err == STORAGE_BUCKET_EXISTS)

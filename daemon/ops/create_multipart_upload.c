@@ -1,5 +1,6 @@
 /* CreateMultipartUpload. src: Amazon S3 API Reference, "CreateMultipartUpload" */
 #include "checksum.h"
+#include "daemon/initiator.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
 #include "daemon/upload_id.h"
@@ -38,6 +39,7 @@ enum s3_err op_create_multipart_upload(struct request *request)
     mutation.create_upload.checksum_algo = algo;
     mutation.create_upload.checksum_type = type;
     TRY(object_new_attributes(request, &mutation.create_upload.attributes));
+    TRY(initiator_keep(request, &mutation.create_upload.attributes.metadata));
     enum storage_err err = storage_commit(request_store(request), &mutation);
     if (err != STORAGE_OK)
         return object_write_fail(request, &mutation, err);

@@ -6,7 +6,8 @@
 #include "bodies.h"
 #include "checksum.h"
 #include "conditions.h"
-#include "daemon/request.h"
+#include "daemon/authorize.h"
+#include "daemon/ops/object_common.h"
 #include "daemon/version_id.h"
 #include "names.h"
 #include "xml_write.h"
@@ -55,6 +56,22 @@ static void take_failure(struct request *request, struct deletion *deletion, enu
     request->err_fields = SPAN_ABSENT;
 }
 
+static enum s3_err may_delete(
+    struct request *request, const struct delete_entry *entry, bool newest)
+{
+    struct access_ask ask = {.action = newest ? "s3:DeleteObject" : "s3:DeleteObjectVersion",
+        .bucket = &request->bucket,
+        .key = entry->key,
+        .version_id = newest ? SPAN_ABSENT : entry->version_id};
+    TRY(authorize_ask(request, &ask));
+    if (span_present(entry->etag_text)) /* a condition tells what is there */
+        TRY(authorize_also(request, "s3:GetObject", &request->bucket, entry->key));
+    struct span bypass = object_amz_header(request, SPAN("x-amz-bypass-governance-retention"));
+    if (span_eq_nocase(bypass, SPAN("true")))
+        TRY(authorize_also(request, "s3:BypassGovernanceRetention", &request->bucket, entry->key));
+    return S3_OK;
+}
+
 static enum s3_err check_entry(
     struct request *request, struct deletion *deletion, struct version_ref *ret_version)
 {
@@ -66,9 +83,7 @@ static enum s3_err check_entry(
         deletion->detail = "The specified version does not exist.";
         return S3_ERR_NO_SUCH_VERSION;
     }
-    const char *action =
-        ret_version->select == VERSION_NEWEST ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
-    enum s3_err err = authorize_also(request, action, &request->bucket, entry->key);
+    enum s3_err err = may_delete(request, entry, ret_version->select == VERSION_NEWEST);
     if (err != S3_OK)
         take_failure(request, deletion, err);
     return err;

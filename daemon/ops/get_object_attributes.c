@@ -2,6 +2,7 @@
  * checksums. src: Amazon S3 API Reference, "GetObjectAttributes" */
 #include "checksum.h"
 #include "conditions.h"
+#include "daemon/authorize.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
@@ -171,9 +172,12 @@ enum s3_err op_get_object_attributes(struct request *request)
     TRY(object_refuse_unsupported(request, OBJECT_READ));
     TRY(read_query(request, &query));
     TRY(argument_version(request, &ref));
-    TRY(authorize_also(request,
-        ref.select == VERSION_NEWEST ? "s3:GetObject" : "s3:GetObjectVersion", &request->bucket,
-        request->target.key));
+    bool newest = ref.select == VERSION_NEWEST;
+    struct access_ask ask = {.action = newest ? "s3:GetObject" : "s3:GetObjectVersion",
+        .bucket = &request->bucket,
+        .key = request->target.key,
+        .version_id = newest ? SPAN_ABSENT : request_query(request, SPAN("versionId"))};
+    TRY(authorize_ask(request, &ask));
     enum storage_err err =
         query.wants & WANTS_PARTS
             ? storage_object_open(request_store(request), request->bucket.id, request->target.key,

@@ -1,7 +1,9 @@
 #include "daemon/ops/object_common.h"
+#include "daemon/authorize.h"
 
 #include "checksum.h"
 #include "conditions.h"
+#include "daemon/authorize.h"
 #include "daemon/metadata.h"
 #include "daemon/storage_class.h"
 #include "daemon/version_id.h"
@@ -190,6 +192,9 @@ static enum s3_err fail_delete_marker(
 enum s3_err object_read_fail(struct request *request, enum storage_err err,
     const struct version_ref *ref, const struct object_info *info)
 {
+    bool is_gone = err == STORAGE_DELETE_MARKER && ref->select == VERSION_NEWEST;
+    if (is_gone || err == STORAGE_NO_SUCH_KEY || err == STORAGE_NO_SUCH_VERSION)
+        TRY(authorize_missing(request, &request->bucket));
     if (err == STORAGE_DELETE_MARKER)
         return fail_delete_marker(request, ref, info);
     if (err == STORAGE_NO_SUCH_KEY || err == STORAGE_NO_SUCH_VERSION)
@@ -205,8 +210,10 @@ enum s3_err object_write_fail(
     if (err == STORAGE_PRECONDITION_FAILED)
         return object_condition_fail(
             request, mutation->if_none_match.present ? SPAN("If-None-Match") : SPAN("If-Match"));
-    if (err == STORAGE_NO_SUCH_KEY)
+    if (err == STORAGE_NO_SUCH_KEY) {
+        TRY(authorize_missing(request, &request->bucket));
         request_error_field(request, SPAN("Key"), request->target.key);
+    }
     if (err == STORAGE_NO_SUCH_UPLOAD)
         request_error_field(request, SPAN("UploadId"), request_query(request, SPAN("uploadId")));
     if (err == STORAGE_NO_SUCH_BUCKET)

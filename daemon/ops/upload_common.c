@@ -1,5 +1,6 @@
 #include "daemon/ops/upload_common.h"
 
+#include "daemon/initiator.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 
@@ -17,7 +18,9 @@ enum s3_err request_upload(struct request *request, struct upload_info *ret_uplo
         request->target.key, id, &request->arena, ret_upload);
     if (err == STORAGE_NO_SUCH_UPLOAD)
         return upload_no_such(request);
-    return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
+    if (err != STORAGE_OK)
+        return FAIL_STORAGE(request, err);
+    return initiator_check(request, ret_upload);
 }
 
 enum s3_err request_upload_open(struct request *request, struct upload_info *ret_upload)

@@ -4,8 +4,8 @@
 
 #include "daemon/request.h"
 
-/* The upload that ?uploadId= names, completed ones included.
- * err: NO_SUCH_UPLOAD */
+/* The upload that ?uploadId= names, completed ones included, for what puts parts into it or ends it.
+ * err: NO_SUCH_UPLOAD; ACCESS_DENIED when another account began it */
 enum s3_err request_upload(struct request *request, struct upload_info *ret_upload) MUST_USE;
 /* The same for what takes parts.
  * err: NO_SUCH_UPLOAD when it is completed, too */

@@ -3,6 +3,8 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "daemon/authorize.h"
+#include "daemon/bucket_documents.h"
+#include "daemon/public_access.h"
 #include "daemon/receive.h"
 #include "daemon/route.h"
 #include "daemon/staging.h"
@@ -21,6 +23,9 @@ static void open_store(struct world *world)
     enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
     if (err != STORAGE_OK)
         fail_msg("the store does not open: %s (%s)", storage_err_text(err), detail ? detail : "");
+    world->daemon.documents = bucket_documents_new();
+    world->daemon.account_blocks = account_blocks_open(world->daemon.store);
+    assert_true(world->daemon.documents != NULL && world->daemon.account_blocks != NULL);
 }
 
 int world_make(void **state)
@@ -51,10 +56,17 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
+static void close_store(struct world *world)
+{
+    bucket_documents_free(TAKE(world->daemon.documents));
+    account_blocks_free(TAKE(world->daemon.account_blocks));
+    storage_close(TAKE(world->daemon.store));
+}
+
 int world_drop(void **state)
 {
     struct world *world = *state;
-    storage_close(world->daemon.store);
+    close_store(world);
     staging_free(world->staging);
     nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(world);
@@ -63,7 +75,7 @@ int world_drop(void **state)
 
 void world_reopen(struct world *world)
 {
-    storage_close(TAKE(world->daemon.store));
+    close_store(world);
     open_store(world);
 }
 

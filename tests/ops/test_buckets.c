@@ -211,18 +211,18 @@ static void test_list_arguments(void **state)
 static const struct {
     const char *sub_resource;
     const char *code;
+    bool can_be_put; /* then a test of its own asks what PUT does */
 } absent_cases[] = {
-    {"policy", "NoSuchBucketPolicy"},
-    {"policyStatus", "NoSuchBucketPolicy"},
-    {"cors", "NoSuchCORSConfiguration"},
-    {"website", "NoSuchWebsiteConfiguration"},
-    {"lifecycle", "NoSuchLifecycleConfiguration"},
-    {"replication", "ReplicationConfigurationNotFoundError"},
-    {"encryption", "ServerSideEncryptionConfigurationNotFoundError"},
-    {"object-lock", "ObjectLockConfigurationNotFoundError"},
-    {"tagging", "NoSuchTagSet"},
-    {"publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"},
-    {"ownershipControls", "OwnershipControlsNotFoundError"},
+    {"policy", "NoSuchBucketPolicy", true},
+    {"policyStatus", "NoSuchBucketPolicy", false},
+    {"cors", "NoSuchCORSConfiguration", true},
+    {"website", "NoSuchWebsiteConfiguration", false},
+    {"lifecycle", "NoSuchLifecycleConfiguration", false},
+    {"replication", "ReplicationConfigurationNotFoundError", false},
+    {"encryption", "ServerSideEncryptionConfigurationNotFoundError", false},
+    {"object-lock", "ObjectLockConfigurationNotFoundError", false},
+    {"tagging", "NoSuchTagSet", true},
+    {"ownershipControls", "OwnershipControlsNotFoundError", true},
 };
 
 static void test_absent(void **state)
@@ -238,6 +238,8 @@ static void test_absent(void **state)
         snprintf(line, sizeof(line), "GET /not-there?%s", absent_cases[i].sub_resource);
         REPLY missing = world_send(world, line, NULL, SPAN(""));
         assert_code(missing, 404, "NoSuchBucket");
+        if (absent_cases[i].can_be_put)
+            continue;
         snprintf(line, sizeof(line), "PUT /bare?%s", absent_cases[i].sub_resource);
         REPLY put = world_send(world, line, NULL, SPAN(""));
         assert_code(put, 501, "NotImplemented");
