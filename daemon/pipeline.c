@@ -96,11 +96,19 @@ enum s3_err pipeline_end(struct request *request)
     return timed(request, STEP_RECEIVE, receive_end);
 }
 
+static enum s3_err run_again(struct request *request)
+{
+    enum s3_err (*run)(struct request *) = TAKE(request->again);
+    return run(request);
+}
+
 bool pipeline_run(struct request *request)
 {
     if (request->op->class == CLASS_WORKER) /* the way to the worker is nobody's step */
         request->step_began_ns = clock_monotonic_ns();
-    if (timed(request, STEP_RECEIVE, receive_store) == S3_OK)
+    if (request->again != NULL)
+        (void)(timed(request, STEP_RUN, run_again) == S3_OK);
+    else if (timed(request, STEP_RECEIVE, receive_store) == S3_OK)
         (void)(timed(request, STEP_RUN, run_op) == S3_OK); /* the error is in the request */
     return request->deferred == NULL;
 }
@@ -119,10 +127,11 @@ static enum s3_err run_rest(struct request *request)
     return request->deferred_then(request, TAKE(request->deferred));
 }
 
-void pipeline_resume(struct request *request)
+bool pipeline_resume(struct request *request)
 {
     request->step_began_ns = request->deferred_ns;
     (void)(timed(request, STEP_RUN, run_rest) == S3_OK);
+    return request->again == NULL;
 }
 
 void pipeline_respond(struct request *request)

@@ -26,12 +26,12 @@ enum s3_err pipeline_end(struct request *request) MUST_USE;
 
 /* Runs the operation. Blocks, unless its class is INLINE. False: it has a change to commit first. Then
  * pipeline_submit hands that to the store, done is called once it is on disk or refused, on a thread of
- * the store's that must not be held up, and pipeline_resume takes the operation to its end. Only with
- * request->may_defer. */
+ * the store's that must not be held up, and pipeline_resume takes the operation to its end: false when it
+ * has to be run again, on a worker. Only with request->may_defer. */
 bool pipeline_run(struct request *request) MUST_USE;
 void pipeline_submit(
     struct request *request, void (*done)(void *ctx, struct mutation *mutation), void *ctx);
-void pipeline_resume(struct request *request);
+bool pipeline_resume(struct request *request) MUST_USE;
 
 /* The last step, for those that were refused too: the response is then complete. */
 void pipeline_respond(struct request *request);

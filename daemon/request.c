@@ -68,6 +68,14 @@ enum s3_err request_commit(struct request *request, struct mutation *mutation,
     return then(request, mutation);
 }
 
+enum s3_err request_again(struct request *request, enum s3_err (*run)(struct request *request))
+{
+    if (!request->may_defer)
+        return run(request);
+    request->again = run;
+    return S3_OK;
+}
+
 /* XML carries characters, and a header may hold any byte. */
 static struct span as_utf8(struct arena *arena, struct span text)
 {

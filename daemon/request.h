@@ -21,6 +21,7 @@ struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
 struct query_call; /* daemon/query.h */
+struct zones_held; /* daemon/zones.h */
 struct request;
 
 enum method {
@@ -146,6 +147,11 @@ struct request {
     struct mutation *deferred;
     enum s3_err (*deferred_then)(struct request *request, struct mutation *mutation);
     uint64_t deferred_ns; /* when it was handed over */
+    enum s3_err (*again)(struct request *request); /* a worker is to run this; see request_again */
+    void *again_ctx;                               /* the operation's, between tries */
+
+    struct zones_held *zones;  /* zones.h: the rules that were read */
+    struct span duplicate_key; /* the key that has the same content; absent: none is known */
 
     uint64_t step_ns[STEPS];
     uint64_t step_began_ns;
@@ -187,6 +193,11 @@ enum s3_err request_storage_fail(
  * at once and no thread waits for the disk: `then` runs when the change is there. Else it blocks. */
 enum s3_err request_commit(struct request *request, struct mutation *mutation,
     enum s3_err (*then)(struct request *request, struct mutation *mutation)) MUST_USE;
+
+/* From the function that request_commit was given, in place of an answer: what was read has changed, and
+ * `run` does it anew, on a worker where the request was deferred. The caller bounds how often. */
+enum s3_err request_again(
+    struct request *request, enum s3_err (*run)(struct request *request)) MUST_USE;
 
 /* Adds <name>text</name>, escaped, to the error's XML. */
 void request_error_field(struct request *request, struct span name, struct span text);

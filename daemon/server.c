@@ -419,8 +419,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
         }
         return finish(exchange);
     case EXCHANGE_COMMIT:
-        pipeline_resume(&exchange->request);
-        return respond_now(exchange);
+        if (pipeline_resume(&exchange->request))
+            return respond_now(exchange);
+        give_to_worker(exchange);
+        return MHD_YES;
     case EXCHANGE_DONE:
         return send_response(exchange);
     case EXCHANGE_WORK:
