@@ -1,5 +1,6 @@
 #include "daemon/authorize_decide.h"
 
+#include "daemon/acl.h"
 #include "daemon/bucket_policy.h"
 #include "daemon/context.h"
 #include "daemon/daemon.h"
@@ -81,6 +82,21 @@ static enum s3_err look_at_bucket(
     return restrict_public(request, ask->bucket, policy, access);
 }
 
+static enum s3_err look_at_acl(
+    struct request *request, const struct access_ask *ask, struct access_request *access)
+{
+    struct acl_verdict verdict;
+    if (ask->bucket->id == 0)
+        return S3_OK;
+    TRY(acl_judge(request, ask->bucket, ask->key, ask->version_id, ask->action, &verdict));
+    access->acl_allows = verdict.allows;
+    access->resource_cannot_allow |= verdict.foreign;
+    if (verdict.owner_id != ask->bucket->owner_id)
+        access->resource_account =
+            arena_format(&request->arena, "%012llu", (unsigned long long)verdict.owner_id);
+    return S3_OK;
+}
+
 /* The account's root can always mend a policy that locks everybody out. */
 static bool mends_policy(const char *action)
 {
@@ -106,6 +122,7 @@ enum s3_err decide_with(struct request *request, const struct access_ask *ask,
         access.resource_account = span_of(owner, (size_t)len);
         access.root_may_always = mends_policy(ask->action);
         TRY(look_at_bucket(request, ask, &access));
+        TRY(look_at_acl(request, ask, &access));
     }
     access.ask.resource = decide_arn(ask, arn);
     if (!span_present(access.ask.resource))
