@@ -264,12 +264,12 @@ static bool read_asked(enum test test, struct span text, struct asked *asked)
 }
 
 static bool value_matches(const struct operator_info *op, const union condition_value *value,
-    const struct asked *asked, const struct policy_context *context)
+    const struct asked *asked, struct evaluation *evaluation)
 {
     switch (op->test) {
     case TEST_STRING:
     case TEST_ARN:
-        return policy_match(&value->pattern, asked->text, context, op->ignore_case);
+        return policy_match(&value->pattern, asked->text, evaluation, op->ignore_case);
     case TEST_NUMBER:
         return in_order(
             op->order, (asked->number > value->number) - (asked->number < value->number));
@@ -289,14 +289,18 @@ static bool value_matches(const struct operator_info *op, const union condition_
 }
 
 static bool any_value_matches(
-    const struct condition *condition, struct span text, const struct policy_context *context)
+    const struct condition *condition, struct span text, struct evaluation *evaluation)
 {
     struct asked asked;
     if (!read_asked(condition->op->test, text, &asked))
         return false;
-    for (size_t i = 0; i < condition->count; i++)
-        if (value_matches(condition->op, &condition->values[i], &asked, context))
+    bool unresolved = evaluation->unresolved;
+    for (size_t i = 0; i < condition->count; i++) {
+        if (value_matches(condition->op, &condition->values[i], &asked, evaluation)) {
+            evaluation->unresolved = unresolved;
             return true;
+        }
+    }
     return false;
 }
 
@@ -309,11 +313,11 @@ static bool is_null(const struct condition *condition, bool absent)
 }
 
 /* src: IAM User Guide, "Condition operators", "Multivalued context keys" */
-static bool holds(const struct condition *condition, const struct policy_context *context)
+static bool holds(const struct condition *condition, struct evaluation *evaluation)
 {
     const struct operator_info *op = condition->op;
     struct policy_scratch scratch;
-    struct policy_values values = policy_lookup(context, &condition->key, &scratch);
+    struct policy_values values = policy_lookup(evaluation->context, &condition->key, &scratch);
     if (op->test == TEST_NULL)
         return is_null(condition, values.count == 0);
     if (values.count == 0)
@@ -321,7 +325,7 @@ static bool holds(const struct condition *condition, const struct policy_context
                (condition->quantifier == QUANTIFIER_NONE && op->negated);
     bool any = false, all = true;
     for (size_t i = 0; i < values.count; i++) {
-        bool matches = any_value_matches(condition, values.items[i], context);
+        bool matches = any_value_matches(condition, values.items[i], evaluation);
         bool good = condition->quantifier == QUANTIFIER_NONE ? matches : matches != op->negated;
         any = any || good;
         all = all && good;
@@ -331,10 +335,10 @@ static bool holds(const struct condition *condition, const struct policy_context
     return condition->quantifier == QUANTIFIER_ALL ? all : any;
 }
 
-bool policy_conditions_hold(const struct statement *statement, const struct policy_context *context)
+bool policy_conditions_hold(const struct statement *statement, struct evaluation *evaluation)
 {
     for (size_t i = 0; i < statement->condition_count; i++)
-        if (!holds(&statement->conditions[i], context))
+        if (!holds(&statement->conditions[i], evaluation))
             return false;
     return true;
 }

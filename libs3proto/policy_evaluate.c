@@ -34,11 +34,15 @@ bool policy_uses_tags(const struct policy *policy, enum policy_tag_family family
 }
 
 static bool any_matches(const struct patterns *patterns, struct span text,
-    const struct policy_context *context, bool ignore_case)
+    struct evaluation *evaluation, bool ignore_case)
 {
-    for (size_t i = 0; i < patterns->count; i++)
-        if (policy_match(&patterns->items[i], text, context, ignore_case))
+    bool unresolved = evaluation->unresolved;
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (policy_match(&patterns->items[i], text, evaluation, ignore_case)) {
+            evaluation->unresolved = unresolved;
             return true;
+        }
+    }
     return false;
 }
 
@@ -80,16 +84,21 @@ static unsigned named_by(const struct statement *statement, const struct policy_
     return named;
 }
 
+/* An Allow that a variable without a value had a part in does not apply, not even by what it excludes.
+ * src: IAM User Guide, "Variables and tags": the entire statement may be invalid */
 static unsigned applies(const struct statement *statement, const struct policy_request *request)
 {
-    const struct policy_context *context = request->context;
-    if (any_matches(&statement->actions, request->action, context, true) == statement->not_action)
+    struct evaluation evaluation = {.context = request->context};
+    if (any_matches(&statement->actions, request->action, &evaluation, true) ==
+        statement->not_action)
         return 0;
     if (statement->resources.count > 0 && any_matches(&statement->resources, request->resource,
-                                              context, false) == statement->not_resource)
+                                              &evaluation, false) == statement->not_resource)
         return 0;
     unsigned named = named_by(statement, request);
-    return named && policy_conditions_hold(statement, context) ? named : 0;
+    if (!named || !policy_conditions_hold(statement, &evaluation))
+        return 0;
+    return statement->allow && evaluation.unresolved ? 0 : named;
 }
 
 void policy_evaluate(const struct policy *policy, const struct policy_request *request,

@@ -189,10 +189,15 @@ struct policy_scratch {
 
 struct policy_values policy_lookup(const struct policy_context *context, const struct key_ref *key,
     struct policy_scratch *scratch);
-bool policy_match(const struct pattern *pattern, struct span text,
-    const struct policy_context *context, bool ignore_case);
-bool policy_conditions_hold(
-    const struct statement *statement, const struct policy_context *context);
+/* Of one statement. */
+struct evaluation {
+    const struct policy_context *context;
+    bool unresolved; /* a variable had no value where a match depended on it */
+};
+
+bool policy_match(const struct pattern *pattern, struct span text, struct evaluation *evaluation,
+    bool ignore_case);
+bool policy_conditions_hold(const struct statement *statement, struct evaluation *evaluation);
 /* enum policy_named bits of who asks; 0: not named. */
 unsigned policy_who_matches(
     const struct who_entry *entry, const struct policy_principal *principal);

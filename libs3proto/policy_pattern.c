@@ -46,7 +46,7 @@ bool policy_glob(struct span pattern, struct span text, bool ignore_case)
 
 /* Where to go on after part has taken what it matches of text; SIZE_MAX: it does not match. */
 static size_t take_part(const struct part *part, struct span text, size_t at,
-    const struct policy_context *context, bool ignore_case)
+    struct evaluation *evaluation, bool ignore_case)
 {
     struct span rest = span_from(text, at);
     if (part->kind == PART_ONE) {
@@ -60,11 +60,13 @@ static size_t take_part(const struct part *part, struct span text, size_t at,
     struct span literal = part->text;
     struct policy_scratch scratch;
     if (part->kind == PART_KEY) {
-        struct policy_values values = policy_lookup(context, &part->key, &scratch);
+        struct policy_values values = policy_lookup(evaluation->context, &part->key, &scratch);
         if (values.count > 0)
             literal = values.items[0];
-        else if (!span_present(literal))
+        else if (!span_present(literal)) {
+            evaluation->unresolved = true;
             return SIZE_MAX;
+        }
     }
     return starts(rest, literal, ignore_case) ? at + literal.len : SIZE_MAX;
 }
@@ -83,7 +85,7 @@ static size_t next_place(
 }
 
 static bool match_parts(const struct pattern *pattern, struct span text,
-    const struct policy_context *context, bool ignore_case)
+    struct evaluation *evaluation, bool ignore_case)
 {
     const struct part *parts = pattern->parts;
     size_t p = 0, t = 0, star = SIZE_MAX, star_t = 0;
@@ -101,7 +103,7 @@ static bool match_parts(const struct pattern *pattern, struct span text,
         }
         size_t after = SIZE_MAX;
         if (p < pattern->count)
-            after = take_part(&parts[p], text, t, context, ignore_case);
+            after = take_part(&parts[p], text, t, evaluation, ignore_case);
         else if (t == text.len)
             return true;
         if (after != SIZE_MAX) {
@@ -120,16 +122,16 @@ static bool match_parts(const struct pattern *pattern, struct span text,
     }
 }
 
-bool policy_match(const struct pattern *pattern, struct span text,
-    const struct policy_context *context, bool ignore_case)
+bool policy_match(const struct pattern *pattern, struct span text, struct evaluation *evaluation,
+    bool ignore_case)
 {
     if (!pattern->components)
-        return match_parts(pattern, text, context, ignore_case);
+        return match_parts(pattern, text, evaluation, ignore_case);
     struct span components[6];
     if (policy_arn_components(text, false, components) < 6)
         return false;
     for (size_t i = 0; i < 6; i++)
-        if (!match_parts(&pattern->components[i], components[i], context, ignore_case))
+        if (!match_parts(&pattern->components[i], components[i], evaluation, ignore_case))
             return false;
     return true;
 }
