@@ -98,6 +98,14 @@ unit: $(UNIT_PROTO) $(UNIT_STORAGE) $(UNIT_DAEMON)
 	@scripts/run-cmocka $^
 ops: $(OPS_TESTS)
 	@scripts/run-cmocka $^
+# Random operations against the store and against a model of it; RANDOM_ARGS: see tests/crash/random_ops.c.
+RANDOM_ARGS ?= --runs 20
+.PHONY: random
+random: $(BUILD)/tests/crash/random_ops
+	@$< $(RANDOM_ARGS)
+$(BUILD)/tests/crash/random_ops: $(call objects,tests/crash/*.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 # The XML that the ops tests see, against botocore's model of S3 (PYTHON has botocore).
 .PHONY: shapes
 shapes: $(OPS_TESTS)

@@ -1,0 +1,63 @@
+/* What the files of random_ops share: see random_ops.c. One process at a time, one thread. */
+#ifndef TESTS_CRASH_RANDOM_H
+#define TESTS_CRASH_RANDOM_H
+
+#include "model.h"
+#include "storage/local/engine.h"
+
+/* What outlives a process that dies in the middle of a step. */
+struct shared {
+    struct model model, before;
+    unsigned next_step;
+    bool in_step; /* model: with the step's change; before: without it */
+    char failure[600];
+};
+extern struct shared *shared;
+extern struct storage *store;
+extern struct arena arena; /* of a step */
+extern bool show;          /* tell of each step */
+extern int calls_left;     /* until the process dies; 0: it does not */
+
+/* Ends the process: the run has failed. */
+_Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);
+void same_err(const char *what, enum storage_err got, enum storage_err wanted);
+uint64_t mix(uint64_t x);
+/* The step's own dice; the same whatever other steps are left out. */
+uint64_t dice(uint64_t sides);
+void open_store(void);
+
+/* ---- comparing (random_compare.c) ---- */
+
+/* What the store is told. mark: in ETag and CRC; writer: in owner, storage class, metadata. */
+struct object_attributes attributes_of(
+    uint64_t mark, uint64_t writer, uint32_t parts, uint32_t metadata_bytes);
+bool info_same(const struct object_info *info, const struct model_version *version, bool metadata);
+struct version_ref ref_of(const struct model_version *version);
+struct span record_key(unsigned number, char buffer[static 16]);
+extern const char *difference; /* the first one that all_same met */
+/* learn: what an unfinished step has made gets its ids from the store. */
+bool all_same(struct model *model, bool learn);
+void check_all(void);
+
+/* ---- steps (random_steps.c, random_uploads.c) ---- */
+
+void run_step(void);
+struct model_content new_content(void);
+struct stage *stage_content(const struct model_content *content);
+unsigned any_bucket(struct model_bucket **ret_bucket);
+struct bucket_ref bucket_ref(unsigned number);
+/* Some version that there is; NULL when the key has none. */
+struct model_version *any_version(struct model_bucket *bucket, unsigned key);
+void set_condition(
+    struct mutation *m, enum model_condition condition, const struct model_version *current);
+enum model_condition any_condition(void);
+void learn_version(struct model_version *version, const struct mutation *m);
+/* Commits, and compares with what the model said: true when that was OK. */
+bool commit(const char *what, struct mutation *m, enum storage_err wanted);
+void step_create_upload(void);
+void step_put_part(void);
+void step_copy_part(void);
+void step_complete(void);
+void step_abort(void);
+
+#endif

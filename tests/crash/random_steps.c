@@ -1,0 +1,432 @@
+#include "random.h"
+
+/* ---- what steps need ---- */
+
+static const size_t sizes[] = {
+    0, 1, 100, 300, 511, 600, 3000, 5000, 70000, 262144, 262145, 1048576, 1100000};
+
+struct model_content new_content(void)
+{
+    size_t size = dice(4) == 0 ? sizes[dice(ARRAY_LEN(sizes))] : sizes[dice(9)];
+    struct model_content content = {.run_count = size > 0};
+    content.runs[0] = (struct model_run){.seed = dice(UINT64_MAX), .length = size};
+    return content;
+}
+
+struct stage *stage_content(const struct model_content *content)
+{
+    static char bytes[65536];
+    uint64_t size = content_size(content);
+    struct stage *stage = NULL;
+    if (size == 0)
+        return NULL;
+    enum storage_err err = storage_stage_open(store, dice(4) ? size : STAGE_SIZE_UNKNOWN, &stage);
+    if (err == STORAGE_OK && dice(4) == 0)
+        err = stage_compress(stage);
+    for (uint64_t at = 0; err == STORAGE_OK && at < size; at += sizeof bytes) {
+        size_t len = size - at < sizeof bytes ? (size_t)(size - at) : sizeof bytes;
+        content_bytes(content, at, bytes, len);
+        err = stage_write(stage, span_of(bytes, len));
+    }
+    if (err == STORAGE_OK)
+        err = stage_finish(stage);
+    same_err("staging", err, STORAGE_OK);
+    return stage;
+}
+
+unsigned any_bucket(struct model_bucket **ret_bucket)
+{
+    unsigned number = (unsigned)dice(MODEL_BUCKETS * 2); /* the first one more often */
+    number = number < MODEL_BUCKETS ? number : 0;
+    *ret_bucket = &shared->model.buckets[number];
+    return number;
+}
+
+struct bucket_ref bucket_ref(unsigned number)
+{
+    const struct model_bucket *bucket = &shared->model.buckets[number];
+    return (struct bucket_ref){
+        bucket->used ? bucket->id : UINT64_MAX - 1, span_str(model_bucket_name(number))};
+}
+
+static struct etag condition_etag;
+
+void set_condition(
+    struct mutation *m, enum model_condition condition, const struct model_version *current)
+{
+    struct object_attributes attributes = {0};
+    if (current && !current->is_marker)
+        attributes = attributes_of(current->mark, 0, current->etag_parts, 0);
+    condition_etag = attributes.etag;
+    if (condition == MODEL_IF_MATCH_WRONG)
+        condition_etag.md5[0] ^= 1;
+    if (condition == MODEL_IF_MATCH || condition == MODEL_IF_MATCH_WRONG)
+        m->if_match = (struct etag_list){.present = true, .items = &condition_etag, .count = 1};
+    if (condition == MODEL_IF_NONE_MATCH_ANY)
+        m->if_none_match = (struct etag_list){.present = true, .any = true};
+}
+
+enum model_condition any_condition(void)
+{
+    return dice(3) ? MODEL_NONE : (enum model_condition)dice(4);
+}
+
+void learn_version(struct model_version *version, const struct mutation *m)
+{
+    version->version = m->result.version;
+    version->unknown = false;
+    if (!version->version.sequence)
+        fail("a version without a sequence");
+}
+
+/* Commits, and compares with what the model said. */
+bool commit(const char *what, struct mutation *m, enum storage_err wanted)
+{
+    if (show)
+        fprintf(stderr, "  %u %s bucket %.*s key %.*s: %s\n", shared->next_step, what,
+            SPAN_ARG(m->bucket.name), SPAN_ARG(span_first(m->key, 30)), storage_err_text(wanted));
+    same_err(what, storage_commit(store, m), wanted);
+    return wanted == STORAGE_OK;
+}
+
+/* ---- steps ---- */
+
+static void step_create_bucket(void)
+{
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket);
+    struct mutation m = {.kind = MUTATION_CREATE_BUCKET, .bucket.name = bucket_ref(number).name};
+    m.create_bucket.owner_id = 7;
+    m.create_bucket.region = SPAN("us-east-1");
+    enum storage_err wanted = bucket->used ? STORAGE_BUCKET_EXISTS : STORAGE_OK;
+    if (wanted == STORAGE_OK)
+        *bucket = (struct model_bucket){.used = true};
+    if (commit("create bucket", &m, wanted))
+        bucket->id = m.bucket_info.id;
+}
+
+static void step_delete_bucket(void)
+{
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket);
+    struct mutation m = {.kind = MUTATION_DELETE_BUCKET, .bucket = bucket_ref(number)};
+    enum storage_err wanted = !bucket->used            ? STORAGE_NO_SUCH_BUCKET
+                              : model_is_empty(bucket) ? STORAGE_OK
+                                                       : STORAGE_BUCKET_NOT_EMPTY;
+    if (wanted == STORAGE_OK)
+        *bucket = (struct model_bucket){0};
+    (void)commit("delete bucket", &m, wanted);
+}
+
+static void step_versioning(void)
+{
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket);
+    struct mutation m = {.kind = MUTATION_SET_VERSIONING,
+        .bucket = bucket_ref(number),
+        .versioning = dice(2) ? VERSIONING_ON : VERSIONING_SUSPENDED};
+    enum storage_err wanted = bucket->used ? STORAGE_OK : STORAGE_NO_SUCH_BUCKET;
+    if (wanted == STORAGE_OK)
+        bucket->versioning = m.versioning;
+    (void)commit("versioning", &m, wanted);
+}
+
+static void step_document(void)
+{
+    char text[3000];
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket), kind = (unsigned)dice(MODEL_DOCUMENTS);
+    bool put = dice(3) != 0;
+    uint64_t text_seed = dice(UINT64_MAX - 1) + 1;
+    struct mutation m = {.kind = put ? MUTATION_PUT_DOCUMENT : MUTATION_DELETE_DOCUMENT,
+        .bucket = bucket_ref(number)};
+    m.document.kind = (enum document_kind)(kind + 1);
+    m.document.text = model_text(text_seed, text, sizeof text);
+    enum storage_err wanted = !bucket->used                         ? STORAGE_NO_SUCH_BUCKET
+                              : put || bucket->documents[kind] != 0 ? STORAGE_OK
+                                                                    : STORAGE_NO_SUCH_DOCUMENT;
+    if (wanted == STORAGE_OK)
+        bucket->documents[kind] = put ? text_seed : 0;
+    (void)commit("document", &m, wanted);
+}
+
+/* Some records at once, all or none. */
+static void step_records(void)
+{
+    enum { CHANGES = 3 };
+    static char texts[CHANGES][3000], keys[CHANGES][16];
+    struct record_change changes[CHANGES];
+    size_t count = 1 + dice(CHANGES);
+    enum storage_err wanted = STORAGE_OK;
+    unsigned first = (unsigned)dice(MODEL_RECORDS);
+    uint64_t after[MODEL_RECORDS];
+    memcpy(after, shared->model.records, sizeof after);
+    for (size_t i = 0; i < count; i++) {
+        unsigned number = (first + (unsigned)i) % MODEL_RECORDS;
+        bool exists = after[number] != 0, remove = dice(4) == 0;
+        uint64_t text_seed = dice(UINT64_MAX - 1) + 1;
+        changes[i] = (struct record_change){
+            .key = record_key(number, keys[i]),
+            .value = remove ? SPAN_ABSENT : model_text(text_seed, texts[i], sizeof texts[i]),
+            .expect =
+                (enum record_expectation[]){RECORD_ANY, RECORD_ABSENT, RECORD_PRESENT}[dice(3)],
+        };
+        if (wanted == STORAGE_OK && changes[i].expect == RECORD_ABSENT && exists)
+            wanted = STORAGE_RECORD_EXISTS;
+        if (wanted == STORAGE_OK && changes[i].expect == RECORD_PRESENT && !exists)
+            wanted = STORAGE_NO_SUCH_RECORD;
+        after[number] = remove ? 0 : text_seed;
+    }
+    struct mutation m = {.kind = MUTATION_CHANGE_RECORDS};
+    m.records.changes = changes;
+    m.records.count = count;
+    if (wanted == STORAGE_OK)
+        memcpy(shared->model.records, after, sizeof after);
+    (void)commit("records", &m, wanted);
+}
+
+static void step_put(void)
+{
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket), key = (unsigned)dice(MODEL_KEYS);
+    enum model_condition condition = any_condition();
+    struct mutation m = {
+        .kind = MUTATION_PUT_OBJECT, .bucket = bucket_ref(number), .key = model_key(key)};
+    struct model_content content = new_content();
+    uint64_t mark = dice(UINT64_MAX);
+    uint32_t metadata_bytes = (uint32_t[]){0, 0, 50, 255, 257, 2000}[dice(6)];
+    struct model_version *version = NULL;
+    enum storage_err wanted = STORAGE_NO_SUCH_BUCKET;
+    if (bucket->used && !model_has_room(bucket, key))
+        return;
+    if (bucket->used) {
+        set_condition(&m, condition, model_newest(bucket, key));
+        wanted = model_check(model_newest(bucket, key), condition);
+    }
+    m.put.stage = stage_content(&content);
+    m.put.attributes = attributes_of(mark, mark, 0, metadata_bytes);
+    if (wanted == STORAGE_OK) {
+        version = model_write(bucket, key);
+        version->content = content;
+        version->mark = version->writer = mark;
+        version->metadata_bytes = metadata_bytes;
+    }
+    if (commit("put", &m, wanted))
+        learn_version(version, &m);
+}
+
+/* Some version that there is; NULL when the key has none. */
+struct model_version *any_version(struct model_bucket *bucket, unsigned key)
+{
+    size_t count = bucket->used ? bucket->version_counts[key] : 0;
+    return count ? &bucket->versions[key][dice(2) ? 0 : dice(count)] : NULL;
+}
+
+static void step_copy(void)
+{
+    struct model_bucket *from_bucket, *bucket;
+    (void)any_bucket(&from_bucket);
+    unsigned number = any_bucket(&bucket);
+    unsigned from_key = (unsigned)dice(MODEL_KEYS), key = (unsigned)dice(MODEL_KEYS);
+    const struct model_version *from = any_version(from_bucket, from_key);
+    enum model_condition condition = any_condition();
+    if (!bucket->used || !from || from->is_marker || !model_has_room(bucket, key))
+        return;
+    struct model_version source = *from, *version = NULL;
+    struct mutation m = {
+        .kind = MUTATION_COPY_OBJECT, .bucket = bucket_ref(number), .key = model_key(key)};
+    m.copy.from = (struct copy_from){
+        .bucket_id = from_bucket->id, .key = model_key(from_key), .version = source.version};
+    uint64_t mark = dice(UINT64_MAX);
+    uint32_t metadata_bytes = (uint32_t)dice(400);
+    m.copy.attributes = attributes_of(mark, mark, source.etag_parts, metadata_bytes);
+    set_condition(&m, condition, model_newest(bucket, key));
+    enum storage_err wanted = model_check(model_newest(bucket, key), condition);
+    if (wanted == STORAGE_OK) {
+        version = model_write(bucket, key);
+        struct version made = version->version;
+        *version = source;
+        version->version = made;
+        version->unknown = true;
+        version->mark = version->writer = mark;
+        version->metadata_bytes = metadata_bytes;
+    }
+    if (commit("copy", &m, wanted))
+        learn_version(version, &m);
+}
+
+static void delete_newest(struct model_bucket *bucket, unsigned key, struct mutation *m)
+{
+    struct model_version *marker = NULL;
+    enum model_condition condition = dice(4) ? MODEL_NONE : (enum model_condition)dice(3);
+    set_condition(m, condition, model_newest(bucket, key));
+    enum storage_err wanted = model_check(model_newest(bucket, key), condition);
+    if (wanted == STORAGE_OK && bucket->versioning != VERSIONING_OFF) {
+        marker = model_write(bucket, key);
+        marker->is_marker = true;
+    } else if (wanted == STORAGE_OK && bucket->version_counts[key] > 0) {
+        model_remove(bucket, key, 0);
+    }
+    if (commit("delete", m, wanted) && marker)
+        learn_version(marker, m);
+}
+
+static void step_delete(void)
+{
+    struct model_bucket *bucket;
+    unsigned number = any_bucket(&bucket), key = (unsigned)dice(MODEL_KEYS);
+    struct mutation m = {
+        .kind = MUTATION_DELETE_OBJECT, .bucket = bucket_ref(number), .key = model_key(key)};
+    if (!bucket->used || !model_has_room(bucket, key))
+        return;
+    uint64_t how = dice(4);
+    if (how < 2) {
+        delete_newest(bucket, key, &m);
+        return;
+    }
+    size_t count = bucket->version_counts[key], place = count;
+    if (how == 2 && count > 0) {
+        place = dice(count);
+        m.remove.version = ref_of(&bucket->versions[key][place]);
+    } else {
+        place = model_find_null(bucket, key);
+        m.remove.version.select = VERSION_NULL;
+    }
+    if (place < count)
+        model_remove(bucket, key, place);
+    (void)commit("delete version", &m, STORAGE_OK);
+}
+
+/* ---- reading ---- */
+
+static void step_list(void)
+{
+    static struct model_list wanted;
+    static const char *const delimiters[] = {"", "/", "/", "//", "b/", "kkkk", "/b"};
+    static const char *const prefixes[] = {"", "", "a", "a/", "b", "dir", "kkkkkkkkk/", "none"};
+    struct model_bucket *bucket;
+    (void)any_bucket(&bucket);
+    if (!bucket->used)
+        return;
+    struct list_query query = {.bucket_id = bucket->id,
+        .prefix = span_str(prefixes[dice(ARRAY_LEN(prefixes))]),
+        .delimiter = span_str(delimiters[dice(ARRAY_LEN(delimiters))]),
+        .after_is_key = dice(2),
+        .versions = dice(2),
+        .max = 1 + dice(dice(2) ? 4 : MODEL_ENTRIES)};
+    if (dice(2)) {
+        struct span key = model_key((unsigned)dice(MODEL_KEYS));
+        query.after = dice(2) ? key : span_first(key, 1 + dice(key.len));
+    }
+    query.after_is_key = query.after_is_key && !query.versions;
+    struct list_page page;
+    same_err("list", storage_list(store, &query, &arena, &page), STORAGE_OK);
+    model_list(bucket, &query, &wanted);
+    bool same = page.count == wanted.count && page.truncated == wanted.truncated;
+    for (size_t i = 0; same && i < page.count; i++)
+        same = span_eq(page.items[i].key, wanted.entries[i].key) &&
+               page.items[i].is_prefix == wanted.entries[i].is_prefix &&
+               (page.items[i].is_prefix ||
+                   info_same(&page.items[i].info, wanted.entries[i].version, false));
+    if (!same)
+        fail("list prefix '%.*s' delimiter '%.*s' after '%.*s' (%zu bytes%s) max %zu%s: %zu%s "
+             "entries, the model has %zu%s",
+            SPAN_ARG(query.prefix), SPAN_ARG(query.delimiter),
+            SPAN_ARG(span_first(query.after, 20)), query.after.len,
+            query.after_is_key ? ", a key" : "", query.max, query.versions ? " versions" : "",
+            page.count, page.truncated ? " and more" : "", wanted.count,
+            wanted.truncated ? " and more" : "");
+}
+
+static void step_read(void)
+{
+    static char got[300000], bytes[sizeof got];
+    struct model_bucket *bucket;
+    (void)any_bucket(&bucket);
+    unsigned key = (unsigned)dice(MODEL_KEYS);
+    struct model_version *version = any_version(bucket, key);
+    struct object_info info;
+    struct blob_reader *reader = NULL;
+    if (!version) {
+        if (bucket->used)
+            same_err("get",
+                storage_object_get(store, bucket->id, model_key(key),
+                    (struct version_ref){.select = VERSION_NEWEST}, &arena, &info),
+                STORAGE_NO_SUCH_KEY);
+        return;
+    }
+    same_err("get",
+        storage_object_open(
+            store, bucket->id, model_key(key), ref_of(version), &arena, &info, &reader),
+        version->is_marker ? STORAGE_DELETE_MARKER : STORAGE_OK);
+    if (!info_same(&info, version, true))
+        fail("get: another version than the model's");
+    uint64_t size = content_size(&version->content);
+    for (int i = 0; i < 4 && size > 0; i++) {
+        uint64_t offset = dice(size);
+        size_t len = 0, max = 1 + dice(sizeof got - 1);
+        same_err("read", blob_read(reader, offset, got, max, dice(2), &len), STORAGE_OK);
+        content_bytes(&version->content, offset, bytes, len);
+        if (len == 0 || memcmp(got, bytes, len) != 0)
+            fail("read of %zu bytes at %llu of %llu: other bytes", max, (unsigned long long)offset,
+                (unsigned long long)size);
+    }
+    blob_close(reader);
+}
+
+static void step_gc(void)
+{
+    bool more = true;
+    for (int i = 0; more && i < 1000; i++)
+        same_err("gc", storage_gc_step(store, &more), STORAGE_OK);
+}
+
+static void step_reopen(void)
+{
+    storage_close(TAKE(store));
+    open_store();
+    if (dice(2))
+        check_all();
+}
+
+/* One of the changes to come does not come back. */
+static void step_die_soon(void)
+{
+    calls_left = 1 + (int)dice(12);
+}
+
+static const struct {
+    void (*run)(void);
+    unsigned weight;
+} kinds[] = {
+    {step_create_bucket, 3},
+    {step_delete_bucket, 2},
+    {step_versioning, 2},
+    {step_document, 2},
+    {step_records, 3},
+    {step_put, 22},
+    {step_copy, 8},
+    {step_delete, 12},
+    {step_create_upload, 4},
+    {step_put_part, 8},
+    {step_copy_part, 4},
+    {step_complete, 5},
+    {step_abort, 1},
+    {step_list, 12},
+    {step_read, 10},
+    {step_gc, 2},
+    {step_reopen, 1},
+    {step_die_soon, 1},
+};
+
+void run_step(void)
+{
+    unsigned total = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        total += kinds[i].weight;
+    uint64_t pick = dice(total);
+    size_t kind = 0;
+    while (pick >= kinds[kind].weight)
+        pick -= kinds[kind++].weight;
+    kinds[kind].run();
+}
