@@ -5,9 +5,11 @@
 #include "base/arena.h"
 #include "daemon/http_client.h"
 
+#include <stdio.h>
+
 enum cli_exit {
     CLI_OK = 0,
-    CLI_FOUND = 1, /* verify: the store has faults */
+    CLI_FOUND = 1, /* verify: the store has faults; policy test: not allowed */
     CLI_USAGE = 2,
     CLI_FAILED = 3, /* it could not be done: no daemon there, refused, folder in use … */
 };
@@ -19,6 +21,7 @@ enum { CLI_ARENA_BYTES = 16 * 1024 * 1024, CLI_TIMEOUT_MS = 30 * 1000 };
 struct cli_options {
     const char *endpoint_url; /* http://HOST[:PORT], https://…, unix:PATH */
     const char *access_key, *secret_key;
+    const char *session_token; /* of temporary credentials */
     const char *region;
     const char *data_dir;
     const char *ca_file;
@@ -34,6 +37,13 @@ int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 bool cli_options_read(
     struct arena *arena, int count, char **arguments, struct cli_options *ret_options) MUST_USE;
 
+/* The same piece by piece, for commands with words of their own: takes the argument at *at, and its value,
+ * when it is one of these options and moves *at behind it; then fill adds what was not said. */
+enum cli_taken { CLI_TAKEN, CLI_NOT_TAKEN, CLI_WRONG /* a line was printed */ };
+enum cli_taken cli_option_take(
+    struct cli_options *options, int count, char **arguments, int *at) MUST_USE;
+struct cli_options cli_options_fill(struct arena *arena, struct cli_options options);
+
 /* A request to be signed. */
 struct cli_call {
     const char *method;
@@ -41,6 +51,7 @@ struct cli_call {
     const char *service;      /* "iam", "sts"; NULL: "s3" */
     const char *content_type; /* NULL: none */
     struct span body;         /* absent: none */
+    bool quiet;               /* a refusal is no news: only its status counts */
 };
 
 /* Signs and sends it.
@@ -54,6 +65,15 @@ int cli_send(struct arena *arena, const struct cli_options *options, const struc
  * freed */
 int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
     struct http_reply *ret_reply) MUST_USE;
+
+/* A daemon's text may hold anything; a terminal gets only what can be read. */
+void cli_print_text(struct span text);
+
+/* The short forms of IAM's actions (forms.c): is this their first word? Then they take all arguments. */
+bool cli_form_known(const char *word);
+int cli_form(int count, char **arguments);
+/* One line of usage for each. */
+void cli_form_help(FILE *out);
 
 /* The commands: what follows their name, to the process's exit code. */
 int cli_status(int count, char **arguments);

@@ -7,9 +7,14 @@ static const char help[] =
     "\n"
     "usage: lakegate status [OPTIONS]   what a running lakegated is doing\n"
     "       lakegate verify DIR         check the data folder of a stopped lakegated\n"
+    "       lakegate whoami             who the keys belong to\n"
+    "       lakegate user …             users, their keys, tags and policies (user --help)\n"
+    "       lakegate group …            groups and their members (group --help)\n"
+    "       lakegate role …             roles (role --help)\n"
+    "       lakegate policy …           managed policies, and testing them (policy --help)\n"
     "       lakegate --help | --version\n"
     "\n"
-    "options of status:\n"
+    "options of all but verify:\n"
     "  --endpoint-url URL   http://HOST:PORT, https://HOST:PORT or unix:PATH\n"
     "                       (LAKEGATE_ENDPOINT_URL, AWS_ENDPOINT_URL; http://127.0.0.1:9000)\n"
     "  --access-key KEY     (LAKEGATE_ROOT_ACCESS_KEY, AWS_ACCESS_KEY_ID)\n"
@@ -17,11 +22,13 @@ static const char help[] =
     "                       users of the machine while the command runs: rather use the "
     "environment\n"
     "  --data DIR           take the keys from DIR/root-credentials (LAKEGATE_DATA)\n"
+    "  --session-token TEXT of temporary credentials (AWS_SESSION_TOKEN)\n"
     "  --region NAME        (LAKEGATE_REGION, AWS_REGION, AWS_DEFAULT_REGION; us-east-1)\n"
     "  --ca-file FILE       authorities to trust, PEM (AWS_CA_BUNDLE; the system's)\n"
     "  --json               the daemon's answer as it is\n"
     "\n"
-    "exit codes: 0 done, 1 verify found faults, 2 wrong usage, 3 it could not be done\n";
+    "exit codes: 0 done, 1 verify found faults or policy test a denial, 2 wrong usage,\n"
+    "            3 it could not be done\n";
 
 int cli_fail(const char *format, ...)
 {
@@ -36,6 +43,17 @@ int cli_fail(const char *format, ...)
             *c = '?';
     fprintf(stderr, "lakegate: %s\n", line);
     return CLI_FAILED;
+}
+
+void cli_print_text(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c < 0x20 || c == 0x7f)
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
 }
 
 static const struct {
@@ -61,6 +79,8 @@ static int run(int argc, char **argv)
         puts("lakegate " LAKEGATE_VERSION);
         return CLI_OK;
     }
+    if (cli_form_known(argv[1]))
+        return cli_form(argc - 1, argv + 1);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);

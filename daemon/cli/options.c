@@ -23,6 +23,7 @@ static const char **option_place(struct cli_options *options, struct span name)
         {SPAN("--endpoint-url"), &options->endpoint_url},
         {SPAN("--access-key"), &options->access_key},
         {SPAN("--secret-key"), &options->secret_key},
+        {SPAN("--session-token"), &options->session_token},
         {SPAN("--region"), &options->region},
         {SPAN("--data"), &options->data_dir},
         {SPAN("--ca-file"), &options->ca_file},
@@ -33,29 +34,39 @@ static const char **option_place(struct cli_options *options, struct span name)
     return NULL;
 }
 
+enum cli_taken cli_option_take(struct cli_options *options, int count, char **arguments, int *at)
+{
+    if (strcmp(arguments[*at], "--json") == 0) {
+        options->json = true;
+        ++*at;
+        return CLI_TAKEN;
+    }
+    struct span rest = span_str(arguments[*at]), name;
+    if (!span_split(&rest, '=', &name))
+        name = rest;
+    const char **place = option_place(options, name);
+    if (!place)
+        return CLI_NOT_TAKEN;
+    if (span_present(rest)) {
+        *place = rest.ptr;
+    } else if (*at + 1 < count) {
+        *place = arguments[++*at];
+    } else {
+        cli_fail("%s needs a value", arguments[*at]);
+        return CLI_WRONG;
+    }
+    ++*at;
+    return CLI_TAKEN;
+}
+
 static bool read_arguments(int count, char **arguments, struct cli_options *options)
 {
-    for (int i = 0; i < count; i++) {
-        if (strcmp(arguments[i], "--json") == 0) {
-            options->json = true;
-            continue;
-        }
-        struct span rest = span_str(arguments[i]), name;
-        if (!span_split(&rest, '=', &name))
-            name = rest;
-        const char **place = option_place(options, name);
-        if (!place) {
-            cli_fail("unknown argument '%s'; see lakegate --help", arguments[i]);
+    for (int at = 0; at < count;) {
+        enum cli_taken taken = cli_option_take(options, count, arguments, &at);
+        if (taken == CLI_NOT_TAKEN)
+            cli_fail("unknown argument '%s'; see lakegate --help", arguments[at]);
+        if (taken != CLI_TAKEN)
             return false;
-        }
-        if (span_present(rest)) {
-            *place = rest.ptr;
-        } else if (i + 1 < count) {
-            *place = arguments[++i];
-        } else {
-            cli_fail("%s needs a value", arguments[i]);
-            return false;
-        }
     }
     return true;
 }
@@ -96,6 +107,12 @@ bool cli_options_read(
     struct cli_options options = {0};
     if (!read_arguments(count, arguments, &options))
         return false;
+    *ret_options = cli_options_fill(arena, options);
+    return true;
+}
+
+struct cli_options cli_options_fill(struct arena *arena, struct cli_options options)
+{
     bool data_said = options.data_dir != NULL;
     if (!options.data_dir)
         options.data_dir = environment((const char *[]){"LAKEGATE_DATA", NULL});
@@ -115,14 +132,18 @@ bool cli_options_read(
      * environment, the data folder of the environment. */
     if (!options.access_key && !options.secret_key && data_said)
         read_credentials_file(arena, &options);
+    bool from_environment = !options.access_key && !options.secret_key;
     if (!options.access_key)
         options.access_key =
             environment((const char *[]){"LAKEGATE_ROOT_ACCESS_KEY", "AWS_ACCESS_KEY_ID", NULL});
     if (!options.secret_key)
         options.secret_key = environment(
             (const char *[]){"LAKEGATE_ROOT_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", NULL});
+    /* A session's token belongs to AWS_ACCESS_KEY_ID, never to other keys. */
+    bool roots = environment((const char *[]){"LAKEGATE_ROOT_ACCESS_KEY", NULL}) != NULL;
+    if (!options.session_token && from_environment && options.access_key && !roots)
+        options.session_token = environment((const char *[]){"AWS_SESSION_TOKEN", NULL});
     if (!options.access_key && !options.secret_key && options.data_dir)
         read_credentials_file(arena, &options);
-    *ret_options = options;
-    return true;
+    return options;
 }

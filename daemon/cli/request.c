@@ -41,13 +41,13 @@ static bool endpoint_read(struct arena *arena, const char *text, struct endpoint
     return span_present(url);
 }
 
-enum { SIGNED_HEADERS_MAX = 4, ALL_HEADERS_MAX };
+enum { HEADERS_SENT_MAX = 6 };
 
-/* host, x-amz-date, x-amz-content-sha256, perhaps content-type and, behind them, authorization. */
+/* All that is sent, the signature last. */
 static bool sign(struct arena *arena, const struct cli_options *options, struct span host,
     const struct cli_call *call, struct header_list *ret_list)
 {
-    struct header *headers = arena_array(arena, struct header, ALL_HEADERS_MAX);
+    struct header *headers = arena_array(arena, struct header, HEADERS_SENT_MAX);
     char date[AMZ_TIME_BYTES];
     amz_time_format((int64_t)time(NULL), date);
     uint8_t digest[SHA256_BYTES];
@@ -63,6 +63,9 @@ static bool sign(struct arena *arena, const struct cli_options *options, struct 
         (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
     if (call->content_type)
         headers[count++] = (struct header){SPAN("content-type"), span_str(call->content_type)};
+    if (options->session_token)
+        headers[count++] =
+            (struct header){SPAN("x-amz-security-token"), span_str(options->session_token)};
     struct header_list list = {headers, count};
     struct target target;
     if (target_parse(arena, span_str(call->path), host, NULL, 0, &target) != S3_OK)
@@ -127,7 +130,9 @@ int cli_send(struct arena *arena, const struct cli_options *options, const struc
     };
     if (!http_client_call(&call, ret_reply))
         return cli_fail("%s: %s", options->endpoint_url, ret_reply->detail);
-    return ret_reply->status / 100 == 2 ? CLI_OK : refused(options->endpoint_url, ret_reply);
+    if (ret_reply->status / 100 == 2)
+        return CLI_OK;
+    return what->quiet ? CLI_FAILED : refused(options->endpoint_url, ret_reply);
 }
 
 int cli_get(struct arena *arena, const struct cli_options *options, const char *path,

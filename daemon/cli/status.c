@@ -10,18 +10,6 @@ struct walk {
     int depth;
 };
 
-/* A daemon's text may hold anything; a terminal gets only what can be read. */
-static void print_text(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-}
-
 static void print_bytes(double bytes)
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -88,13 +76,13 @@ static void print_node(void *ctx, const char *name, const struct json_node *valu
         walk->name[outer] = '\0';
         return;
     }
-    print_text(span_str(walk->name));
+    cli_print_text(span_str(walk->name));
     for (size_t width = strlen(walk->name); width < 28; width++)
         putchar(' ');
     fputs("  ", stdout);
     switch (kind) {
     case JSON_KIND_STRING:
-        print_text(json_node_string(value, SPAN("")));
+        cli_print_text(json_node_string(value, SPAN("")));
         break;
     case JSON_KIND_INTEGER:
     case JSON_KIND_REAL:
