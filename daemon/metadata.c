@@ -288,6 +288,21 @@ enum s3_err metadata_overrides_read(
     return S3_OK;
 }
 
+struct span metadata_user(struct span encoded, struct span name)
+{
+    unsigned field;
+    struct span bytes;
+    while (next_entry(&encoded, &field, &bytes)) {
+        if (field != METADATA_USER || bytes.len < NAME_HEAD_BYTES)
+            continue;
+        size_t name_len = get_u16(bytes.ptr);
+        struct span rest = span_from(bytes, NAME_HEAD_BYTES);
+        if (name_len <= rest.len && span_eq(span_first(rest, name_len), name))
+            return span_from(rest, name_len);
+    }
+    return SPAN_ABSENT;
+}
+
 struct span metadata_acl(struct span encoded)
 {
     unsigned field;

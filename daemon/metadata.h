@@ -51,6 +51,9 @@ void metadata_respond(
 /* Only Cache-Control and Expires, as 304 wants them. src: RFC 9110, section 15.4.5 */
 void metadata_respond_not_modified(struct request *request, struct span encoded);
 
+/* The value of x-amz-meta-<name>, name in lower case; borrowed; absent when there is none. */
+struct span metadata_user(struct span encoded, struct span name);
+
 /* The ACL that a run has, as acl_text wrote it; absent: none. */
 struct span metadata_acl(struct span encoded);
 /* The run with this ACL instead of the one it has; absent: with none.

@@ -1,4 +1,5 @@
 /* The templates, and documents as text. */
+#include "json_write.h"
 #include "zones.h"
 
 /* The names of a stage; the first is the one that it is known by. */
@@ -60,22 +61,6 @@ struct span zones_template_name(size_t index)
 
 /* ---- writing ---- */
 
-/* The text is valid UTF-8. */
-static void write_text(struct buf *out, struct span text)
-{
-    buf_add_char(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '"' || c == '\\')
-            buf_add_char(out, '\\');
-        if (c < 0x20 || c == 0x7f)
-            buf_addf(out, "\\u%04x", c);
-        else
-            buf_add_char(out, (char)c);
-    }
-    buf_add_char(out, '"');
-}
-
 static void write_count(struct buf *out, const char *name, uint64_t value, uint64_t otherwise)
 {
     if (value != otherwise)
@@ -102,7 +87,7 @@ static void write_except(struct buf *out, const struct zones_zone *zone)
     for (size_t i = 0; i < zone->except_count; i++) {
         if (i > 0)
             buf_add_lit(out, ", ");
-        write_text(out, zone->except[i]);
+        json_string(out, zone->except[i]);
     }
     buf_add_char(out, ']');
 }
@@ -126,9 +111,9 @@ static void write_sources(struct buf *out, const struct zones_zone *zone)
 static void write_zone(struct buf *out, const struct zones_zone *zone)
 {
     buf_add_lit(out, "{\"Name\": ");
-    write_text(out, zone->name);
+    json_string(out, zone->name);
     buf_add_lit(out, ", \"Prefix\": ");
-    write_text(out, zone->prefix);
+    json_string(out, zone->prefix);
     if (zone->write_once)
         buf_add_lit(out, ", \"WriteOnce\": true");
     if (zone->duplicates != ZONES_ALLOW)
