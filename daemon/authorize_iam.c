@@ -23,6 +23,25 @@ static enum s3_err add_tags(
     return S3_OK;
 }
 
+/* A key that comes several times in a row has all these values. */
+static enum s3_err add_values(
+    struct request *request, const struct iam_ask *ask, struct context *context)
+{
+    struct span *items = arena_array(&request->arena, struct span, ask->value_count);
+    if (items == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    for (size_t i = 0; i < ask->value_count; i++) {
+        enum policy_key key = ask->values[i].key;
+        struct policy_values *values = &context->policy.keys[key];
+        items[i] = ask->values[i].value;
+        if (i > 0 && ask->values[i - 1].key == key)
+            values->count++;
+        else
+            *values = (struct policy_values){&items[i], 1};
+    }
+    return S3_OK;
+}
+
 static enum s3_err fill(struct request *request, const struct iam_ask *ask,
     const struct access_request *access, struct context *ret_context)
 {
@@ -30,9 +49,7 @@ static enum s3_err fill(struct request *request, const struct iam_ask *ask,
     TRY(add_tags(request, ask, ret_context));
     if (access->resource_account.len > 0)
         context_set(ret_context, POLICY_KEY_AWS_RESOURCE_ACCOUNT, access->resource_account);
-    for (size_t i = 0; i < ask->value_count; i++)
-        context_set(ret_context, ask->values[i].key, ask->values[i].value);
-    return S3_OK;
+    return add_values(request, ask, ret_context);
 }
 
 static enum s3_err decide_iam(
@@ -40,8 +57,8 @@ static enum s3_err decide_iam(
 {
     char account[24];
     struct context context;
-    struct access_request access = {.resource = ask->resource_policy,
-        .resource_must_allow = ask->resource_policy != NULL};
+    struct access_request access = {
+        .resource = ask->resource_policy, .resource_must_allow = ask->resource_policy != NULL};
     TRY(decide_subject(request, ask->action, &access));
     access.ask.resource = span_present(ask->resource) ? ask->resource : SPAN("*");
     if (ask->account_id != 0) {
