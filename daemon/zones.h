@@ -10,7 +10,7 @@
 
 #include "daemon/request.h"
 #include "storage/zone.h"
-#include "zones.h"
+#include "libs3proto/zones.h"
 
 /* What may be read to compare one request's bytes with those of candidates, where no setting says. */
 #define ZONES_COMPARE_DEFAULT_BYTES (UINT64_C(1) << 30)
