@@ -50,8 +50,13 @@ struct query_call {
 
 enum s3_err op_query(struct request *request);
 enum s3_err op_query_url(struct request *request);
-/* Is it an operation of the door (its errors are answered as IAM's)? */
-bool query_is_door(const struct op *op);
+/* Is it an operation of the door (signed for iam or sts, its errors answered as IAM's)? op may be NULL. */
+static inline bool query_is_door(const struct op *op)
+{
+    return op != NULL && op->body == BODY_QUERY;
+}
+
+struct span query_xmlns(enum query_service service);
 /* Writes the error of a request to the door: <ErrorResponse>, with IAM's code where S3's is another.
  * Returns the HTTP status. */
 int query_write_error(struct request *request, struct buf *out);

@@ -2,6 +2,7 @@
 
 #include "daemon/cors_respond.h"
 #include "daemon/daemon.h"
+#include "daemon/query.h"
 #include "xml_write.h"
 
 enum { ERROR_DOCUMENT_MAX_BYTES = 512 * 1024 };
@@ -85,10 +86,14 @@ static void respond_error(struct request *request)
     response->status = s3_err_info(request->err)->status;
     if (not_modified || request->method == METHOD_HEAD)
         return;
-    add_usual_fields(request);
     response->kind = RESPONSE_BUFFER;
     buf_init(&response->buffer, ERROR_DOCUMENT_MAX_BYTES);
-    write_error(request, &response->buffer);
+    if (query_is_door(request->op)) {
+        response->status = query_write_error(request, &response->buffer);
+    } else {
+        add_usual_fields(request);
+        write_error(request, &response->buffer);
+    }
     response_header_borrowed(request, "Content-Type", SPAN("application/xml"));
 }
 
