@@ -1,5 +1,6 @@
 /* Managed policies of users, groups and roles, and permissions boundaries of users and roles.
  * src: IAM API Reference, AttachUserPolicy, ListAttachedUserPolicies, PutUserPermissionsBoundary */
+#include "daemon/query/entities.h"
 #include "daemon/query/shapes.h"
 
 static const enum query_param_id name_params[] = {
@@ -8,31 +9,19 @@ static const enum query_param_id name_params[] = {
     [IAM_ROLE] = PARAM_RoleName,
 };
 
-/* Loads whom the call names and asks whether it may be given the policy `arn`. `bounded`: the boundary that
- * it has now is iam:PermissionsBoundary, so that who administers users can be held to those with one. */
-static enum s3_err target(struct request *request, enum iam_kind kind, struct iam_value value,
-    bool bounded, struct iam_entity *ret_entity)
+static struct span name_of(struct request *request, enum iam_kind kind)
 {
-    struct span name = param_required(&request->query->params, name_params[kind]);
-    TRY(query_check(request));
-    struct iam_value values[2] = {value};
-    struct iam_ask ask = query_ask(request, SPAN_ABSENT);
-    ask.values = values;
-    ask.value_count = span_present(value.value) ? 1 : 0;
-    struct iam_call call = query_iam(request);
-    struct iam_entity now;
-    if (bounded && iam_get(&call, kind, name, &now) == IAM_OK && span_present(now.boundary))
-        values[ask.value_count++] =
-            (struct iam_value){POLICY_KEY_IAM_PERMISSIONS_BOUNDARY, now.boundary};
-    return query_target_ask(request, kind, name, &ask, ret_entity);
+    return param_required(&request->query->params, name_params[kind]);
 }
 
 static enum s3_err attach_or_detach(struct request *request, enum iam_kind kind,
     enum iam_err (*change)(struct iam_call *, enum iam_kind, struct span, struct span))
 {
+    struct span name = name_of(request, kind);
     struct span arn = param_required(&request->query->params, PARAM_PolicyArn);
+    TRY(query_check(request));
     struct iam_entity entity;
-    TRY(target(request, kind, (struct iam_value){POLICY_KEY_IAM_POLICY_ARN, arn}, true, &entity));
+    TRY(query_target_rights(request, kind, name, arn, &entity));
     struct iam_call call = query_iam(request);
     TRY_IAM(request, &call, change(&call, kind, entity.name, arn));
     return query_done(request);
@@ -70,9 +59,11 @@ enum s3_err query_detach_role_policy(struct request *request)
 
 static enum s3_err list_attached(struct request *request, enum iam_kind kind)
 {
+    struct span name = name_of(request, kind);
     struct iam_query query = query_page(request);
+    TRY(query_check(request));
     struct iam_entity entity;
-    TRY(target(request, kind, (struct iam_value){0}, false, &entity));
+    TRY(query_target(request, kind, name, &entity));
     struct iam_call call = query_iam(request);
     struct iam_policy_page page;
     TRY_IAM(request, &call, iam_attached_list(&call, kind, entity.name, &query, &page));
@@ -101,10 +92,15 @@ enum s3_err query_list_attached_role_policies(struct request *request)
 
 static enum s3_err put_boundary(struct request *request, enum iam_kind kind)
 {
+    struct span name = name_of(request, kind);
     struct span arn = param_required(&request->query->params, PARAM_PermissionsBoundary);
+    TRY(query_check(request));
+    struct iam_value boundary = {POLICY_KEY_IAM_PERMISSIONS_BOUNDARY, arn};
+    struct iam_ask ask = query_ask(request, SPAN_ABSENT);
+    ask.values = &boundary;
+    ask.value_count = 1;
     struct iam_entity entity;
-    TRY(target(request, kind, (struct iam_value){POLICY_KEY_IAM_PERMISSIONS_BOUNDARY, arn}, false,
-        &entity));
+    TRY(query_target_ask(request, kind, name, &ask, &entity));
     struct iam_call call = query_iam(request);
     TRY_IAM(request, &call, iam_boundary_put(&call, kind, entity.name, arn));
     return query_done(request);
@@ -112,8 +108,10 @@ static enum s3_err put_boundary(struct request *request, enum iam_kind kind)
 
 static enum s3_err delete_boundary(struct request *request, enum iam_kind kind)
 {
+    struct span name = name_of(request, kind);
+    TRY(query_check(request));
     struct iam_entity entity;
-    TRY(target(request, kind, (struct iam_value){0}, true, &entity));
+    TRY(query_target_rights(request, kind, name, SPAN_ABSENT, &entity));
     struct iam_call call = query_iam(request);
     TRY_IAM(request, &call, iam_boundary_put(&call, kind, entity.name, SPAN_ABSENT));
     return query_done(request);

@@ -130,6 +130,22 @@ enum s3_err query_list_entity_tags(
 
 /* ---- inline policies ---- */
 
+enum s3_err query_target_rights(struct request *request, enum iam_kind kind, struct span name,
+    struct span policy_arn, struct iam_entity *ret_entity)
+{
+    struct iam_value values[2];
+    struct iam_ask ask = query_ask(request, SPAN_ABSENT);
+    struct iam_call call = query_iam(request);
+    struct iam_entity now;
+    ask.values = values;
+    if (span_present(policy_arn))
+        values[ask.value_count++] = (struct iam_value){POLICY_KEY_IAM_POLICY_ARN, policy_arn};
+    if (iam_get(&call, kind, name, &now) == IAM_OK && span_present(now.boundary))
+        values[ask.value_count++] =
+            (struct iam_value){POLICY_KEY_IAM_PERMISSIONS_BOUNDARY, now.boundary};
+    return query_target_ask(request, kind, name, &ask, ret_entity);
+}
+
 enum s3_err query_put_inline(
     struct request *request, enum iam_kind kind, enum query_param_id name_id)
 {
@@ -139,7 +155,7 @@ enum s3_err query_put_inline(
     struct span text = param_required(params, PARAM_PolicyDocument);
     TRY(query_check(request));
     struct iam_entity entity;
-    TRY(query_target(request, kind, name, &entity));
+    TRY(query_target_rights(request, kind, name, SPAN_ABSENT, &entity));
     struct iam_call call = query_iam(request);
     TRY_IAM(request, &call, iam_inline_put(&call, kind, name, policy, text));
     return query_done(request);
@@ -175,7 +191,7 @@ enum s3_err query_delete_inline(
     struct span policy = param_required(params, PARAM_PolicyName);
     TRY(query_check(request));
     struct iam_entity entity;
-    TRY(query_target(request, kind, name, &entity));
+    TRY(query_target_rights(request, kind, name, SPAN_ABSENT, &entity));
     struct iam_call call = query_iam(request);
     TRY_IAM(request, &call, iam_inline_delete(&call, kind, name, policy));
     return query_done(request);

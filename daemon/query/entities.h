@@ -19,6 +19,12 @@ enum s3_err query_untag_entity(
 enum s3_err query_list_entity_tags(
     struct request *request, enum iam_kind kind, enum query_param_id name) MUST_USE;
 
+/* As query_target, for what changes an entity's rights: the question has iam:PolicyARN (absent: none) and, as
+ * iam:PermissionsBoundary, the boundary that the entity has; so who administers users can be held to those that
+ * have one. src: Service Authorization Reference, "Actions defined by AWS IAM" */
+enum s3_err query_target_rights(struct request *request, enum iam_kind kind, struct span name,
+    struct span policy_arn, struct iam_entity *ret_entity) MUST_USE;
+
 /* Inline policies. */
 enum s3_err query_put_inline(
     struct request *request, enum iam_kind kind, enum query_param_id name) MUST_USE;
