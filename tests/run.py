@@ -55,6 +55,7 @@ STAGES = [
     ("build", (), make("CC=gcc", "all"), {}),
     ("build-asan", (), make(*ASAN, "all"), {}),
     ("compat", ("build",), pytest("compat"), {}),
+    ("pipelines", ("build",), pytest("pipelines"), {}),
     ("http-asan", ("build-asan",), pytest("http"), sanitized("build/asan")),
     ("build-tsan", (), make(*TSAN, "build/tsan/lakegated"), {}),
     ("http-tsan", ("build-tsan",), pytest("http"), sanitized("build/tsan")),

@@ -162,11 +162,14 @@ def test_authorization_with_odd_spacing_is_read(server, present):
 
 
 def test_anonymous_is_refused(server, present, bucket):
-    for method, target in (("GET", "/"), ("GET", f"/{bucket}"), ("GET", present), ("PUT", present), ("DELETE", present), ("GET", "/no-such-bucket-here")):
+    """A missing bucket is one for everybody, as on AWS; all else is refused without a word of what exists."""
+    refused, missing = (403, "AccessDenied"), (404, "NoSuchBucket")
+    for method, target, answer in (("GET", "/", refused), ("GET", f"/{bucket}", refused), ("GET", present, refused), ("PUT", present, refused),
+                                   ("DELETE", present, refused), ("GET", f"/{bucket}/no-such-key", refused), ("GET", "/no-such-bucket-here", missing)):
         with raw.Connection(server) as connection:
             connection.send(raw.head(method, target, [("Host", connection.host), ("Content-Length", 0)]))
             reply = connection.reply(method)
-            assert (reply.status, reply.code) == (403, "AccessDenied"), (method, target, reply)
+            assert (reply.status, reply.code) == answer, (method, target, reply)
 
 
 @pytest.mark.parametrize("date", ["", "garbage", "2020-01-01T00:00:00Z", "20201399T999999Z", "99999999T999999Z", "20200101T000000", "x" * 3000])
