@@ -24,6 +24,9 @@ struct account {
     int64_t created_ms; /* 0 for the first */
 };
 
+/* The first account, "root". */
+void account_first(struct account *ret_account);
+
 /* Reads what accounts there are. in: storage, iam outlive it. NULL: the store cannot be read, or memory ran out */
 struct accounts *accounts_open(struct storage *storage, struct iam *iam);
 /* Takes NULL. */

@@ -1,7 +1,9 @@
 #include "daemon/authenticate.h"
 
-#include "daemon/credentials.h"
+#include "base/encode.h"
 #include "daemon/daemon.h"
+#include "daemon/identities.h"
+#include "daemon/query.h"
 #include "sigv2.h"
 
 /* A scope that is not ours: the error has its name from where the signature stood. */
@@ -12,10 +14,14 @@ static enum s3_err wrong_scope(struct request *request, struct span detail)
                : FAIL(request, AUTHORIZATION_HEADER_MALFORMED, detail.ptr);
 }
 
-static enum s3_err check_scope(struct request *request)
+enum s3_err authenticate_scope(struct request *request)
 {
     const struct sigv4_auth *auth = &request->auth;
     struct span region = request->daemon->region;
+    /* IAM has one endpoint for all regions, and clients sign for the one they think of. */
+    if (query_is_door(request->op) &&
+        (span_eq(auth->service, SPAN("iam")) || span_eq(auth->service, SPAN("sts"))))
+        return S3_OK;
     if (!span_eq(auth->service, SPAN("s3")))
         return wrong_scope(
             request, arena_format(&request->arena, "The authorization header is malformed; "
@@ -83,49 +89,83 @@ static enum s3_err verify(struct request *request, struct span secret)
     return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
 }
 
-static enum s3_err find_secret(struct request *request, struct span *ret_secret)
+/* The Query API's body is here before who asks is known: what was signed of it, and whether that is so.
+ * src: AWS Signature Version 4, "Create a canonical request" */
+static enum s3_err check_query_body(struct request *request)
 {
-    const struct sigv4_auth *auth = &request->auth;
-    struct span secret = credentials_find(request->daemon->credentials, auth->access_key);
-    if (!span_present(secret)) {
-        request_error_field(request, SPAN("AWSAccessKeyId"), auth->access_key);
-        return FAIL(request, INVALID_ACCESS_KEY_ID, NULL);
-    }
-    if (span_present(auth->session_token))
-        return FAIL(request, INVALID_TOKEN, NULL);
-    *ret_secret = secret;
+    struct sigv4_auth *auth = &request->auth;
+    uint8_t digest[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    if (!query_is_door(request->op))
+        return S3_OK;
+    sha256_of(span_present(request->body.text) ? request->body.text : SPAN(""), digest);
+    hex_encode(digest, sizeof(digest), hex);
+    struct span computed = arena_copy(&request->arena, span_str(hex));
+    if (!span_present(computed))
+        return FAIL(request, INTERNAL, NULL);
+    if (!span_present(auth->payload_sha256_hex))
+        auth->payload_sha256_hex = computed;
+    else if (auth->payload != SIGV4_PAYLOAD_HASH ||
+             !span_eq_nocase(auth->payload_sha256_hex, computed))
+        return FAIL(request, X_AMZ_CONTENT_SHA256_MISMATCH, NULL);
     return S3_OK;
 }
 
-static void let_in(struct request *request)
+enum s3_err authenticate_find(struct request *request, struct claimant *ret_claimant)
 {
-    request->principal = (struct principal){.kind = PRINCIPAL_ROOT,
-        .access_key = request->auth.access_key,
-        .account_id = ROOT_ACCOUNT_ID};
+    const struct sigv4_auth *auth = &request->auth;
+    enum s3_err err =
+        identities_find(request->daemon->identities, auth->access_key, auth->session_token,
+            request->received_ms / 1000, &ret_claimant->identity, &ret_claimant->secret);
+    if (err == S3_OK)
+        return S3_OK;
+    if (err == S3_ERR_INVALID_ACCESS_KEY_ID)
+        request_error_field(request, SPAN("AWSAccessKeyId"), auth->access_key);
+    return request_fail(request, err, NULL, __FILE__, __LINE__);
+}
+
+void claimant_drop(struct claimant *claimant)
+{
+    identity_unref(TAKE(claimant->identity));
+}
+
+void authenticate_let_in(struct request *request, struct claimant *claimant)
+{
+    const struct identity *identity = TAKE(claimant->identity);
+    bool first_root =
+        identity->is_root && !identity->is_temporary && identity->account_id == ROOT_ACCOUNT_ID;
+    request->principal =
+        (struct principal){.kind = first_root ? PRINCIPAL_ROOT : PRINCIPAL_IDENTITY,
+            .access_key = request->auth.access_key,
+            .account_id = identity->account_id};
+    request->identity = identity;
+    struct span service = request->auth.service;
+    identities_used(request->daemon->identities, identity, request->received_ms,
+        service.len > 0 ? service : SPAN("s3"), request->auth.region);
 }
 
 /* A presigned URL of signature version 2. */
 static enum s3_err authenticate_old(struct request *request)
 {
-    struct span secret = SPAN_ABSENT;
+    struct claimant claimant CLEANUP(claimant_drop) = {0};
     const char *detail = NULL;
     enum s3_err err = sigv2_parse(&request->target, &request->headers, &request->auth, &detail);
     if (err != S3_OK)
         return request_fail(request, err, detail, __FILE__, __LINE__);
-    TRY(find_secret(request, &secret));
+    TRY(authenticate_find(request, &claimant));
     err = sigv2_verify(&request->arena, request->method_text, &request->target, &request->headers,
-        &request->auth, secret, request->received_ms / 1000, &request->string_to_sign);
+        &request->auth, claimant.secret, request->received_ms / 1000, &request->string_to_sign);
     if (err == S3_ERR_SIGNATURE_DOES_NOT_MATCH)
         return signature_mismatch(request);
     if (err != S3_OK)
         return request_fail(request, err, NULL, __FILE__, __LINE__);
-    let_in(request);
+    authenticate_let_in(request, &claimant);
     return S3_OK;
 }
 
 enum s3_err authenticate(struct request *request)
 {
-    if (sigv2_is_presigned(&request->target.query))
+    if (sigv2_is_presigned(&request->target.query) && !query_is_door(request->op))
         return authenticate_old(request);
     struct sigv4_auth *auth = &request->auth;
     const char *detail = NULL;
@@ -134,11 +174,12 @@ enum s3_err authenticate(struct request *request)
         return request_fail(request, err, detail, __FILE__, __LINE__);
     if (auth->kind == SIGV4_ANONYMOUS)
         return S3_OK;
-    TRY(check_scope(request));
-    struct span secret = SPAN_ABSENT;
-    TRY(find_secret(request, &secret));
+    struct claimant claimant CLEANUP(claimant_drop) = {0};
+    TRY(authenticate_scope(request));
+    TRY(authenticate_find(request, &claimant));
     TRY(check_time(request));
-    TRY(verify(request, secret));
-    let_in(request);
+    TRY(check_query_body(request));
+    TRY(verify(request, claimant.secret));
+    authenticate_let_in(request, &claimant);
     return S3_OK;
 }

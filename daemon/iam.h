@@ -67,6 +67,9 @@ enum iam_err {
 struct iam *iam_new(struct storage *storage, struct vault *vault, struct log *log);
 /* Takes NULL. */
 void iam_free(struct iam *iam);
+/* Does the vault open what this store's secrets are sealed with? The first time it is asked, that is written down.
+ * Blocks. False also when the store fails, which is logged. */
+bool iam_check_vault(struct iam *iam) MUST_USE;
 /* Rises with each change; never 0. */
 uint64_t iam_generation(const struct iam *iam);
 
@@ -228,6 +231,9 @@ struct iam_policy_new {
 };
 enum iam_err iam_policy_create(struct iam_call *call, const struct iam_policy_new *make,
     struct iam_policy *ret_policy) MUST_USE;
+/* The text of its default version, AWS's own too; without counting who has it. err: NO_SUCH_ENTITY */
+enum iam_err iam_policy_text(
+    struct iam_call *call, struct span arn, struct span *ret_text) MUST_USE;
 /* AWS's own too. err: NO_SUCH_ENTITY, also for another account's ARN */
 enum iam_err iam_policy_get(
     struct iam_call *call, struct span arn, struct iam_policy *ret_policy) MUST_USE;

@@ -352,7 +352,47 @@ void iam_flush(struct iam *iam)
     iam_uses_flush(iam->uses, iam->storage);
 }
 
-/* ---- another secrets key ---- */
+/* ---- the secrets key ---- */
+
+static const struct span sample = {"Lakegate", 8};
+
+static struct span sample_key(struct arena *arena)
+{
+    return arena_copy(arena, SPAN("iam/vault"));
+}
+
+static enum iam_err write_sample(struct iam_call *call)
+{
+    struct span sealed;
+    struct iam_changes changes = {.count = 0};
+    struct span key = sample_key(call->arena);
+    IAM_TRY(seal(call, key, sample, &sealed));
+    struct json *json = json_new();
+    json_text(json, "sample", sealed);
+    iam_change_any(&changes, key, iam_record_text(call->arena, json, SPAN_ABSENT));
+    return iam_changes_commit(call, &changes);
+}
+
+bool iam_check_vault(struct iam *iam)
+{
+    struct arena arena CLEANUP(arena_free);
+    struct iam_record record CLEANUP(iam_record_free) = {0};
+    arena_init(&arena, STORAGE_RECORD_VALUE_MAX_BYTES * 4);
+    struct iam_call call = {.iam = iam, .account = 1, .arena = &arena};
+    enum iam_err err = iam_record_read(&call, sample_key(&arena), &record);
+    if (err == IAM_NO_SUCH_ENTITY)
+        return write_sample(&call) == IAM_OK;
+    if (err != IAM_OK)
+        return false;
+    char sealed[VAULT_OVERHEAD_BYTES + 64];
+    size_t len;
+    struct buf plain CLEANUP(buf_free);
+    buf_init(&plain, sizeof(sealed));
+    return base64_decode(json_node_string(json_node_member(record.json, "sample"), SPAN("")),
+               sealed, sizeof(sealed), &len) &&
+           vault_unseal(iam->vault, sample_key(&arena), span_of(sealed, len), &plain) &&
+           span_eq(buf_span(&plain), sample);
+}
 
 /* Seals one record's secret with the newest key. Its content stays, so the generation needs not rise. */
 static enum iam_err reseal_key(struct iam_call *call, struct span id, bool *ret_done)
@@ -408,5 +448,5 @@ enum iam_err iam_reseal(struct iam_call *call, size_t *ret_count)
     }
     iam_walk_end(&walk);
     *ret_count = count;
-    return err;
+    return err == IAM_OK ? write_sample(call) : err;
 }

@@ -75,6 +75,24 @@ enum iam_err iam_version_get(
     return read_version(call, &policy, version, ret_version);
 }
 
+enum iam_err iam_policy_text(struct iam_call *call, struct span arn, struct span *ret_text)
+{
+    struct iam_policy policy;
+    struct iam_version version;
+    unsigned latest;
+    const struct managed_policy *of_aws = managed_policy_find(arn);
+    if (of_aws != NULL) {
+        *ret_text = of_aws->document;
+        return IAM_OK;
+    }
+    if (managed_policy_is_arn(arn))
+        return iam_policy_missing(call, arn);
+    IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
+    IAM_TRY(read_version(call, &policy, policy.default_version, &version));
+    *ret_text = version.text;
+    return IAM_OK;
+}
+
 static enum iam_err versions_walk(struct iam_call *call, struct iam_walk *walk,
     const struct iam_policy *policy, struct iam_version *versions, size_t *count)
 {

@@ -48,7 +48,8 @@ struct identity {
     int64_t issued_s, expires_s; /* temporary ones, Unix seconds; else 0 */
 };
 
-/* out: NULL when memory runs out. in: all outlive it; credentials are the first account's root keys. */
+/* out: NULL when memory runs out. in: all outlive it; credentials are the first account's root keys. Without
+ * iam and vault (NULL) nobody else is known. */
 struct identities *identities_new(
     struct iam *iam, struct vault *vault, const struct credentials *credentials, struct log *log);
 /* Takes NULL. All references must be given back. */
@@ -59,14 +60,18 @@ void identities_free(struct identities *identities);
  * out: *ret_identity  a reference; identity_unref
  *      *ret_secret    lives as long as the reference; never to be logged
  * err: INVALID_ACCESS_KEY_ID (unknown, inactive, its user gone), INVALID_TOKEN, EXPIRED_TOKEN,
- *      INTERNAL_ERROR */
+ *      SLOW_DOWN, INTERNAL */
 enum s3_err identities_find(struct identities *identities, struct span access_key,
     struct span token, int64_t now_s, const struct identity **ret_identity,
     struct span *ret_secret) MUST_USE;
 
+/* It signed a request: remembered for GetAccessKeyLastUsed, at most every 30 s and not at once on disk. */
+void identities_used(struct identities *identities, const struct identity *identity, int64_t now_ms,
+    struct span service, struct span region);
+
 /* By ARN, for Simulate: a user, a role (as a session of it without a name), a group (its policies alone) or an
  * account's root. Not cached.
- * err: INVALID_ACCESS_KEY_ID: there is none; INTERNAL_ERROR */
+ * err: INVALID_ACCESS_KEY_ID: there is none; SLOW_DOWN, INTERNAL */
 enum s3_err identities_by_arn(
     struct identities *identities, struct span arn, const struct identity **ret_identity) MUST_USE;
 

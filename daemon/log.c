@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "daemon/clock.h"
+#include "daemon/identities.h"
 #include "daemon/request.h"
 #include "http_time.h"
 
@@ -251,8 +252,8 @@ void log_access(struct log *log, const struct request *request, const struct log
     if (request->op != NULL)
         add_text(&out, SPAN("op"), span_str(request->op->name));
     add_text(&out, SPAN("principal"),
-        request->principal.kind == PRINCIPAL_ROOT ? request->principal.access_key
-                                                  : SPAN("anonymous"));
+        request->identity != NULL ? span_first(request->identity->principal.arn, 1024)
+                                  : SPAN("anonymous"));
     add_text(&out, SPAN("bucket"), span_first(request->target.bucket, 256));
     add_text(&out, SPAN("key"), span_first(request->target.key, 1024));
     add_number(&out, SPAN("status"), (uint64_t)request->response.status);

@@ -1,11 +1,13 @@
 /* lakegated: builds the world, serves until a signal, takes it down again. */
 #include "base/encode.h"
+#include "daemon/accounts.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/identities.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -14,6 +16,7 @@
 #include "daemon/server_tls.h"
 #include "daemon/source_ip.h"
 #include "daemon/staging.h"
+#include "daemon/vault.h"
 #include "daemon/workers.h"
 #include "sigv4.h"
 
@@ -145,6 +148,37 @@ static bool open_keys(struct world *world)
     return true;
 }
 
+/* Who may ask: accounts, users and their keys, which the vault opens. */
+static bool open_identities(struct world *world)
+{
+    struct daemon *daemon = &world->daemon;
+    char error[VAULT_ERROR_BYTES];
+    if (!vault_open(world->config.data, span_str(world->config.secrets_key), &daemon->vault, error))
+        return refuse(error);
+    daemon->iam = iam_new(daemon->store, daemon->vault, daemon->log);
+    if (daemon->iam == NULL)
+        return refuse("not enough memory");
+    if (!iam_check_vault(daemon->iam))
+        return refuse("the secrets key is not the one that this data folder's secrets are sealed "
+                      "with; hand that one in again (see docs/SECURITY.md)");
+    daemon->accounts = accounts_open(daemon->store, daemon->iam);
+    daemon->identities =
+        identities_new(daemon->iam, daemon->vault, daemon->credentials, daemon->log);
+    if (daemon->accounts == NULL || daemon->identities == NULL)
+        return refuse("the accounts cannot be read; run lakegate verify on the data folder");
+    return true;
+}
+
+static void close_identities(struct daemon *daemon)
+{
+    if (daemon->iam != NULL)
+        iam_flush(daemon->iam);
+    identities_free(daemon->identities);
+    accounts_free(daemon->accounts);
+    iam_free(daemon->iam);
+    vault_free(daemon->vault);
+}
+
 static void set_identity(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
@@ -212,7 +246,7 @@ static bool start(struct world *world)
         return refuse(error);
     }
     if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
-        !start_parts(world))
+        !open_identities(world) || !start_parts(world))
         return false;
     return server_start(&world->daemon, &world->server, error) || refuse(error);
 }
@@ -223,6 +257,7 @@ static void stop(struct world *world)
     if (world->server != NULL)
         server_stop(world->server, world->config.drain_timeout_s);
     workers_free(daemon->workers);
+    close_identities(daemon);
     storage_close(daemon->store);
     connections_free(daemon->connections);
     staging_free(daemon->staging);

@@ -1,10 +1,12 @@
 #include "daemon/request.h"
 
 #include "base/encode.h"
+#include "daemon/accounts.h"
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
+#include "daemon/identities.h"
 #include "daemon/receive.h"
 #include "xml_write.h"
 
@@ -42,6 +44,7 @@ void request_free(struct request *request)
     buf_free(&request->response.buffer);
     bucket_documents_release(request);
     arena_free(&request->arena);
+    identity_unref(TAKE(request->identity));
     wipe(request->signing_key, sizeof(request->signing_key));
 }
 
@@ -204,20 +207,33 @@ struct span request_region(const struct request *request)
     return request->daemon->region;
 }
 
-/* SHA-256 of "lakegate:root": the shape that clients expect, the same in every installation. */
-static const char root_canonical_id[] =
-    "21b64d07f8c0933ae81b157b61ef7ed828bd4b5d8e664ed60cef4fa5e664b7ce";
-
-struct span account_canonical_id(const struct request *request, uint64_t account_id)
+/* Of a listing nearly all rows have one owner: it is looked up once. */
+static const struct shown_owner *owner_of(struct request *request, uint64_t account_id)
 {
-    (void)request;
-    return account_id == ROOT_ACCOUNT_ID ? span_str(root_canonical_id) : SPAN("");
+    struct shown_owner *owner = &request->owner;
+    if (owner->account_id == account_id && span_present(owner->canonical_id))
+        return owner;
+    char text[CANONICAL_ID_BYTES + 1];
+    struct account account = {.name = ""};
+    account_canonical_of(account_id, text);
+    if (account_id == ROOT_ACCOUNT_ID)
+        account_first(&account);
+    else if (request->daemon->accounts != NULL &&
+             !accounts_get(request->daemon->accounts, account_id, &account))
+        account.name[0] = '\0';
+    *owner = (struct shown_owner){account_id, arena_copy(&request->arena, span_str(text)),
+        arena_copy(&request->arena, span_str(account.name))};
+    return owner;
 }
 
-struct span account_display_name(const struct request *request, uint64_t account_id)
+struct span account_canonical_id(struct request *request, uint64_t account_id)
 {
-    (void)request;
-    return account_id == ROOT_ACCOUNT_ID ? SPAN("root") : SPAN("");
+    return owner_of(request, account_id)->canonical_id;
+}
+
+struct span account_display_name(struct request *request, uint64_t account_id)
+{
+    return owner_of(request, account_id)->name;
 }
 
 struct storage *request_store(const struct request *request)

@@ -67,6 +67,12 @@ struct principal {
     uint64_t account_id;
 };
 
+/* An account as owners are shown. */
+struct shown_owner {
+    uint64_t account_id;
+    struct span canonical_id, name;
+};
+
 /* What receive made of the body. For BODY_BLOB everything is verified (payload hash, chunk signatures,
  * Content-MD5, checksum) before op->run sees it. */
 struct body {
@@ -133,6 +139,7 @@ struct request {
     struct span canonical_request, string_to_sign; /* for SignatureDoesNotMatch */
     struct principal principal;
     const struct identity *identity; /* identities.h; a reference. NULL: anonymous */
+    struct shown_owner owner;        /* the last that was asked for */
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
     struct documents_held *documents; /* bucket_documents.h */
 
@@ -226,9 +233,10 @@ enum s3_err authorize_also(struct request *request, const char *action,
 
 /* The settings that operations look at. */
 struct span request_region(const struct request *request);
-/* Canonical user id (64 hex digits) and display name of an account, as owners are shown. */
-struct span account_canonical_id(const struct request *request, uint64_t account_id);
-struct span account_display_name(const struct request *request, uint64_t account_id);
+/* Canonical user id (64 hex digits) and display name of an account, as owners are shown; the name of one that is
+ * gone is empty. */
+struct span account_canonical_id(struct request *request, uint64_t account_id);
+struct span account_display_name(struct request *request, uint64_t account_id);
 struct storage *request_store(const struct request *request);
 bool request_verify_reads(const struct request *request);
 

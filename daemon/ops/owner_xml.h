@@ -5,6 +5,6 @@
 #include "daemon/request.h"
 
 /* <ID>…</ID><DisplayName>…</DisplayName> */
-void owner_xml(struct buf *out, const struct request *request, uint64_t account_id);
+void owner_xml(struct buf *out, struct request *request, uint64_t account_id);
 
 #endif

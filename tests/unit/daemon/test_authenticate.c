@@ -3,6 +3,7 @@
 #include "daemon/authenticate.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/identities.h"
 #include "http_time.h"
 
 #include <setjmp.h>
@@ -27,14 +28,16 @@ static int open_gate(void **state)
     if (!credentials_open("/", SPAN(ACCESS_KEY), SPAN(SECRET), &credentials, error, sizeof(error)))
         return -1;
     gate.credentials = credentials;
+    gate.identities = identities_new(NULL, NULL, credentials, NULL);
     gate.key_cache = sigv4_key_cache_new();
     gate.region = SPAN("us-east-1");
-    return gate.key_cache != NULL ? 0 : -1;
+    return gate.key_cache != NULL && gate.identities != NULL ? 0 : -1;
 }
 
 static int close_gate(void **state)
 {
     (void)state;
+    identities_free(gate.identities);
     credentials_free((struct credentials *)gate.credentials);
     sigv4_key_cache_free(gate.key_cache);
     return 0;
