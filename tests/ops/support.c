@@ -3,11 +3,15 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "daemon/authorize.h"
+#include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
+#include "daemon/iam.h"
 #include "daemon/public_access.h"
 #include "daemon/receive.h"
 #include "daemon/route.h"
 #include "daemon/staging.h"
+#include "daemon/zones.h"
+#include "daemon/vault.h"
 #include "xml_write.h"
 
 #include <ftw.h>
@@ -26,6 +30,10 @@ static void open_store(struct world *world)
     world->daemon.documents = bucket_documents_new();
     world->daemon.account_blocks = account_blocks_open(world->daemon.store);
     assert_true(world->daemon.documents != NULL && world->daemon.account_blocks != NULL);
+    char error[VAULT_ERROR_BYTES];
+    assert_true(vault_open(world->dir, SPAN_ABSENT, &world->daemon.vault, error));
+    world->daemon.iam = iam_new(world->daemon.store, world->daemon.vault, NULL);
+    assert_non_null(world->daemon.iam);
 }
 
 int world_make(void **state)
@@ -60,6 +68,8 @@ static void close_store(struct world *world)
 {
     bucket_documents_free(TAKE(world->daemon.documents));
     account_blocks_free(TAKE(world->daemon.account_blocks));
+    iam_free(TAKE(world->daemon.iam));
+    vault_free(TAKE(world->daemon.vault));
     storage_close(TAKE(world->daemon.store));
 }
 
@@ -138,6 +148,18 @@ static enum s3_err receive_all(struct request *request, struct span body)
     return receive_store(request);
 }
 
+/* What of the body comes before who asks is known. */
+static enum s3_err receive_head(struct request *request, struct span *body)
+{
+    if (request->op->body != BODY_QUERY && request->op->body != BODY_FORM)
+        return S3_OK;
+    bool over = false;
+    TRY(body_head_begin(request));
+    while (body->len > 0 && !over)
+        TRY(body_head_bytes(request, body, &over));
+    return over ? S3_OK : body_head_end(request);
+}
+
 static enum s3_err run(struct request *request, struct world *world, const char *line,
     const char *headers, struct span body)
 {
@@ -152,7 +174,9 @@ static enum s3_err run(struct request *request, struct world *world, const char 
     TRY(target_parse(
         &request->arena, target, request_header(request, SPAN("host")), NULL, 0, &request->target));
     TRY(route(request->method, &request->target, &request->headers, &request->op));
+    TRY(receive_head(request, &body));
     TRY(authorize(request));
+    TRY(zones_announce(request));
     TRY(receive_all(request, body));
     return request->op->run(request);
 }
