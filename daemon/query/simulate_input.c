@@ -75,7 +75,7 @@ static enum s3_err read_boundary(struct simulation *simulation)
 /* "arn:aws:iam::ACCOUNT:root", or the account alone. */
 static enum s3_err read_owner(struct simulation *simulation, struct span owner)
 {
-    struct iam_arn_parts parts;
+    struct iam_arn_parts parts = {0};
     uint64_t number = 0;
     if (!span_present(owner))
         return S3_OK;
@@ -126,7 +126,7 @@ static enum s3_err add_managed(
     struct simulation *simulation, struct iam_call *call, const struct iam_policy *policy)
 {
     struct iam_policy whole; /* a listing does not say the default version */
-    struct iam_version version;
+    struct iam_version version = {0};
     TRY_IAM(simulation->request, call, iam_policy_get(call, policy->arn, &whole));
     TRY_IAM(simulation->request, call,
         iam_version_get(call, policy->arn, whole.default_version, &version));
@@ -138,8 +138,8 @@ static enum s3_err add_entity(
 {
     struct request *request = simulation->request;
     struct iam_query all = {.max = IAM_PAGE_MAX};
-    struct iam_inline_page inlined;
-    struct iam_policy_page attached;
+    struct iam_inline_page inlined = {0};
+    struct iam_policy_page attached = {0};
     TRY_IAM(request, call, iam_inline_list(call, kind, name, &all, &inlined));
     for (size_t i = 0; i < inlined.count; i++)
         TRY(add(simulation,
@@ -156,7 +156,7 @@ static enum s3_err add_groups(
     struct simulation *simulation, struct iam_call *call, struct span user)
 {
     struct iam_query all = {.max = IAM_PAGE_MAX};
-    struct iam_page groups;
+    struct iam_page groups = {0};
     TRY_IAM(simulation->request, call, iam_user_groups(call, user, &all, &groups));
     for (size_t i = 0; i < groups.count; i++)
         TRY(add_entity(simulation, call, IAM_GROUP, groups.items[i].name));
@@ -166,8 +166,8 @@ static enum s3_err add_groups(
 static enum s3_err add_boundary(
     struct simulation *simulation, struct iam_call *call, struct span arn)
 {
-    struct iam_policy policy;
-    struct iam_version version;
+    struct iam_policy policy = {0};
+    struct iam_version version = {0};
     if (!span_present(arn) || simulation->boundary.compiled != NULL)
         return S3_OK;
     TRY_IAM(simulation->request, call, iam_policy_get(call, arn, &policy));
@@ -203,7 +203,7 @@ static enum s3_err find_source(struct simulation *simulation, struct iam_call *c
 enum s3_err simulation_add_source(struct simulation *simulation, struct span arn)
 {
     struct iam_call call = query_iam(simulation->request);
-    struct iam_entity entity;
+    struct iam_entity entity = {0};
     TRY(find_source(simulation, &call, arn, &entity));
     TRY(add_entity(simulation, &call, entity.kind, entity.name));
     if (entity.kind == IAM_USER)
@@ -327,14 +327,14 @@ static enum s3_err set_tag(struct simulation *simulation, enum policy_tag_family
 static enum s3_err read_entry(struct simulation *simulation, size_t number)
 {
     struct request *request = simulation->request;
-    struct policy_values values;
+    struct policy_values values = {0};
     struct span name = params_member(
         &request->query->params, SPAN("ContextEntries"), number, SPAN("ContextKeyName"));
     if (!span_present(name))
         return FAIL(request, VALIDATION_ERROR, "ContextEntries need a ContextKeyName.");
     TRY(read_values(request, number, &values));
-    enum policy_tag_family family;
-    struct span tag;
+    enum policy_tag_family family = POLICY_TAG_FAMILIES;
+    struct span tag = SPAN_ABSENT;
     enum policy_key key = policy_key_named(name, &family, &tag);
     if (key == POLICY_KEY_AWS_CURRENT_TIME || key == POLICY_KEY_AWS_EPOCH_TIME)
         return set_time(simulation, values);
