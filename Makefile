@@ -203,6 +203,13 @@ $(BUILD)/bench/store_bench: $(BUILD)/obj/tests/bench/store_bench.o $(BUILD)/libs
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# make bench-policy  one decision over many statements: $(BUILD)/bench/policy_bench
+.PHONY: bench-policy
+bench-policy: $(BUILD)/bench/policy_bench
+$(BUILD)/bench/policy_bench: $(BUILD)/obj/tests/bench/policy_bench.o $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 clean:
 	rm -rf $(BUILD)
 
