@@ -48,8 +48,6 @@ struct query_call {
     struct query_params params;
 };
 
-enum s3_err op_query(struct request *request);
-enum s3_err op_query_url(struct request *request);
 /* Is it an operation of the door (signed for iam or sts, its errors answered as IAM's)? op may be NULL. */
 static inline bool query_is_door(const struct op *op)
 {

@@ -58,6 +58,8 @@ static const struct span sub_resources[] = {
     SPAN("events"),
     SPAN("replication-metrics"),
     SPAN("replication-reset"),
+    /* IAM's and STS's, in a URL. */
+    SPAN("Action"),
 };
 
 bool route_knows(struct span sub_resource)
