@@ -64,6 +64,7 @@ STAGES = [
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
+    ("power", ("build",), make("CC=gcc", "power"), {}),
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),

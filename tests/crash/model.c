@@ -49,6 +49,13 @@ const char *model_bucket_name(unsigned number)
 
 /* ---- content ---- */
 
+uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
 uint64_t content_size(const struct model_content *content)
 {
     uint64_t size = 0;

@@ -80,6 +80,8 @@ struct model {
 struct span model_key(unsigned number);
 const char *model_bucket_name(unsigned number);
 void model_init(void);
+/* Scrambles; the same for the same. */
+uint64_t mix(uint64_t x);
 
 /* The text that a seed stands for. */
 struct span model_text(uint64_t seed, char *buffer, size_t capacity);

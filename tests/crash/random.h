@@ -21,7 +21,6 @@ extern int calls_left;     /* until the process dies; 0: it does not */
 /* Ends the process: the run has failed. */
 _Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);
 void same_err(const char *what, enum storage_err got, enum storage_err wanted);
-uint64_t mix(uint64_t x);
 /* The step's own dice; the same whatever other steps are left out. */
 uint64_t dice(uint64_t sides);
 void open_store(void);

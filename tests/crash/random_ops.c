@@ -44,13 +44,6 @@ void same_err(const char *what, enum storage_err got, enum storage_err wanted)
             storage_err_text(wanted));
 }
 
-uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 /* The step's own dice; the same whatever other steps are left out. */
 unsigned dice_step, dice_thrown;
 

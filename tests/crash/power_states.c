@@ -1,0 +1,669 @@
+/* Every state that a power cut could leave of the store's disk: each opens, verifies, and has what was
+ * acknowledged, byte for byte; what was under way is there whole or not at all.
+ *
+ * usage: power_states [--states N] [--seed N] [--fault segment|file|folder|index] [--sequence A,B,C]
+ *
+ * Sequences of up to three changes on a small store are run while all calls on files are recorded (disk.h). For
+ * each point between or within two calls the store is made anew as the disk could have left it: every subset of
+ * what was pending where that is at most 6 calls, else seeded ones, and torn writes. Sequences come in an
+ * order that the seed decides until N states were looked at (0: all of them).
+ *
+ * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. */
+#include "disk.h"
+#include "random.h"
+
+#include <ftw.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    SEQUENCE_MAX = 3,
+    COMMITS_MAX = 32,
+    SUBSETS_EXHAUSTIVE = 6, /* pending calls */
+    SUBSETS_SAMPLED = 24,
+    SEEN_BITS = 20,
+    STATES_DEFAULT = 20000,
+};
+
+struct shared *shared;
+struct storage *store;
+struct arena arena;
+bool show;
+int calls_left;
+
+/* Of all processes. */
+static struct totals {
+    atomic_ulong states, same, sequences;
+    atomic_bool failed;
+    char failure[900];
+} * totals;
+
+static char work[96], base[112], live[112], state[112];
+static uint64_t seed = 1;
+static struct model base_model;
+static struct model models[COMMITS_MAX + 1]; /* [n]: after n commits */
+static uint32_t commits;
+
+_Noreturn void fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(shared->failure, sizeof shared->failure, format, args);
+    va_end(args);
+    _exit(1);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void open_at(const char *dir)
+{
+    struct storage_options options = {
+        .dir = dir, .no_background = true, .segment_bytes = 2 * 1024 * 1024};
+    const char *detail = "";
+    enum storage_err err = storage_open(&options, &store, &detail);
+    if (err != STORAGE_OK)
+        fail("it does not open: %s", detail);
+}
+
+/* ---- changes, each on the model and on the store ---- */
+
+static void committed(struct mutation *m)
+{
+    if (commits == COMMITS_MAX)
+        fail("too many commits");
+    models[commits + 1] = shared->model; /* so is it from now on, or was it before */
+    commits++;
+    if (storage_commit(store, m) != STORAGE_OK)
+        fail("a change was refused: %s", storage_err_text(m->err));
+    disk_mark(commits);
+    models[commits] = shared->model;
+}
+
+static struct model_bucket *lake(void)
+{
+    return &shared->model.buckets[0];
+}
+
+static struct bucket_ref lake_ref(void)
+{
+    return (struct bucket_ref){lake()->id, span_str(model_bucket_name(0))};
+}
+
+static void learn(struct model_version *version, const struct mutation *m)
+{
+    version->version = m->result.version;
+    version->unknown = false;
+    models[commits] = shared->model;
+}
+
+static struct stage *stage_bytes_of(
+    const struct model_content *content, bool own_file, bool compress)
+{
+    static char bytes[400000];
+    struct stage *stage = NULL;
+    uint64_t size = content_size(content);
+    content_bytes(content, 0, bytes, (size_t)size);
+    /* Of unknown size: a file of its own from 256 KiB on, without a megabyte to be written. */
+    if (storage_stage_open(store, own_file ? STAGE_SIZE_UNKNOWN : size, &stage) != STORAGE_OK ||
+        (compress && stage_compress(stage) != STORAGE_OK) ||
+        stage_write(stage, span_of(bytes, (size_t)size)) != STORAGE_OK ||
+        stage_finish(stage) != STORAGE_OK)
+        fail("staging failed");
+    return stage;
+}
+
+static struct model_content content_of(uint64_t size)
+{
+    static uint64_t next;
+    return (struct model_content){{{mix(++next), 0, size}}, 1};
+}
+
+static void put(unsigned key, uint64_t size, bool own_file, bool compress)
+{
+    struct model_content content = content_of(size);
+    struct mutation m = {.kind = MUTATION_PUT_OBJECT, .bucket = lake_ref(), .key = model_key(key)};
+    uint64_t mark = mix(size + key + commits);
+    m.put.stage = stage_bytes_of(&content, own_file, compress);
+    m.put.attributes = attributes_of(mark, mark, 0, 300);
+    struct model_version *version = model_write(lake(), key);
+    version->content = content;
+    version->mark = version->writer = mark;
+    version->metadata_bytes = 300;
+    committed(&m);
+    learn(version, &m);
+}
+
+static void put_inline(void)
+{
+    put(0, 100, false, false);
+}
+static void put_packed(void)
+{
+    put(1, 5000, false, false);
+}
+static void put_compressed(void)
+{
+    put(1, 9000, false, true);
+}
+static void put_two_blocks(void)
+{
+    put(3, 300000, false, false);
+}
+static void put_own_file(void)
+{
+    put(2, 280000, true, false);
+}
+
+static void remove_key(unsigned key)
+{
+    struct mutation m = {
+        .kind = MUTATION_DELETE_OBJECT, .bucket = lake_ref(), .key = model_key(key)};
+    struct model_version *marker = NULL;
+    if (lake()->versioning != VERSIONING_OFF) {
+        marker = model_write(lake(), key);
+        marker->is_marker = true;
+    } else if (lake()->version_counts[key] > 0) {
+        model_remove(lake(), key, 0);
+    }
+    committed(&m);
+    if (marker)
+        learn(marker, &m);
+}
+
+static void delete_packed(void)
+{
+    remove_key(1);
+}
+static void delete_own_file(void)
+{
+    remove_key(2);
+}
+
+static void copy(void)
+{
+    struct model_version *from = model_newest(lake(), 1);
+    if (!from || from->is_marker)
+        return;
+    struct model_version source = *from;
+    struct mutation m = {.kind = MUTATION_COPY_OBJECT, .bucket = lake_ref(), .key = model_key(5)};
+    m.copy.from =
+        (struct copy_from){.bucket_id = lake()->id, .key = model_key(1), .version = source.version};
+    m.copy.attributes = attributes_of(9, 9, source.etag_parts, 0);
+    struct model_version *version = model_write(lake(), 5);
+    bool is_null = version->version.is_null;
+    *version = source;
+    version->version = (struct version){.is_null = is_null};
+    version->unknown = true;
+    version->mark = version->writer = 9;
+    version->metadata_bytes = 0;
+    committed(&m);
+    learn(version, &m);
+}
+
+static struct upload_id make_upload(unsigned key, struct model_upload *upload)
+{
+    struct mutation m = {
+        .kind = MUTATION_CREATE_UPLOAD, .bucket = lake_ref(), .key = model_key(key)};
+    m.create_upload.attributes = attributes_of(4, 4, 0, 0);
+    *upload = (struct model_upload){.used = true, .key = key, .mark = 4};
+    committed(&m);
+    upload->id = m.upload;
+    models[commits] = shared->model;
+    return m.upload;
+}
+
+static void multipart(void)
+{
+    struct model_upload *upload = &lake()->uploads[0];
+    struct part_choice choices[] = {{1}, {2}};
+    struct model_content whole = {0};
+    if (upload->used)
+        return;
+    struct upload_id id = make_upload(6, upload);
+    for (uint32_t number = 1; number <= 2; number++) {
+        struct model_content content = content_of(number == 1 ? 270000 : 700);
+        struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = lake_ref(), .key = model_key(6)};
+        m.part.upload = id;
+        m.part.number = number;
+        m.part.stage = stage_bytes_of(&content, number == 1, false);
+        m.part.attributes = attributes_of(number, number, 0, 0);
+        upload->parts[number - 1] = (struct model_part){true, content, number};
+        (void)content_add(&whole, &content, 0, content_size(&content));
+        committed(&m);
+    }
+    struct mutation m = {
+        .kind = MUTATION_COMPLETE_UPLOAD, .bucket = lake_ref(), .key = model_key(6)};
+    m.complete.upload = id;
+    struct upload_info info;
+    if (storage_upload_get(store, lake()->id, m.key, id, &arena, &info) != STORAGE_OK)
+        fail("an upload is gone");
+    m.complete.generation = info.generation;
+    m.complete.parts = choices;
+    m.complete.part_count = 2;
+    m.complete.attributes = attributes_of(11, 11, 2, 0);
+    struct model_version *version = model_write(lake(), 6);
+    version->content = whole;
+    version->mark = 11;
+    version->writer = 4;
+    version->etag_parts = version->part_count = 2;
+    version->part_sizes[0] = 270000;
+    version->part_sizes[1] = 700;
+    upload->completed = true;
+    committed(&m);
+    learn(version, &m);
+}
+
+static void create_bucket(void)
+{
+    struct model_bucket *bucket = &shared->model.buckets[1];
+    if (bucket->used)
+        return;
+    struct mutation m = {
+        .kind = MUTATION_CREATE_BUCKET, .bucket.name = span_str(model_bucket_name(1))};
+    *bucket = (struct model_bucket){.used = true};
+    committed(&m);
+    bucket->id = m.bucket_info.id;
+    models[commits] = shared->model;
+}
+
+static void delete_bucket(void)
+{
+    struct model_bucket *bucket = &shared->model.buckets[1];
+    if (!bucket->used)
+        return;
+    struct mutation m = {
+        .kind = MUTATION_DELETE_BUCKET, .bucket = {bucket->id, span_str(model_bucket_name(1))}};
+    *bucket = (struct model_bucket){0};
+    committed(&m);
+}
+
+static void put_document(void)
+{
+    static char text[3000];
+    struct mutation m = {.kind = MUTATION_PUT_DOCUMENT, .bucket = lake_ref()};
+    lake()->documents[0] = mix(commits) | 1;
+    m.document.kind = (enum document_kind)1;
+    m.document.text = model_text(lake()->documents[0], text, sizeof text);
+    committed(&m);
+}
+
+static void change_records(void)
+{
+    static char texts[2][3000], keys[2][16];
+    struct record_change changes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        shared->model.records[i] = mix(commits + i) | 1;
+        changes[i] = (struct record_change){.key = record_key(i, keys[i]),
+            .value = model_text(shared->model.records[i], texts[i], sizeof texts[i])};
+    }
+    struct mutation m = {.kind = MUTATION_CHANGE_RECORDS};
+    m.records.changes = changes;
+    m.records.count = 2;
+    committed(&m);
+}
+
+static void versioning_on(void)
+{
+    struct mutation m = {
+        .kind = MUTATION_SET_VERSIONING, .bucket = lake_ref(), .versioning = VERSIONING_ON};
+    lake()->versioning = VERSIONING_ON;
+    committed(&m);
+}
+
+static void collect(void)
+{
+    bool more = true;
+    for (int i = 0; more && i < 200; i++)
+        if (storage_gc_step(store, &more) != STORAGE_OK)
+            fail("gc");
+}
+
+static void give_up_staging(void)
+{
+    struct model_content content = content_of(5000);
+    stage_discard(stage_bytes_of(&content, false, false));
+}
+
+static void reopen(void)
+{
+    storage_close(TAKE(store));
+    open_at(live);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} changes[] = {
+    {"inline", put_inline},
+    {"packed", put_packed},
+    {"compressed", put_compressed},
+    {"blocks", put_two_blocks},
+    {"file", put_own_file},
+    {"delete", delete_packed},
+    {"delete-file", delete_own_file},
+    {"copy", copy},
+    {"multipart", multipart},
+    {"bucket", create_bucket},
+    {"delete-bucket", delete_bucket},
+    {"document", put_document},
+    {"records", change_records},
+    {"versioning", versioning_on},
+    {"gc", collect},
+    {"give-up", give_up_staging},
+    {"reopen", reopen},
+};
+enum { CHANGES = ARRAY_LEN(changes) };
+
+/* ---- looking at one state ---- */
+
+static void print_finding(void *ctx, const char *line)
+{
+    (void)ctx;
+    if (shared->failure[0] == '\0')
+        snprintf(shared->failure, sizeof shared->failure, "verify: %s", line);
+}
+
+/* In a process of its own. done: commits that were acknowledged; one more may be there. */
+_Noreturn static void check_state(uint32_t done)
+{
+    uint64_t findings = 0;
+    const char *why;
+    arena_init(&arena, (size_t)64 * 1024 * 1024);
+    open_at(state);
+    if (!all_same(&models[done], false)) {
+        why = difference;
+        if (done == commits || !all_same(&models[done + 1], false))
+            fail("after %u commits it differs in %s%s%s", done, why,
+                done == commits ? "" : "; with the next one in ",
+                done == commits ? "" : difference);
+    }
+    storage_close(store);
+    if (storage_verify(state, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
+        _exit(1);
+    _exit(0);
+}
+
+static bool is_new(uint64_t hash)
+{
+    static uint64_t seen[1 << SEEN_BITS];
+    uint64_t *slot = &seen[hash & ((1 << SEEN_BITS) - 1)];
+    bool is = *slot != hash;
+    *slot = hash;
+    return is;
+}
+
+static bool look_at(
+    uint32_t at, const bool *kept, uint32_t torn, enum disk_tear tear, uint32_t done)
+{
+    int status = 0;
+    uint64_t hash = disk_make(state, at, kept, torn, tear, seed + at) + done;
+    if (!is_new(hash)) {
+        atomic_fetch_add(&totals->same, 1);
+        remove_tree(state);
+        return true;
+    }
+    atomic_fetch_add(&totals->states, 1);
+    shared->failure[0] = '\0';
+    pid_t pid = fork();
+    if (pid == 0)
+        check_state(done);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        fail("fork");
+    remove_tree(state);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    if (shared->failure[0] == '\0')
+        snprintf(
+            shared->failure, sizeof shared->failure, "it ended with status %x", (unsigned)status);
+    return false;
+}
+
+/* The subset by number, of those that are pending. */
+static void choose(bool *kept, const uint32_t *pending, size_t count, uint64_t subset)
+{
+    for (size_t i = 0; i < count; i++)
+        kept[pending[i]] = (subset >> (i % 64) & 1) != 0;
+}
+
+static bool look_at_point(uint32_t at, uint32_t done)
+{
+    static bool kept[DISK_CALLS_MAX];
+    static uint32_t pending[DISK_CALLS_MAX];
+    size_t count = 0;
+    for (uint32_t call = 0; call <= at; call++) {
+        kept[call] = false;
+        if (disk_is_pending(call, at))
+            pending[count++] = call;
+    }
+    bool all = count <= SUBSETS_EXHAUSTIVE;
+    uint64_t subsets = all ? 1ull << count : SUBSETS_SAMPLED;
+    for (uint64_t i = 0; i < subsets; i++) {
+        uint64_t subset = all || i == 0 ? i : i == 1 ? UINT64_MAX : mix(seed * 31 + at * 1009 + i);
+        choose(kept, pending, count, subset);
+        if (!look_at(at, kept, DISK_NEVER, DISK_WHOLE, done))
+            return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (disk_calls[pending[i]].call != DISK_WRITE || disk_calls[pending[i]].length <= 512)
+            continue;
+        choose(kept, pending, count, mix(seed + i) | 1ull << (i % 64));
+        kept[pending[i]] = true;
+        if (!look_at(at, kept, pending[i], i % 2 ? DISK_TORN_512 : DISK_TORN_4096, done))
+            return false;
+    }
+    return true;
+}
+
+/* ---- a sequence ---- */
+
+static void run_changes(const unsigned *sequence, size_t length)
+{
+    arena_init(&arena, (size_t)64 * 1024 * 1024);
+    open_at(live);
+    models[0] = shared->model;
+    commits = 0;
+    for (size_t i = 0; i < length; i++)
+        changes[sequence[i]].run();
+    disk_stop();
+}
+
+static unsigned long states_wanted = STATES_DEFAULT;
+
+static bool enough(void)
+{
+    return states_wanted > 0 && atomic_load(&totals->states) >= states_wanted;
+}
+
+static void describe(const unsigned *sequence, size_t length, uint32_t at)
+{
+    char names[200] = "";
+    for (size_t i = 0; i < length; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? "," : "",
+            changes[sequence[i]].name);
+    snprintf(totals->failure, sizeof totals->failure,
+        "--sequence %s --seed %llu, before call %u has returned: %.500s", names,
+        (unsigned long long)seed, at, shared->failure);
+    atomic_store(&totals->failed, true);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+    char command[300];
+    snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
+    if (system(command) != 0)
+        fail("cp");
+}
+
+/* In a process of its own: the store is left as it is, with its threads. */
+_Noreturn static void child(const unsigned *sequence, size_t length)
+{
+    uint32_t done = 0;
+    copy_tree(base, live);
+    disk_record(live);
+    run_changes(sequence, length);
+    for (uint32_t at = 0; at < disk_call_count && !enough(); at++) {
+        if (disk_calls[at].call == DISK_MARK)
+            done = disk_calls[at].mark;
+        bool last = at + 1 == disk_call_count;
+        if (disk_calls[at].call == DISK_SYNC && !last)
+            continue; /* the same as before the next call */
+        if (!look_at_point(at, done)) {
+            describe(sequence, length, at);
+            break;
+        }
+    }
+    atomic_fetch_add(&totals->sequences, 1);
+    _exit(0);
+}
+
+static void run_sequence(const unsigned *sequence, size_t length)
+{
+    int status;
+    shared->model = base_model;
+    pid_t pid = fork();
+    if (pid == 0)
+        child(sequence, length);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+        WEXITSTATUS(status) != 0) {
+        snprintf(
+            totals->failure, sizeof totals->failure, "running a sequence: %s", shared->failure);
+        atomic_store(&totals->failed, true);
+    }
+    remove_tree(live);
+    remove_tree(state);
+}
+
+/* What all sequences begin with: a store with a bucket and some objects, closed well. */
+static void make_base(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        arena_init(&arena, (size_t)64 * 1024 * 1024);
+        open_at(base);
+        struct mutation m = {
+            .kind = MUTATION_CREATE_BUCKET, .bucket.name = span_str(model_bucket_name(0))};
+        lake()->used = true;
+        committed(&m);
+        lake()->id = m.bucket_info.id;
+        put_inline();
+        put_packed();
+        put_own_file();
+        storage_close(store);
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+        fprintf(stderr, "the store to begin with: %s\n", shared->failure);
+        exit(2);
+    }
+    base_model = shared->model;
+}
+
+/* All sequences up to the longest, in an order that the seed decides. */
+static void run_all(void)
+{
+    enum { COUNT = CHANGES + CHANGES * CHANGES + CHANGES * CHANGES * CHANGES };
+    static uint32_t order[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++)
+        order[i] = i;
+    for (uint32_t i = COUNT - 1; i > CHANGES; i--) { /* the shortest stay in front */
+        uint32_t k = CHANGES + (uint32_t)(mix(seed + i) % (i - CHANGES + 1));
+        uint32_t other = order[k];
+        order[k] = order[i];
+        order[i] = other;
+    }
+    for (uint32_t i = 0; i < COUNT && !enough() && !atomic_load(&totals->failed); i++) {
+        unsigned sequence[SEQUENCE_MAX], number = order[i];
+        size_t length = number < CHANGES ? 1 : number < CHANGES + CHANGES * CHANGES ? 2 : 3;
+        number -= length == 1 ? 0 : length == 2 ? CHANGES : CHANGES + CHANGES * CHANGES;
+        for (size_t k = 0; k < length; k++, number /= CHANGES)
+            sequence[k] = number % CHANGES;
+        run_sequence(sequence, length);
+    }
+}
+
+static bool run_named(const char *list)
+{
+    unsigned sequence[SEQUENCE_MAX];
+    size_t length = 0;
+    struct span rest = span_str(list), name;
+    while (length < SEQUENCE_MAX && span_split(&rest, ',', &name)) {
+        unsigned i = 0;
+        while (i < CHANGES && !span_eq(name, span_str(changes[i].name)))
+            i++;
+        if (i == CHANGES)
+            return false;
+        sequence[length++] = i;
+    }
+    run_sequence(sequence, length);
+    return true;
+}
+
+static void *share(size_t len)
+{
+    void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(2);
+    }
+    return memory;
+}
+
+static enum disk_fault fault_named(const char *name)
+{
+    static const char *const names[] = {"", "segment", "file", "folder", "index"};
+    for (size_t i = 1; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum disk_fault)i;
+    fprintf(stderr, "there is no fault %s\n", name);
+    exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    const char *sequence = NULL;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--states") == 0)
+            states_wanted = strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0)
+            seed = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--fault") == 0)
+            disk_fault = fault_named(argv[i + 1]);
+        else if (strcmp(argv[i], "--sequence") == 0)
+            sequence = argv[i + 1];
+    }
+    const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(work, sizeof work, "%s/lakegate-power-XXXXXX", memory);
+    if (!mkdtemp(work)) {
+        perror(work);
+        return 2;
+    }
+    snprintf(base, sizeof base, "%s/base", work);
+    snprintf(live, sizeof live, "%s/live", work);
+    snprintf(state, sizeof state, "%s/state", work);
+    shared = share(sizeof *shared);
+    totals = share(sizeof *totals);
+    model_init();
+    make_base();
+    if (!sequence)
+        run_all();
+    else if (!run_named(sequence))
+        fprintf(stderr, "there is no such sequence: %s\n", sequence);
+    remove_tree(work);
+    bool failed = atomic_load(&totals->failed);
+    printf("%lu states of %lu sequences (%lu more were the same as others)%s%s\n",
+        atomic_load(&totals->states), atomic_load(&totals->sequences), atomic_load(&totals->same),
+        failed ? ": FAILED " : "", failed ? totals->failure : "");
+    return failed == (disk_fault != DISK_HONEST) ? 0 : 1;
+}
