@@ -60,12 +60,14 @@ static bool parse_key(struct span line, struct key *ret_key)
 static const char *parse_ring(struct vault *vault, struct span text)
 {
     struct span line, part;
-    while (span_split(&text, '\n', &line))
+    while (span_split(&text, '\n', &line)) {
+        if (span_starts(span_trim(line), SPAN("#")))
+            continue;
         while (span_split(&line, ',', &part)) {
             part = span_trim(part);
             if (span_ends(part, SPAN("\r")))
                 part.len--;
-            if (part.len == 0 || part.ptr[0] == '#')
+            if (part.len == 0)
                 continue;
             if (vault->count == VAULT_KEYS_MAX)
                 return "there are more than 8 keys";
@@ -73,6 +75,7 @@ static const char *parse_ring(struct vault *vault, struct span text)
                 return "a key is 64 hexadecimal digits (openssl rand -hex 32)";
             vault->count++;
         }
+    }
     return vault->count == 0 ? "there is no key in it" : NULL;
 }
 
