@@ -20,6 +20,7 @@ static const struct {
     [MUTATION_ABORT_UPLOAD] = {apply_abort_upload, true, false},
     [MUTATION_CHANGE_RECORDS] = {apply_change_records, false, false}, /* see records_grow */
     [MUTATION_SET_METADATA] = {apply_set_metadata, true, true},
+    [MUTATION_PUT_ZONES] = {apply_put_zones, false, true},
 };
 
 static enum storage_err apply_engine(struct commit *commit, struct mutation *mutation)
@@ -32,6 +33,7 @@ enum storage_err mutation_apply(struct commit *commit, struct mutation *mutation
 {
     if (mutation->kind == MUTATION_ENGINE)
         return apply_engine(commit, mutation);
+    mutation->zone_outcome = (struct zone_outcome){0};
     return kinds[mutation->kind].apply(commit, mutation);
 }
 
@@ -47,9 +49,13 @@ static struct stage **stage_of(struct mutation *mutation)
 void mutation_release_stage(struct mutation *mutation)
 {
     struct stage **stage = stage_of(mutation);
+    const struct zone_outcome *zone = &mutation->zone_outcome;
     if (!stage || !*stage)
         return;
-    if (mutation->err == STORAGE_OK && stage_extent(*stage))
+    if (mutation->err == STORAGE_CHANGED && mutation->kind == MUTATION_PUT_OBJECT)
+        return; /* the caller's again */
+    bool in_use = mutation->err == STORAGE_OK && !zone->unchanged && !zone->linked;
+    if (in_use && stage_extent(*stage))
         stage_adopt(*stage);
     else
         stage_discard(*stage);
@@ -101,6 +107,13 @@ static bool part_is_valid(const struct mutation *m)
     return true;
 }
 
+static bool zones_are_valid(const struct mutation *m)
+{
+    bool kind_valid = m->zones.kind == DOCUMENT_ZONES || m->zones.kind == DOCUMENT_TAGGING;
+    return kind_valid && m->zones.text.len <= STORAGE_DOCUMENT_MAX_BYTES &&
+           (m->zones.keep_rules || zone_rules_valid(m->zones.rules, m->zones.count));
+}
+
 static bool arguments_are_valid(const struct mutation *m)
 {
     const struct object_attributes *attributes = attributes_of(m);
@@ -117,6 +130,11 @@ static bool arguments_are_valid(const struct mutation *m)
         return false;
     if (m->kind == MUTATION_SET_METADATA &&
         m->set_metadata.metadata.len > STORAGE_METADATA_MAX_BYTES)
+        return false;
+    if (m->kind == MUTATION_PUT_ZONES && !zones_are_valid(m))
+        return false;
+    if (m->kind == MUTATION_CREATE_BUCKET &&
+        !zone_rules_valid(m->create_bucket.rules, m->create_bucket.rule_count))
         return false;
     if (m->kind == MUTATION_PUT_DOCUMENT && m->document.text.len > STORAGE_DOCUMENT_MAX_BYTES)
         return false;
@@ -151,6 +169,7 @@ enum storage_err mutation_prepare(struct storage *storage, struct mutation *m)
         return STORAGE_INVALID;
     struct stage **stage = stage_of(m);
     m->result = (struct object_info){0};
+    m->zone_outcome = (struct zone_outcome){0};
     /* A stage has asked for its room when it was opened. */
     if (grows(m) && !(stage && *stage) && space_short(storage->space, 0))
         return STORAGE_NO_SPACE;

@@ -32,6 +32,7 @@ enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m
 enum storage_err apply_abort_upload(struct commit *commit, struct mutation *m) MUST_USE;
 enum storage_err apply_change_records(struct commit *commit, struct mutation *m) MUST_USE;
 enum storage_err apply_set_metadata(struct commit *commit, struct mutation *m) MUST_USE;
+enum storage_err apply_put_zones(struct commit *commit, struct mutation *m) MUST_USE;
 
 /* CHANGE_RECORDS: are its arguments within their bounds; does it write any record? */
 bool records_are_valid(const struct mutation *m);
@@ -47,6 +48,8 @@ struct key_state {
     struct span key;
     bool exists;
     struct object_record newest;
+    struct zone_entry *zone; /* NULL: it lies in none */
+    bool excepted;
 };
 
 /* err: NO_SUCH_BUCKET */
@@ -56,6 +59,42 @@ enum storage_err key_state_read(struct commit *commit, const struct bucket_ref *
 /* current: NULL or a delete marker is "absent". err: PRECONDITION_FAILED, NO_SUCH_KEY */
 enum storage_err check_conditions(
     const struct mutation *m, const struct object_record *current) MUST_USE;
+
+/* ---- zones (zone_rules.c) ---- */
+
+/* What is written, before the first change. */
+struct zone_content {
+    uint64_t size_bytes;
+    const struct object_attributes *attributes; /* etag, crc64nvme */
+    struct span metadata;
+    uint32_t part_count; /* of the blob that it would have */
+    bool brings_bytes;   /* not a copy: bytes are saved by not storing them */
+};
+
+struct zone_verdict {
+    bool unchanged; /* nothing is to be written: m->result is what was there */
+    struct content_ref duplicate_of;
+    uint64_t linked_blob_id; /* to be had in place of its own; 0: not */
+};
+
+/* Retention, preconditions and the zone's other rules for a write.
+ * err: RETAINED, PRECONDITION_FAILED, NO_SUCH_KEY, OBJECT_EXISTS, DUPLICATE, QUOTA; CHANGED when there is
+ * content that the caller has to compare with first */
+enum storage_err zone_check_write(struct commit *commit, const struct key_state *state,
+    const struct zone_content *content, struct mutation *m,
+    struct zone_verdict *ret_verdict) MUST_USE;
+/* Retention alone, for a version that goes, or for the one that a write would replace (gone: NULL). */
+enum storage_err zone_check_remove(struct commit *commit, const struct key_state *state,
+    const struct object_record *gone, struct mutation *m) MUST_USE;
+/* Counts what was found, after the version was written. */
+void zone_written(struct commit *commit, const struct key_state *state,
+    const struct zone_content *content, const struct zone_verdict *verdict, struct mutation *m);
+/* A version came or goes. */
+void zone_count(struct commit *commit, const struct key_state *state,
+    const struct object_record *record, bool more);
+/* A version becomes the key's current one, or ceases to be it. Uses commit->value. */
+enum storage_err zone_current_changes(struct commit *commit, const struct key_state *state,
+    const struct object_record *record, bool comes) MUST_USE;
 
 /* Writes a new newest version, as the bucket's versioning wants it. record: content and attributes;
  * this fills version, row, flags and time. metadata is not from the index. Between log_record and
@@ -93,5 +132,9 @@ enum storage_err copy_source_find(
 void copy_source_log(struct commit *commit, const struct copy_from *from);
 
 void log_begin(struct commit *commit, const struct mutation *m, const struct bucket_entry *bucket);
+/* The bucket's row as it will be: the index gets it at the end of the batch. */
+void log_bucket_row(struct commit *commit, const struct bucket_entry *bucket);
+/* Another generation, told to the caller. */
+void bucket_settings_changed(struct commit *commit, struct bucket_entry *entry, struct mutation *m);
 
 #endif

@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/commit_zone.h"
 #include "storage/local/node.h"
 
 static void bucket_info_fill(const struct bucket_record *record, struct bucket_info *ret_info)
@@ -9,6 +10,7 @@ static void bucket_info_fill(const struct bucket_record *record, struct bucket_i
         .owner_id = record->owner_id,
         .versioning = record->versioning,
         .generation = record->generation,
+        .zones_generation = record->zones_generation,
         .object_count = record->object_count,
         .byte_count = record->byte_count,
         .upload_count = record->upload_count,
@@ -21,7 +23,7 @@ void log_begin(struct commit *commit, const struct mutation *m, const struct buc
 }
 
 /* The row as it will be, for the log: the index gets it at the end of the batch. */
-static void log_bucket_row(struct commit *commit, const struct bucket_entry *bucket)
+void log_bucket_row(struct commit *commit, const struct bucket_entry *bucket)
 {
     struct span name = bucket_entry_name(bucket);
     schema_encode_bucket(name, &bucket->record, &commit->value);
@@ -65,8 +67,11 @@ enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m)
     };
     if ((err = commit_bucket_add(commit, m->bucket.name, &record, &entry)) != STORAGE_OK)
         return err;
-    bucket_info_fill(&record, &m->bucket_info);
     log_begin(commit, m, entry);
+    if (m->create_bucket.rule_count > 0)
+        err = commit_zones_replace(
+            commit, entry, m->create_bucket.rules, m->create_bucket.rule_count);
+    bucket_info_fill(&entry->record, &m->bucket_info);
     log_bucket_row(commit, entry);
     for (size_t i = 0; i < m->create_bucket.document_count && err == STORAGE_OK; i++)
         err = write_document(commit, record.id, record.generation, m->create_bucket.documents[i]);
@@ -101,8 +106,11 @@ enum storage_err apply_delete_bucket(struct commit *commit, struct mutation *m)
     if ((err = node_is_empty(commit->txn, TABLE_UPLOADS, id, &no_uploads)) != STORAGE_OK)
         return err;
     log_begin(commit, m, entry);
+    if (entry->record.zones_generation != 0)
+        err = commit_zones_replace(commit, entry, NULL, 0);
     log_record_end(&commit->log);
-    err = commit_bucket_delete(commit, entry);
+    if (err == STORAGE_OK)
+        err = commit_bucket_delete(commit, entry);
     if (err == STORAGE_OK)
         err = delete_documents(commit, id);
     if (err == STORAGE_OK && !no_uploads)
@@ -110,7 +118,7 @@ enum storage_err apply_delete_bucket(struct commit *commit, struct mutation *m)
     return err;
 }
 
-static void settings_changed(struct commit *commit, struct bucket_entry *entry, struct mutation *m)
+void bucket_settings_changed(struct commit *commit, struct bucket_entry *entry, struct mutation *m)
 {
     entry->record.generation++;
     commit_bucket_changed(commit, entry);
@@ -127,7 +135,7 @@ enum storage_err apply_set_versioning(struct commit *commit, struct mutation *m)
     if (m->versioning == VERSIONING_OFF ? !was_off : m->versioning > VERSIONING_SUSPENDED)
         return STORAGE_INVALID; /* once on, it can only be suspended */
     entry->record.versioning = (uint8_t)m->versioning;
-    settings_changed(commit, entry, m);
+    bucket_settings_changed(commit, entry, m);
     log_begin(commit, m, entry);
     log_bucket_row(commit, entry);
     log_record_end(&commit->log);
@@ -149,7 +157,7 @@ enum storage_err apply_put_document(struct commit *commit, struct mutation *m)
     log_begin(commit, m, entry);
     log_row(&commit->log, LOG_DOCUMENT, key, buf_span(&commit->value));
     log_record_end(&commit->log);
-    settings_changed(commit, entry, m);
+    bucket_settings_changed(commit, entry, m);
     return STORAGE_OK;
 }
 
@@ -167,6 +175,6 @@ enum storage_err apply_delete_document(struct commit *commit, struct mutation *m
     log_begin(commit, m, entry);
     log_row(&commit->log, LOG_REMOVED, key, SPAN_ABSENT);
     log_record_end(&commit->log);
-    settings_changed(commit, entry, m);
+    bucket_settings_changed(commit, entry, m);
     return STORAGE_OK;
 }

@@ -125,26 +125,39 @@ static void log_parts(struct commit *commit, const struct mutation *m)
     log_row(&commit->log, LOG_PARTS, SPAN_ABSENT, buf_span(&commit->value));
 }
 
-static enum storage_err write_all(struct commit *commit, struct mutation *m,
-    struct upload_state *upload, struct key_state *state, const struct chosen *chosen)
+/* The upload's own blob, with the parts that were named; or nothing of it, where the object gets another. */
+static enum storage_err write_blob(struct commit *commit, const struct mutation *m,
+    const struct chosen *chosen, uint64_t linked_blob_id)
 {
-    uint64_t blob_id = upload->record.id.blob_id;
-    struct object_record record = {
-        .size_bytes = chosen->size_bytes,
-        .blob_id = blob_id,
-        .attributes = m->complete.attributes,
-    };
-    record.attributes.storage_class = upload->record.attributes.storage_class;
-    record.attributes.owner_id = upload->record.attributes.owner_id;
-    record.attributes.metadata = upload->record.attributes.metadata;
+    uint64_t blob_id = m->complete.upload.blob_id;
     struct blob_record blob = {
         .references = 1,
         .length_bytes = chosen->size_bytes,
         .part_count = (uint32_t)m->complete.part_count,
     };
+    if (linked_blob_id) {
+        enum storage_err err = commit_blob_refer(commit, linked_blob_id);
+        return err == STORAGE_OK ? commit_blob_drop(commit, blob_id) : err;
+    }
     enum storage_err err = drop_parts(commit, blob_id, chosen);
-    if (err == STORAGE_OK)
-        err = commit_blob_put(commit, blob_id, &blob);
+    return err == STORAGE_OK ? commit_blob_put(commit, blob_id, &blob) : err;
+}
+
+static enum storage_err write_all(struct commit *commit, struct mutation *m,
+    struct upload_state *upload, struct key_state *state, const struct chosen *chosen,
+    const struct zone_verdict *verdict)
+{
+    uint64_t blob_id = upload->record.id.blob_id;
+    struct object_record record = {
+        .size_bytes = chosen->size_bytes,
+        .blob_id = verdict->linked_blob_id ? verdict->linked_blob_id : blob_id,
+        .attributes = m->complete.attributes,
+        .duplicate_of = verdict->duplicate_of,
+    };
+    record.attributes.storage_class = upload->record.attributes.storage_class;
+    record.attributes.owner_id = upload->record.attributes.owner_id;
+    record.attributes.metadata = upload->record.attributes.metadata;
+    enum storage_err err = write_blob(commit, m, chosen, verdict->linked_blob_id);
     if (err == STORAGE_OK)
         err = version_write(commit, state, &record, &m->result);
     if (err == STORAGE_OK)
@@ -158,11 +171,27 @@ static enum storage_err write_all(struct commit *commit, struct mutation *m,
     return err;
 }
 
+/* The zone has these bytes under this key: the upload ends, and is told of what was there. */
+static enum storage_err end_unchanged(
+    struct commit *commit, struct mutation *m, struct upload_state *upload)
+{
+    uint64_t blob_id = upload->record.id.blob_id;
+    enum storage_err err = commit_blob_drop(commit, blob_id);
+    if (err == STORAGE_OK)
+        err = lineage_gone(commit, (struct lineage_node){blob_id, 0});
+    if (err == STORAGE_OK)
+        err = mark_completed(commit, upload, m);
+    upload->bucket->record.upload_count--;
+    commit_bucket_changed(commit, upload->bucket);
+    return err;
+}
+
 enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m)
 {
     struct upload_state upload;
     struct key_state state;
     struct chosen chosen = {0};
+    struct zone_verdict verdict;
     enum storage_err err = upload_state_read(commit, m, m->complete.upload, &upload);
     if (err != STORAGE_OK)
         return err;
@@ -172,9 +201,7 @@ enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m
         return STORAGE_INVALID;
     if (upload.record.generation != m->complete.generation)
         return STORAGE_CHANGED;
-    if ((err = key_state_read(commit, &m->bucket, m->key, &state)) == STORAGE_OK)
-        err = check_conditions(m, state.exists ? &state.newest : NULL);
-    if (err != STORAGE_OK)
+    if ((err = key_state_read(commit, &m->bucket, m->key, &state)) != STORAGE_OK)
         return err;
     /* The metadata does not outlive the first change where it is. */
     struct span metadata = upload.record.attributes.metadata;
@@ -185,10 +212,24 @@ enum storage_err apply_complete_upload(struct commit *commit, struct mutation *m
         return err;
     if (!buf_ok(&commit->scratch))
         return STORAGE_NO_MEMORY;
+    struct zone_content content = {
+        .size_bytes = chosen.size_bytes,
+        .attributes = &m->complete.attributes,
+        .metadata = metadata,
+        .part_count = (uint32_t)m->complete.part_count,
+        .brings_bytes = true,
+    };
+    if ((err = zone_check_write(commit, &state, &content, m, &verdict)) != STORAGE_OK)
+        return err;
     upload.record.attributes.metadata = span_first(buf_span(&commit->scratch), metadata.len);
     log_begin(commit, m, state.bucket);
     log_parts(commit, m);
-    err = write_all(commit, m, &upload, &state, &chosen);
+    if (verdict.unchanged) {
+        err = end_unchanged(commit, m, &upload);
+    } else {
+        err = write_all(commit, m, &upload, &state, &chosen, &verdict);
+        zone_written(commit, &state, &content, &verdict, m);
+    }
     log_record_end(&commit->log);
     return err;
 }

@@ -25,17 +25,28 @@ enum storage_err apply_put_object(struct commit *commit, struct mutation *m)
 {
     struct key_state state;
     struct stage *stage = m->put.stage;
+    struct zone_verdict verdict;
+    struct zone_content content = {
+        .size_bytes = stage ? stage_size(stage) : 0,
+        .attributes = &m->put.attributes,
+        .metadata = m->put.attributes.metadata,
+        .brings_bytes = true,
+    };
     enum storage_err err = key_state_read(commit, &m->bucket, m->key, &state);
     if (err == STORAGE_OK)
-        err = check_conditions(m, state.exists ? &state.newest : NULL);
-    if (err != STORAGE_OK)
+        err = zone_check_write(commit, &state, &content, m, &verdict);
+    if (err != STORAGE_OK || verdict.unchanged)
         return err;
     struct object_record record = {
-        .size_bytes = stage ? stage_size(stage) : 0,
+        .size_bytes = content.size_bytes,
         .attributes = m->put.attributes,
+        .duplicate_of = verdict.duplicate_of,
+        .blob_id = verdict.linked_blob_id,
     };
     log_begin(commit, m, state.bucket);
-    if (stage && stage_extent(stage)) {
+    if (record.blob_id) {
+        err = commit_blob_refer(commit, record.blob_id);
+    } else if (stage && stage_extent(stage)) {
         err = blob_of_stage(commit, stage_extent(stage), &record.blob_id);
     } else if (record.size_bytes > 0) {
         record.is_inline = true;
@@ -46,6 +57,7 @@ enum storage_err apply_put_object(struct commit *commit, struct mutation *m)
     if (err == STORAGE_OK)
         err = lineage_write(commit, m, record.row_id, &m->result);
     log_record_end(&commit->log);
+    zone_written(commit, &state, &content, &verdict, m);
     return err;
 }
 
@@ -70,26 +82,48 @@ void copy_source_log(struct commit *commit, const struct copy_from *from)
         from->key);
 }
 
+static enum storage_err copied_content(
+    struct commit *commit, const struct object_record *source, struct zone_content *content)
+{
+    struct blob_record blob;
+    content->size_bytes = source->size_bytes;
+    if (source->blob_id == 0)
+        return STORAGE_OK;
+    enum storage_err err = commit_blob_get(commit, source->blob_id, &blob);
+    if (err == STORAGE_OK)
+        content->part_count = blob.part_count;
+    return err;
+}
+
 enum storage_err apply_copy_object(struct commit *commit, struct mutation *m)
 {
     struct key_state state;
     struct found_object source;
+    struct zone_verdict verdict;
     const struct copy_from *from = &m->copy.from;
     enum storage_err err = key_state_read(commit, &m->bucket, m->key, &state);
     if (err == STORAGE_OK)
-        err = check_conditions(m, state.exists ? &state.newest : NULL);
-    if (err == STORAGE_OK)
         err = copy_source_find(commit, from, &source);
-    if (err != STORAGE_OK)
+    struct zone_content content = {
+        .attributes = &m->copy.attributes,
+        .metadata = m->copy.attributes.metadata,
+    };
+    if (err == STORAGE_OK && state.zone)
+        err = copied_content(commit, &source.record, &content);
+    if (err == STORAGE_OK)
+        err = zone_check_write(commit, &state, &content, m, &verdict);
+    if (err != STORAGE_OK || verdict.unchanged)
         return err;
     struct object_record record = {
         .size_bytes = source.record.size_bytes,
-        .blob_id = source.record.blob_id,
-        .is_inline = source.record.is_inline,
+        .blob_id = verdict.linked_blob_id ? verdict.linked_blob_id : source.record.blob_id,
+        .is_inline = source.record.is_inline && !verdict.linked_blob_id,
         .attributes = m->copy.attributes,
+        .duplicate_of = verdict.duplicate_of,
     };
     buf_clear(&commit->scratch);
-    buf_add(&commit->scratch, source.record.inline_bytes);
+    if (record.is_inline)
+        buf_add(&commit->scratch, source.record.inline_bytes);
     if (!buf_ok(&commit->scratch))
         return STORAGE_NO_MEMORY;
     record.inline_bytes = buf_span(&commit->scratch);
@@ -104,6 +138,7 @@ enum storage_err apply_copy_object(struct commit *commit, struct mutation *m)
     if (err == STORAGE_OK)
         err = lineage_write(commit, m, record.row_id, &m->result);
     log_record_end(&commit->log);
+    zone_written(commit, &state, &content, &verdict, m);
     return err;
 }
 
@@ -150,7 +185,14 @@ enum storage_err apply_delete_object(struct commit *commit, struct mutation *m)
     bool exists = err == STORAGE_OK;
     if (err != STORAGE_OK && err != STORAGE_NO_SUCH_KEY && err != STORAGE_NO_SUCH_VERSION)
         return err;
-    if ((err = check_conditions(m, exists ? &found.record : NULL)) != STORAGE_OK)
+    bool removes = exists && !(plain && versioning != VERSIONING_OFF);
+    if (removes || (plain && versioning == VERSIONING_SUSPENDED))
+        err = zone_check_remove(commit, &state, removes ? &found.record : NULL, m);
+    else
+        err = STORAGE_OK;
+    if (err == STORAGE_OK)
+        err = check_conditions(m, exists ? &found.record : NULL);
+    if (err != STORAGE_OK)
         return err;
     if (plain && versioning != VERSIONING_OFF)
         return add_delete_marker(commit, &state, m);

@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/commit_zone.h"
 #include "storage/local/lineage.h"
 
 /* ---- what the commit finds ---- */
@@ -36,6 +37,10 @@ enum storage_err key_state_read(struct commit *commit, const struct bucket_ref *
     else if (err == STORAGE_OK && !is_replaced(state.bucket, &state.newest))
         err = prepare_older(commit, &state.newest);
     if (err == STORAGE_OK)
+        err = commit_zone(commit, state.bucket, key, &state.zone);
+    if (err == STORAGE_OK && state.zone)
+        state.excepted = zone_excepts(state.zone->rule, key);
+    if (err == STORAGE_OK)
         *ret_state = state;
     return err;
 }
@@ -55,20 +60,22 @@ enum storage_err check_conditions(const struct mutation *m, const struct object_
 
 /* ---- counting, freeing ---- */
 
-static void count_version(struct commit *commit, struct bucket_entry *bucket,
+static void count_version(struct commit *commit, const struct key_state *state,
     const struct object_record *record, bool more)
 {
     uint64_t one = more ? 1 : UINT64_MAX;
+    struct bucket_entry *bucket = state->bucket;
     if (!record->is_delete_marker) {
         bucket->record.object_count += one;
         bucket->record.byte_count += one * record->size_bytes;
     }
     commit_bucket_changed(commit, bucket);
+    zone_count(commit, state, record, more);
 }
 
 /* All but the version's own row: its bytes, its long metadata, its share in the counters. */
 static enum storage_err free_content(
-    struct commit *commit, struct bucket_entry *bucket, const struct object_record *record)
+    struct commit *commit, const struct key_state *state, const struct object_record *record)
 {
     struct index_key buffer;
     enum storage_err err = commit_blob_drop(commit, record->blob_id);
@@ -77,7 +84,7 @@ static enum storage_err free_content(
             key_of_side(&buffer, record->row_id, record->version.sequence));
     if (err == STORAGE_NO_SUCH_KEY)
         err = STORAGE_CORRUPT;
-    count_version(commit, bucket, record, false);
+    count_version(commit, state, record, false);
     if (err == STORAGE_OK)
         err = lineage_gone(commit, (struct lineage_node){record->row_id, record->version.sequence});
     return err;
@@ -87,7 +94,7 @@ static enum storage_err free_content(
 
 /* The key's null version, where it is an older one, goes. */
 static enum storage_err drop_older_null(
-    struct commit *commit, struct bucket_entry *bucket, uint64_t row_id, uint64_t sequence)
+    struct commit *commit, const struct key_state *state, uint64_t row_id, uint64_t sequence)
 {
     struct index_key buffer;
     struct object_record record;
@@ -95,7 +102,7 @@ static enum storage_err drop_older_null(
     if (err != STORAGE_OK)
         return err == STORAGE_NO_SUCH_VERSION ? STORAGE_CORRUPT : err;
     err = index_delete(commit->txn, TABLE_VERSIONS, key_of_version(&buffer, row_id, sequence));
-    return err == STORAGE_OK ? free_content(commit, bucket, &record) : err;
+    return err == STORAGE_OK ? free_content(commit, state, &record) : err;
 }
 
 /* Makes room at the top of a key that exists. Fills what the new record takes over. */
@@ -104,16 +111,18 @@ static enum storage_err displace_newest(
 {
     const struct object_record *old = &state->newest; /* without its spans by now */
     struct index_key buffer;
-    enum storage_err err = STORAGE_OK;
+    enum storage_err err = zone_current_changes(commit, state, old, false);
+    if (err != STORAGE_OK)
+        return err;
     record->row_id = old->row_id;
     if (is_replaced(state->bucket, old)) {
         record->has_older = old->has_older;
-        return free_content(commit, state->bucket, old);
+        return free_content(commit, state, old);
     }
     if (!record->version.is_null)
         record->null_sequence = old->null_sequence;
     else if (old->null_sequence != 0)
-        err = drop_older_null(commit, state->bucket, old->row_id, old->null_sequence);
+        err = drop_older_null(commit, state, old->row_id, old->null_sequence);
     record->has_older = true;
     if (err != STORAGE_OK)
         return err;
@@ -181,10 +190,10 @@ enum storage_err version_write(struct commit *commit, struct key_state *state,
     if ((err = commit_put(commit, TABLE_OBJECTS, leaf)) != STORAGE_OK)
         return err;
     log_row(&commit->log, LOG_OBJECT, leaf, buf_span(&commit->value));
-    count_version(commit, state->bucket, record, true);
+    count_version(commit, state, record, true);
     object_info_fill(record, true, ret_info);
     ret_info->attributes.metadata = SPAN_ABSENT;
-    return STORAGE_OK;
+    return zone_current_changes(commit, state, record, true);
 }
 
 /* ---- removing ---- */
@@ -252,8 +261,10 @@ enum storage_err version_remove(
         return err;
     bool any_older = err == STORAGE_OK;
     if (is_newest && !any_older) {
-        err = remove_last(commit, state, &gone);
-        return err == STORAGE_OK ? free_content(commit, state->bucket, &gone) : err;
+        err = zone_current_changes(commit, state, &gone, false);
+        if (err == STORAGE_OK)
+            err = remove_last(commit, state, &gone);
+        return err == STORAGE_OK ? free_content(commit, state, &gone) : err;
     }
     struct object_record top = is_newest ? next : newest;
     top.has_older = is_newest ? more : any_older;
@@ -269,5 +280,9 @@ enum storage_err version_remove(
     err = index_delete(commit->txn, TABLE_VERSIONS, key_of_version(&buffer, gone.row_id, leaving));
     if (err == STORAGE_OK)
         err = index_put(commit->txn, TABLE_OBJECTS, leaf, buf_span(&commit->moved));
-    return err == STORAGE_OK ? free_content(commit, state->bucket, &gone) : err;
+    if (err == STORAGE_OK && is_newest)
+        err = zone_current_changes(commit, state, &gone, false);
+    if (err == STORAGE_OK && is_newest)
+        err = zone_current_changes(commit, state, &top, true);
+    return err == STORAGE_OK ? free_content(commit, state, &gone) : err;
 }

@@ -108,7 +108,7 @@ static enum outcome attempt(struct batch *batch, enum storage_err *ret_err, bool
         if (is_full(batch))
             batch->count = i + 1;
     }
-    *ret_committed = commit_changes(commit) > 0;
+    *ret_committed = commit_changes(commit) + commit->notes > 0;
     if (!*ret_committed) {
         commit_abort(commit);
         return BATCH_DONE;

@@ -12,6 +12,7 @@ static enum storage_err info_of(struct span name, const struct bucket_record *re
         .region = arena_copy(arena, record->region),
         .versioning = record->versioning,
         .generation = record->generation,
+        .zones_generation = record->zones_generation,
         .object_count = record->object_count,
         .byte_count = record->byte_count,
         .upload_count = record->upload_count,

@@ -1,4 +1,5 @@
 #include "storage/local/commit_cache.h"
+#include "storage/local/commit_zone.h"
 
 enum storage_err commit_init(struct commit *commit, struct storage *storage)
 {
@@ -9,7 +10,8 @@ enum storage_err commit_init(struct commit *commit, struct storage *storage)
     log_init(&commit->log);
     commit->buckets = bucket_cache_new();
     commit->segments = segment_cache_new();
-    if (commit->buckets && commit->segments)
+    commit->zones = zone_cache_new();
+    if (commit->buckets && commit->segments && commit->zones)
         return STORAGE_OK;
     commit_free(commit);
     return STORAGE_NO_MEMORY;
@@ -19,6 +21,7 @@ void commit_free(struct commit *commit)
 {
     bucket_cache_free(TAKE(commit->buckets));
     segment_cache_free(TAKE(commit->segments));
+    zone_cache_free(TAKE(commit->zones));
     log_free(&commit->log);
     buf_free(&commit->scratch);
     buf_free(&commit->moved);
@@ -30,9 +33,10 @@ enum storage_err commit_begin(struct commit *commit)
     struct span value;
     bucket_cache_clear(commit->buckets);
     segment_cache_clear(commit->segments);
+    zone_cache_begin(commit->zones);
     log_clear(&commit->log);
     buf_clear(&commit->value);
-    commit->cache_changes = 0;
+    commit->cache_changes = commit->notes = 0;
     commit->now_ms = engine_now_ms();
     commit->state = (struct state_record){0};
     enum storage_err err = index_write_begin(commit->storage->index, &commit->txn);
@@ -90,6 +94,8 @@ enum storage_err commit_end(struct commit *commit, enum index_failure *ret_failu
         segment_cache_sync(commit);
         err = segment_cache_flush(commit);
     }
+    if (err == STORAGE_OK)
+        err = zone_cache_flush(commit);
     if (err == STORAGE_OK)
         err = bucket_cache_flush(commit);
     if (err == STORAGE_OK) {

@@ -14,18 +14,21 @@ enum { BUCKET_NAME_MAX_BYTES = 255 };
 struct bucket_entry;
 struct bucket_cache;
 struct segment_cache;
+struct zone_cache;
 
 struct commit {
     struct storage *storage;
     struct index_txn *txn;
     int64_t now_ms;
     uint64_t cache_changes; /* of what is gathered beside the index */
+    uint64_t notes;         /* figures of refused mutations, which are written though nothing else is */
     struct buf value;       /* scratch for one encoded record */
     struct buf moved;       /* scratch for a record that changes its place */
     struct buf scratch;     /* scratch of an apply */
     struct log_frame log;
     struct bucket_cache *buckets;
     struct segment_cache *segments;
+    struct zone_cache *zones;
     struct state_record state;
 };
 
@@ -66,6 +69,9 @@ enum storage_err commit_bucket_named(
 /* A new bucket; the row is written at the end of the batch. */
 enum storage_err commit_bucket_add(struct commit *commit, struct span name,
     const struct bucket_record *record, struct bucket_entry **ret_entry) MUST_USE;
+/* By id alone. */
+enum storage_err commit_bucket_of_id(
+    struct commit *commit, uint64_t bucket_id, struct bucket_entry **ret_entry) MUST_USE;
 /* Call after changing the record. */
 void commit_bucket_changed(struct commit *commit, struct bucket_entry *entry);
 /* Takes the row away. */

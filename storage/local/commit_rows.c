@@ -176,7 +176,7 @@ enum storage_err commit_freed_add(
 
 /* ---- uploads ---- */
 
-static enum storage_err bucket_of_id(
+enum storage_err commit_bucket_of_id(
     struct commit *commit, uint64_t bucket_id, struct bucket_entry **ret_entry)
 {
     struct index_key buffer;
@@ -208,7 +208,7 @@ enum storage_err commit_upload_remove(
         err = schema_decode_upload(leaf, value, &record);
     if (err != STORAGE_OK)
         return err;
-    err = bucket_of_id(commit, bucket_id, &bucket);
+    err = commit_bucket_of_id(commit, bucket_id, &bucket);
     if (err != STORAGE_OK && err != STORAGE_NO_SUCH_BUCKET)
         return err;
     if ((err = node_remove(commit->txn, TABLE_UPLOADS, bucket_id, key, blob_id)) != STORAGE_OK)

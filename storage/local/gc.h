@@ -20,6 +20,8 @@ enum {
     GC_COMPACT_EVERY = 4,      /* steps, however much is to be reclaimed */
     DROPPED_MAX = 64,          /* segments whose row is gone and whose last reader may not be */
     REFUSED_MAX = 64,          /* damaged segments that compaction leaves alone */
+    SCAN_VERSIONS = 1000,      /* of zones, counted in one commit */
+    CONTENT_ROWS = 1000,       /* of the index of contents, deleted in one commit */
     COMPACT_LIVE_PERCENT = 70, /* a segment with less is rewritten */
     COMPACT_LOOK_ROWS = 4096,  /* segment rows looked at in a step */
     COMPACT_EXTENTS = 256,     /* moved in one commit */
@@ -76,6 +78,7 @@ void gc_sleep(struct gc *gc, uint64_t ms);
 /* Each does a bounded piece of work. *ret_more: there may be more to do at once. */
 enum storage_err reclaim_step(struct gc *gc, bool *ret_more) MUST_USE;
 enum storage_err compact_step(struct gc *gc, bool *ret_more) MUST_USE;
+enum storage_err zone_step(struct gc *gc, bool *ret_more) MUST_USE;
 
 /* Removes files of earlier boots that the index does not name, and cuts what lies behind committed
  * tails. To its end, or until the thread shall stop. */

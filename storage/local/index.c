@@ -32,6 +32,8 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_FREED] = "freed",
     [TABLE_RECORDS] = "records",
     [TABLE_LINEAGE] = "lineage",
+    [TABLE_ZONES] = "zones",
+    [TABLE_CONTENT] = "content",
 };
 
 struct index_txn {

@@ -31,6 +31,7 @@ enum log_tag {
     LOG_RECORD = 12,  /* without value: deleted */
     LOG_VERSION = 13, /* an older version, changed where it is */
     LOG_LINEAGE = 14,
+    LOG_ZONE = 15, /* a zone's rule; without value: gone */
 };
 
 struct log_frame {

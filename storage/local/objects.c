@@ -1,6 +1,7 @@
 #include "storage/local/objects.h"
 
 #include "storage/local/engine.h"
+#include "storage/local/zones.h"
 
 enum storage_err object_find_newest(
     struct index_txn *txn, uint64_t bucket_id, struct span key, struct object_record *ret_record)
@@ -78,6 +79,17 @@ enum storage_err object_metadata(
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_CORRUPT : err;
 }
 
+/* The key of what had the same bytes first, while that is its key's current version. */
+static enum storage_err first_of_same(
+    struct index_txn *txn, struct content_ref ref, struct arena *arena, struct span *ret_key)
+{
+    struct span key;
+    struct object_record record;
+    enum storage_err err = content_version(txn, ref, &key, &record);
+    *ret_key = err == STORAGE_OK ? arena_copy(arena, key) : SPAN_ABSENT;
+    return err == STORAGE_NO_SUCH_VERSION ? STORAGE_OK : err;
+}
+
 enum storage_err object_info_read(struct index_txn *txn, const struct found_object *found,
     struct arena *arena, struct object_info *ret_info)
 {
@@ -85,6 +97,8 @@ enum storage_err object_info_read(struct index_txn *txn, const struct found_obje
     struct span metadata;
     object_info_fill(&found->record, found->is_newest, &info);
     enum storage_err err = object_metadata(txn, &found->record, &metadata);
+    if (err == STORAGE_OK && found->record.duplicate_of.sequence)
+        err = first_of_same(txn, found->record.duplicate_of, arena, &info.duplicate_of);
     if (err != STORAGE_OK)
         return err;
     info.attributes.metadata = arena_copy(arena, metadata);

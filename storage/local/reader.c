@@ -2,35 +2,12 @@
  * reader is closed, so its pieces and extents stay; where an extent lies may change meanwhile
  * (compaction), so a piece is looked up when it is needed, and its segment is opened before the
  * epoch is left. */
-#include "storage/local/objects.h"
+#include "storage/local/reader.h"
 
 #include "storage/local/deflate.h"
-#include "storage/local/engine.h"
+#include "storage/local/objects.h"
 #include "storage/local/parts.h"
 #include "storage/storage_fd.h"
-
-/* The run of bytes that was read last. */
-struct located {
-    bool valid;
-    uint32_t part, index;
-    uint64_t at_bytes; /* in the object */
-    struct piece_record piece;
-    struct extent extent;
-    struct segment *segment;
-    uint32_t *footer_crcs;     /* of extents with many blocks, once they were needed */
-    struct inflater *inflater; /* of compressed ones, the same */
-};
-
-struct blob_reader {
-    struct storage *storage;
-    struct pin pin;
-    uint64_t blob_id; /* 0: the bytes are in inline_bytes */
-    uint64_t size_bytes;
-    uint32_t part_count;
-    struct located here;
-    void *scratch;
-    char inline_bytes[];
-};
 
 static void forget(struct located *here)
 {
@@ -79,8 +56,9 @@ static enum storage_err locate_single(
 
 /* Steps through the pieces from here (or from the first) until one holds the offset. */
 static enum storage_err find_piece(
-    struct index_txn *txn, uint64_t blob_id, uint64_t offset, struct located *here)
+    struct index_txn *txn, const struct blob_reader *reader, uint64_t offset, struct located *here)
 {
+    uint64_t blob_id = reader->blob_id;
     struct index_cursor *cursor = NULL;
     struct index_key buffer;
     struct span found, value;
@@ -96,6 +74,8 @@ static enum storage_err find_piece(
             break;
         if ((err = schema_decode_piece(found, value, &piece)) != STORAGE_OK)
             break;
+        if (!upload_view_has(reader->upload, key_u32_at(found, 8)))
+            continue;
         if (offset - at < piece.length_bytes) {
             here->piece = piece;
             here->part = key_u32_at(found, 8);
@@ -128,8 +108,10 @@ static enum storage_err locate(struct blob_reader *reader, uint64_t offset)
     struct index_txn *txn = NULL;
     struct epoch_slot *slot = epoch_enter(storage->epochs);
     enum storage_err err = index_read_begin(storage->index, &txn);
+    if (err == STORAGE_OK && reader->upload)
+        err = upload_view_check(txn, reader->upload);
     if (err == STORAGE_OK)
-        err = find_piece(txn, reader->blob_id, offset, &next);
+        err = find_piece(txn, reader, offset, &next);
     if (err == STORAGE_OK)
         err = locate_extent(storage, txn, &next);
     index_read_end(txn);
@@ -144,7 +126,7 @@ static enum storage_err locate(struct blob_reader *reader, uint64_t offset)
 
 /* ---- opening ---- */
 
-static enum storage_err new_reader(
+enum storage_err reader_new(
     struct storage *storage, const struct object_record *record, struct blob_reader **ret_reader)
 {
     size_t inline_len = record->is_inline ? record->inline_bytes.len : 0;
@@ -189,7 +171,7 @@ static enum storage_err open_found(struct storage *storage, struct index_txn *tx
     struct blob_reader *reader = NULL;
     enum storage_err err = object_info_read(txn, found, arena, ret_info);
     if (err == STORAGE_OK)
-        err = new_reader(storage, &found->record, &reader);
+        err = reader_new(storage, &found->record, &reader);
     if (err == STORAGE_OK && reader->blob_id)
         err = open_blob(txn, reader);
     if (err == STORAGE_OK)
@@ -216,6 +198,12 @@ enum storage_err storage_object_open(struct storage *storage, uint64_t bucket_id
     return err;
 }
 
+bool blob_is_same(const struct blob_reader *left, const struct blob_reader *right)
+{
+    bool objects = !left->is_stage && !right->is_stage && !left->upload && !right->upload;
+    return objects && left->blob_id != 0 && left->blob_id == right->blob_id;
+}
+
 uint64_t blob_size(const struct blob_reader *reader)
 {
     return reader->size_bytes;
@@ -227,6 +215,7 @@ void blob_close(struct blob_reader *reader)
         return;
     pin_remove(reader->storage->epochs, &reader->pin);
     forget(&reader->here);
+    free(reader->upload);
     free(reader->scratch);
     free(reader);
 }
@@ -290,6 +279,17 @@ static enum storage_err read_here(struct blob_reader *reader, uint64_t offset, v
         here->segment, &here->extent, crcs, at, ret_bytes, len, reader->scratch, ret_len);
 }
 
+/* A part that was replaced meanwhile may have been given back while it was read. */
+static enum storage_err corrupt_or_changed(struct blob_reader *reader)
+{
+    struct index_txn *txn = NULL;
+    if (index_read_begin(reader->storage->index, &txn) != STORAGE_OK)
+        return STORAGE_CORRUPT;
+    enum storage_err err = upload_view_check(txn, reader->upload);
+    index_read_end(txn);
+    return err == STORAGE_CHANGED ? err : STORAGE_CORRUPT;
+}
+
 enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
     bool verify, size_t *ret_len)
 {
@@ -308,6 +308,8 @@ enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *re
         err = locate(reader, offset);
     if (err == STORAGE_OK)
         err = read_here(reader, offset, ret_bytes, len, verify, ret_len);
+    if (err == STORAGE_CORRUPT && reader->upload)
+        err = corrupt_or_changed(reader);
     if (err == STORAGE_CORRUPT)
         atomic_fetch_add(&reader->storage->corrupt_blocks, 1);
     return err;

@@ -106,7 +106,7 @@ enum storage_err schema_decode_tallies(
 
 void schema_encode_bucket(struct span key, const struct bucket_record *record, struct buf *out)
 {
-    struct record_writer w = record_begin(out, 7 * 8 + 1 + 1 + UINT8_MAX);
+    struct record_writer w = record_begin(out, 8 * 8 + 1 + 1 + UINT8_MAX);
     size_t region_len = record->region.len < UINT8_MAX ? record->region.len : UINT8_MAX;
     put_u64(&w, record->id);
     put_u64(&w, (uint64_t)record->created_ms);
@@ -118,6 +118,8 @@ void schema_encode_bucket(struct span key, const struct bucket_record *record, s
     put_u64(&w, record->upload_count);
     put_u8(&w, (uint8_t)region_len);
     put_bytes(&w, record->region.ptr, region_len);
+    if (record->zones_generation != 0)
+        put_u64(&w, record->zones_generation);
     record_end(&w, key);
 }
 
@@ -138,6 +140,7 @@ enum storage_err schema_decode_bucket(
     record.byte_count = take_u64(&r);
     record.upload_count = take_u64(&r);
     record.region = take_span(&r, take_u8(&r));
+    record.zones_generation = r.at < r.end ? take_u64(&r) : 0;
     if (record.versioning > VERSIONING_SUSPENDED)
         return STORAGE_CORRUPT;
     if ((err = record_closed(&r)) == STORAGE_OK)

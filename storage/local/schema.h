@@ -38,6 +38,8 @@ enum table {
     /* since schema version 2 */
     TABLE_RECORDS, /* the caller's key → document_record */
     TABLE_LINEAGE, /* row id, sequence, direction (u8), the other's row id, sequence → lineage.h */
+    TABLE_ZONES,   /* bucket id, zone id, row (u8) → zone_rule, zone_state: zones.h */
+    TABLE_CONTENT, /* content id, size, CRC64NVME, row id, sequence → nothing (bytes): zones.h */
     TABLE_COUNT
 };
 enum { TABLES_OF_SCHEMA_1 = TABLE_FREED + 1 };
@@ -80,6 +82,7 @@ struct bucket_record {
     uint8_t versioning;
     uint64_t generation;
     uint64_t object_count, byte_count, upload_count;
+    uint64_t zones_generation; /* 0: it has no zones */
     struct span region;
 };
 
@@ -102,6 +105,7 @@ struct object_record {
     int64_t modified_ms;
     uint64_t size_bytes;
     uint64_t blob_id;                    /* 0: empty or inline */
+    struct content_ref duplicate_of;     /* sequence 0: not marked */
     struct object_attributes attributes; /* metadata absent when has_side */
     struct span inline_bytes;
 };
@@ -175,6 +179,8 @@ enum freed_kind {
     FREED_UPLOAD = 3,    /* a completed upload's record, to be dropped at due_ms */
     FREED_LINEAGE = 4,   /* a version with edges went: id, bucket_id are its row id and sequence */
     FREED_TOMBSTONE = 5, /* key: of a row in TABLE_LINEAGE, to be dropped at due_ms */
+    FREED_SCAN = 6,      /* a zone's objects are to be counted: id, bucket_id */
+    FREED_CONTENT = 7,   /* rows in TABLE_CONTENT: id is their content id */
 };
 
 struct freed_record {

@@ -68,7 +68,8 @@ enum object_flag {
     OBJECT_MULTIPART_ETAG = 1 << 8,
     OBJECT_CHECKSUM = 1 << 9,
     OBJECT_METADATA = 1 << 10,
-    OBJECT_ALL_FLAGS = (1 << 11) - 1,
+    OBJECT_DUPLICATE = 1 << 11,
+    OBJECT_ALL_FLAGS = (1 << 12) - 1,
 };
 
 static uint16_t object_flags(const struct object_record *record)
@@ -86,6 +87,7 @@ static uint16_t object_flags(const struct object_record *record)
     flags |= record->attributes.etag.part_count ? OBJECT_MULTIPART_ETAG : 0;
     flags |= record->attributes.checksum.algo != DIGEST_NONE ? OBJECT_CHECKSUM : 0;
     flags |= !record->has_side && record->attributes.metadata.len > 0 ? OBJECT_METADATA : 0;
+    flags |= record->duplicate_of.sequence ? OBJECT_DUPLICATE : 0;
     return (uint16_t)flags;
 }
 
@@ -99,6 +101,7 @@ size_t schema_object_bytes(const struct object_record *record)
     bytes += 8 + 8 + 1 + 8 + MD5_BYTES;
     bytes += flags & OBJECT_BLOB ? 8 : 0;
     bytes += flags & OBJECT_MULTIPART_ETAG ? 4 : 0;
+    bytes += flags & OBJECT_DUPLICATE ? 16 : 0;
     if (flags & OBJECT_CHECKSUM) {
         bytes += 2 + digest_size(record->attributes.checksum.algo);
         bytes += record->attributes.checksum.type == CHECKSUM_COMPOSITE ? 4 : 0;
@@ -124,6 +127,10 @@ static void put_content(struct record_writer *w, const struct object_record *rec
         if (attributes->checksum.type == CHECKSUM_COMPOSITE)
             put_u32(w, attributes->checksum.part_count);
         put_bytes(w, attributes->checksum.value, digest_size(attributes->checksum.algo));
+    }
+    if (flags & OBJECT_DUPLICATE) {
+        put_u64(w, record->duplicate_of.row_id);
+        put_u64(w, record->duplicate_of.sequence);
     }
     if (flags & OBJECT_METADATA) {
         put_u16(w, (uint16_t)attributes->metadata.len);
@@ -172,6 +179,10 @@ static void take_content(struct record_reader *r, uint16_t flags, struct object_
         if (type == CHECKSUM_COMPOSITE)
             attributes->checksum.part_count = take_u32(r);
         take_bytes(r, attributes->checksum.value, digest_size(attributes->checksum.algo));
+    }
+    if (flags & OBJECT_DUPLICATE) {
+        record->duplicate_of.row_id = take_u64(r);
+        record->duplicate_of.sequence = take_u64(r);
     }
     if (flags & OBJECT_METADATA)
         attributes->metadata = take_span(r, take_u16(r));

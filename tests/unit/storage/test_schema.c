@@ -255,7 +255,7 @@ static void test_buckets_and_small_rows(void **state)
 {
     (void)state;
     struct span key = SPAN("name");
-    struct bucket_record bucket = {1, 2, 3, VERSIONING_SUSPENDED, 4, 5, 6, 7, SPAN("region")}, back;
+    struct bucket_record bucket = {1, 2, 3, VERSIONING_SUSPENDED, 4, 5, 6, 7, 8, SPAN("region")}, back;
     schema_encode_bucket(key, &bucket, &out);
     assert_int_equal(schema_decode_bucket(key, buf_span(&out), &back), STORAGE_OK);
     assert_true(span_eq(back.region, SPAN("region")));
