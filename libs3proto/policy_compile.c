@@ -295,7 +295,9 @@ static struct json_node *read_text(struct compiler *compiler, struct span text)
         (void)policy_fail(compiler, "Policy exceeds the maximum allowed document size");
         return NULL;
     }
-    if (text.len == 0 || *span_trim(text).ptr != '{') {
+    while (text.len > 0 && strchr(" \t\r\n", *text.ptr) && *text.ptr)
+        text = span_from(text, 1);
+    if (text.len == 0 || *text.ptr != '{') {
         (void)policy_fail(compiler, "Policies must be valid JSON and the first byte must be '{'");
         return NULL;
     }
