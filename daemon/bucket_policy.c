@@ -1,5 +1,6 @@
 #include "daemon/bucket_policy.h"
 
+#include "daemon/accounts.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/daemon.h"
 #include "daemon/iam.h"
@@ -33,7 +34,7 @@ static struct span id_in_document(void *ctx, struct span arn)
     while (take_principal(&rest, &name, &id))
         if (span_eq(name, arn))
             return id;
-    return SPAN_ABSENT;
+    return span_starts(arn, SPAN("arn:")) ? SPAN_ABSENT : arn; /* accounts, ids */
 }
 
 static void *compile_stored(const struct bucket_info *bucket, struct span document)
@@ -90,6 +91,9 @@ static struct span id_now(void *ctx, struct span arn)
 {
     struct request *request = ctx;
     struct iam *iam = request->daemon->iam;
+    struct account account;
+    if (arn.len == CANONICAL_ID_BYTES && request->daemon->accounts != NULL)
+        return accounts_find(request->daemon->accounts, arn, &account) ? arn : SPAN_ABSENT;
     return iam != NULL ? iam_principal_id(iam, arn, &request->arena) : SPAN_ABSENT;
 }
 

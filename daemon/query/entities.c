@@ -69,7 +69,7 @@ enum s3_err query_tag_entity(
     struct span name = param_required(params, name_id);
     struct iam_ask ask = query_ask(request, SPAN_ABSENT);
     ask.request_tag_count = param_tags(params, &ask.request_tags);
-    if (ask.request_tag_count == 0)
+    if (ask.request_tag_count == 0 && params->fault == S3_OK)
         params_complain(params, SPAN("Tags"), "Member must not be null");
     TRY(query_check(request));
     struct iam_entity entity;

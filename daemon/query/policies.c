@@ -162,7 +162,7 @@ enum s3_err query_tag_policy(struct request *request)
 {
     const struct policy_tag *tags = NULL;
     size_t count = param_tags(&request->query->params, &tags);
-    if (count == 0)
+    if (count == 0 && request->query->params.fault == S3_OK)
         params_complain(&request->query->params, SPAN("Tags"), "Member must not be null");
     struct iam_policy policy;
     TRY(policy_target(request, tags, count, &policy));
