@@ -19,27 +19,27 @@ enum policy_kind {
 
 enum {
     POLICY_BUCKET_MAX_BYTES = 20 * 1024, /* src: AWS S3 User Guide, "Bucket policies" */
-    POLICY_MANAGED_MAX_BYTES = 6 * 1024,
-    /* without white space. src: IAM quotas */ POLICY_DETAIL_BYTES = 400,
-    /* With white space. src: IAM API Reference, PolicyDocument */
-    POLICY_TEXT_MAX_BYTES = 128 * 1024,
-    POLICY_COMPILED_MAX_BYTES = 1024 * 1024, /* of memory */
+    POLICY_MANAGED_MAX_BYTES = 6 * 1024, /* without white space. src: IAM quotas */
+    POLICY_TEXT_MAX_BYTES = 128 * 1024,  /* with it. src: IAM API Reference, PolicyDocument */
+    POLICY_COMPILED_MAX_BYTES = 1024 * 1024,
+    POLICY_DETAIL_BYTES = 400,
 };
 
 /* A principal that a policy names by ARN and that exists: users and roles are kept by their unique id, so
  * that one made anew under an old name is another. */
-struct
-    policy_resolver { /* principal: the ARN of a user or role, its unique id, the 12 digits of an account, or a canonical
-     * id. Returns the unique id (of the last two, anything present), which lives as long as the compile
-     * call; absent when there is none. NULL: all are accepted, and ARNs are compared as text. */
-    struct span (*unique_id)(void *ctx, struct span principal);
+struct policy_resolver {
+    /* arn: of a user or role. Returns its unique id (lives as long as the compile call), absent when
+     * there is none. NULL: every ARN is accepted and compared as text. */
+    struct span (*unique_id)(void *ctx, struct span arn);
     void *ctx;
+    /* id: of an account (12 digits; its root too), a unique id, or a canonical id. NULL: all do. */
+    bool (*exists)(void *ctx, struct span id);
 };
 
 struct policy_options {
     enum policy_kind kind;
-    struct span bucket;
-    /* POLICY_BUCKET: its name */ /* POLICY_BUCKET: of the text; else without white space. 0: POLICY_BUCKET_MAX_BYTES */
+    struct span bucket; /* POLICY_BUCKET: its name */
+    /* POLICY_BUCKET: of the text; else without white space. 0: POLICY_BUCKET_MAX_BYTES */
     size_t max_bytes;
     struct policy_resolver resolver;
     /* Called for what is kept and matches nothing here (other services, keys that AWS documents and
@@ -144,12 +144,11 @@ enum policy_principal_kind {
 struct policy_principal {
     enum policy_principal_kind kind;
     struct span account; /* 12 digits; absent for anonymous */
-    struct span arn;     /* arn:aws:iam::ACCOUNT:user/path/name, …:root,
-                                 arn:aws:sts::ACCOUNT:assumed-role/name/session … */
-    struct span unique_id;
-    /* AIDA…; of a session AROA…:name; of root the account */ /* POLICY_ROLE_SESSION: of the role; POLICY_FEDERATED_USER: of the user who asked for the token */
-    struct span role_arn;
-    struct span role_id;      /* AROA…, AIDA… */
+    /* arn:aws:iam::ACCOUNT:user/path/name, …:root, arn:aws:sts::ACCOUNT:assumed-role/name/session … */
+    struct span arn;
+    struct span unique_id; /* AIDA…; of a session AROA…:name; of root the account */
+    /* POLICY_ROLE_SESSION: of the role; POLICY_FEDERATED_USER: of the user who asked for the token */
+    struct span role_arn, role_id;
     struct span canonical_id; /* of the account, 64 hex digits: CanonicalUser */
 };
 
@@ -159,10 +158,9 @@ enum policy_effect { POLICY_NO_MATCH, POLICY_ALLOW, POLICY_DENY };
  * means. src: IAM User Guide, "Policy evaluation logic" */
 enum policy_named {
     POLICY_NAMED_ACCOUNT = 1, /* the account or its root: delegates only */
-    POLICY_NAMED_ROLE = 2,
-    /* the role of a session */ POLICY_NAMED_EXACTLY =
-        4,                   /* the user, the session; always where policies name nobody */
-    POLICY_NAMED_ANYONE = 8, /* "*" */
+    POLICY_NAMED_ROLE = 2,    /* the role of a session */
+    POLICY_NAMED_EXACTLY = 4, /* the user, the session; always where policies name nobody */
+    POLICY_NAMED_ANYONE = 8,  /* "*" */
 };
 
 struct policy_request {
@@ -192,7 +190,7 @@ bool policy_is_public(const struct policy *policy);
 
 /* ---- pieces of use elsewhere ---- */
 
-/* "*" any run, "?" one character (UTF-8); linear in both, whatever the pattern. */
+/* "*" any run, "?" one character (UTF-8); at worst the product of both lengths. */
 bool policy_glob(struct span pattern, struct span text, bool ignore_case) MUST_USE;
 
 #endif

@@ -67,11 +67,10 @@ static bool read_arn(struct span text, struct who_entry *entry, bool *ret_entity
            span_present(name_after(part[5], SPAN("federated-user/")));
 }
 
-/* What the resolver says of a principal; the text itself without one. Absent: it does not exist. */
-static struct span resolve(const struct compiler *compiler, struct span text)
+static bool exists(const struct compiler *compiler, struct span id)
 {
     const struct policy_resolver *resolver = &compiler->options->resolver;
-    return resolver->unique_id ? resolver->unique_id(resolver->ctx, text) : text;
+    return !resolver->exists || resolver->exists(resolver->ctx, id);
 }
 
 static bool read_aws(struct compiler *compiler, struct span text, struct who_entry *entry)
@@ -84,21 +83,22 @@ static bool read_aws(struct compiler *compiler, struct span text, struct who_ent
     if (is_account(text)) {
         entry->who = WHO_ACCOUNT;
         entry->id = text;
-        return span_present(resolve(compiler, text));
+        return exists(compiler, text);
     }
     if (is_unique_id(text)) {
         entry->who = WHO_ID;
         entry->id = text;
-        return span_present(resolve(compiler, span_first(text, span_find_char(text, ':', 0))));
+        return exists(compiler, span_first(text, span_find_char(text, ':', 0)));
     }
     if (!read_arn(text, entry, &entity))
         return false;
     if (entry->who == WHO_ACCOUNT)
-        return span_present(resolve(compiler, entry->id));
-    if (!entity || !compiler->options->resolver.unique_id)
+        return exists(compiler, entry->id);
+    const struct policy_resolver *resolver = &compiler->options->resolver;
+    if (!entity || !resolver->unique_id)
         return true;
     entry->who = WHO_ID;
-    entry->id = resolve(compiler, text);
+    entry->id = resolver->unique_id(resolver->ctx, text);
     return span_present(entry->id);
 }
 
@@ -113,7 +113,7 @@ static bool read_canonical(struct compiler *compiler, struct span text, struct w
     entry->who = WHO_CANONICAL;
     entry->id = text;
     return text.len == CANONICAL_ID_BYTES && all_of(text, "0123456789abcdefABCDEF") &&
-           span_present(resolve(compiler, text));
+           exists(compiler, text);
 }
 
 /* Services and identity providers do not ask here: kept, and never matched. */
