@@ -5,6 +5,7 @@
 #include "daemon/identities.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/source_ip.h"
+#include "daemon/zones.h"
 #include "http_time.h"
 #include "names.h"
 
@@ -298,6 +299,48 @@ static struct span creates_object(struct fill *fill)
                      op->run != op_upload_part_copy);
 }
 
+/* ---- zones ---- */
+
+/* A listing is in the zone that its prefix lies in. */
+static struct span zone_of(struct fill *fill, const struct bucket_info *bucket, struct span key)
+{
+    struct zone_of zone;
+    if (bucket == NULL || bucket->id == 0 || !span_present(key))
+        return SPAN_ABSENT;
+    enum s3_err err = zones_of(fill->request, bucket, key, &zone);
+    if (err != S3_OK) {
+        fill->err = err;
+        return SPAN_ABSENT;
+    }
+    return zone.name;
+}
+
+static struct span zone(struct fill *fill)
+{
+    if (fill->ask == NULL)
+        return SPAN_ABSENT;
+    struct span key = fill->ask->key;
+    return zone_of(fill, fill->ask->bucket, span_present(key) ? key : prefix(fill));
+}
+
+static struct span source_zone(struct fill *fill)
+{
+    struct copy_source source;
+    struct bucket_info bucket;
+    struct request *request = fill->request;
+    if (fill->ask == NULL || !read_copy_source(fill, &source))
+        return SPAN_ABSENT;
+    enum storage_err err =
+        storage_bucket_get(request_store(request), source.bucket, &request->arena, &bucket);
+    if (err == STORAGE_NO_SUCH_BUCKET)
+        return SPAN_ABSENT;
+    if (err != STORAGE_OK) {
+        fill->err = FAIL_STORAGE(request, err);
+        return SPAN_ABSENT;
+    }
+    return zone_of(fill, &bucket, source.key);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -356,6 +399,8 @@ static const struct {
     {POLICY_KEY_S3_OBJECT_LOCK_MODE, "x-amz-object-lock-mode", NULL},
     {POLICY_KEY_S3_OBJECT_LOCK_RETAIN_UNTIL_DATE, "x-amz-object-lock-retain-until-date", NULL},
     {POLICY_KEY_S3_OBJECT_LOCK_LEGAL_HOLD, "x-amz-object-lock-legal-hold", NULL},
+    {POLICY_KEY_LAKEGATE_ZONE, NULL, zone},
+    {POLICY_KEY_LAKEGATE_SOURCE_ZONE, NULL, source_zone},
 };
 
 static struct span header_value(const struct request *request, struct span name)

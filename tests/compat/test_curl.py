@@ -73,7 +73,9 @@ def test_refused_before_the_body(curl, any_server, tmp_path):
 
 def test_without_a_signature(curl, any_server):
     assert "<Code>AccessDenied</Code>" in curl.run(any_server.endpoint + "/")
-    assert "<Code>AccessDenied</Code>" in curl.run("-T", "/dev/null", any_server.endpoint + "/some-bucket/k")
+    lakegated.client(any_server).create_bucket(Bucket=(bucket := new_name("curl")))
+    assert "<Code>AccessDenied</Code>" in curl.run("-T", "/dev/null", f"{any_server.endpoint}/{bucket}/k")
+    assert "<Code>NoSuchBucket</Code>" in curl.run("-T", "/dev/null", any_server.endpoint + "/no-such-bucket/k")
 
 
 def test_health_and_metrics_over_http(curl, any_server):

@@ -31,7 +31,8 @@ static void open_store(struct world *world)
     world->daemon.account_blocks = account_blocks_open(world->daemon.store);
     assert_true(world->daemon.documents != NULL && world->daemon.account_blocks != NULL);
     char error[VAULT_ERROR_BYTES];
-    assert_true(vault_open(world->dir, SPAN_ABSENT, &world->daemon.vault, error));
+    if (!vault_open(world->dir, SPAN_ABSENT, &world->daemon.vault, error))
+        fail_msg("%s", error);
     world->daemon.iam = iam_new(world->daemon.store, world->daemon.vault, NULL);
     assert_non_null(world->daemon.iam);
 }
@@ -167,6 +168,7 @@ static enum s3_err run(struct request *request, struct world *world, const char 
     assert_true(span_split(&target, ' ', &request->method_text));
     request->method = method_of(request->method_text);
     request->principal = world->principal;
+    request->peer = world->peer;
     request->auth.kind =
         world->principal.kind == PRINCIPAL_ANONYMOUS ? SIGV4_ANONYMOUS : SIGV4_HEADER;
     request->auth.payload = SIGV4_PAYLOAD_UNSIGNED;

@@ -19,6 +19,7 @@ struct world {
     struct staging *staging;
     struct daemon daemon;
     struct principal principal; /* of the requests to come; root at first */
+    struct span peer;           /* their address; absent at first */
 };
 
 /* cmocka's setup and teardown: *state is the world. The region is us-east-1. */
