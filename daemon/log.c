@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "daemon/clock.h"
 #include "daemon/identities.h"
-#include "daemon/request.h"
+#include "daemon/query.h"
 #include "http_time.h"
 
 #include <errno.h>
@@ -250,7 +250,8 @@ void log_access(struct log *log, const struct request *request, const struct log
     add_text(&out, SPAN("peer"), request->peer);
     add_text(&out, SPAN("method"), span_first(request->method_text, 32));
     if (request->op != NULL)
-        add_text(&out, SPAN("op"), span_str(request->op->name));
+        add_text(&out, SPAN("op"),
+            span_str(request->query != NULL ? request->query->action->name : request->op->name));
     add_text(&out, SPAN("principal"),
         request->identity != NULL ? span_first(request->identity->principal.arn, 1024)
                                   : SPAN("anonymous"));

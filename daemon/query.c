@@ -239,9 +239,11 @@ static bool read_marker(struct request *request, struct span text, struct span *
 {
     char *bytes = arena_alloc(&request->arena, MARKER_MAX_BYTES);
     size_t len = 0;
-    if (bytes == NULL || !base64_decode(text, bytes, MARKER_MAX_BYTES, &len) || len == 0 ||
-        !span_is_utf8(span_of(bytes, len)))
+    if (bytes == NULL || !base64_decode(text, bytes, MARKER_MAX_BYTES, &len) || len == 0)
         return false;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] < ' ' || bytes[i] > '~')
+            return false;
     *ret_after = span_of(bytes, len);
     return true;
 }
