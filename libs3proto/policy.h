@@ -28,12 +28,11 @@ enum {
 /* A principal that a policy names by ARN and that exists: users and roles are kept by their unique id, so
  * that one made anew under an old name is another. */
 struct policy_resolver {
-    /* arn: of a user or role. Returns its unique id (lives as long as the compile call), absent when
-     * there is none. NULL: every ARN is accepted and compared as text. */
-    struct span (*unique_id)(void *ctx, struct span arn);
+    /* principal: the ARN of a user or role, or an id: the 12 digits of an account (its root too), a unique
+     * id, a canonical id. Returns the unique id of an ARN, an id itself; absent when there is none. It lives
+     * as long as the compile call. NULL: everything exists, and ARNs are compared as text. */
+    struct span (*unique_id)(void *ctx, struct span principal);
     void *ctx;
-    /* id: of an account (12 digits; its root too), a unique id, or a canonical id. NULL: all do. */
-    bool (*exists)(void *ctx, struct span id);
 };
 
 struct policy_options {

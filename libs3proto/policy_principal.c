@@ -67,10 +67,16 @@ static bool read_arn(struct span text, struct who_entry *entry, bool *ret_entity
            span_present(name_after(part[5], SPAN("federated-user/")));
 }
 
-static bool exists(const struct compiler *compiler, struct span id)
+/* The unique id of an ARN, an id itself; absent: it does not exist. */
+static struct span resolve(const struct compiler *compiler, struct span principal)
 {
     const struct policy_resolver *resolver = &compiler->options->resolver;
-    return !resolver->exists || resolver->exists(resolver->ctx, id);
+    return resolver->unique_id ? resolver->unique_id(resolver->ctx, principal) : principal;
+}
+
+static bool exists(const struct compiler *compiler, struct span id)
+{
+    return span_present(resolve(compiler, id));
 }
 
 static bool read_aws(struct compiler *compiler, struct span text, struct who_entry *entry)
@@ -94,11 +100,10 @@ static bool read_aws(struct compiler *compiler, struct span text, struct who_ent
         return false;
     if (entry->who == WHO_ACCOUNT)
         return exists(compiler, entry->id);
-    const struct policy_resolver *resolver = &compiler->options->resolver;
-    if (!entity || !resolver->unique_id)
+    if (!entity || !compiler->options->resolver.unique_id)
         return true;
     entry->who = WHO_ID;
-    entry->id = resolver->unique_id(resolver->ctx, text);
+    entry->id = resolve(compiler, text);
     return span_present(entry->id);
 }
 

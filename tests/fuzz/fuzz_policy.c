@@ -3,15 +3,10 @@
 #include "access.h"
 #include "fuzz.h"
 
-static bool some_exist(void *ctx, struct span id)
+static struct span some_id(void *ctx, struct span principal)
 {
     (void)ctx;
-    return id.len % 7 != 3;
-}
-
-static struct span some_id(void *ctx, struct span arn)
-{
-    return some_exist(ctx, arn) ? span_first(arn, 40) : SPAN_ABSENT;
+    return principal.len % 7 == 3 ? SPAN_ABSENT : span_first(principal, 40);
 }
 
 static void check_line(void *ctx, const char *line)
@@ -76,8 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .warn = check_line};
     struct policy *policy = NULL;
     char detail[POLICY_DETAIL_BYTES] = "";
-    if (kind.len > 1)
-        options.resolver = (struct policy_resolver){.unique_id = some_id, .exists = some_exist};
+    options.resolver.unique_id = kind.len > 1 ? some_id : NULL;
     if (!span_present(input))
         return 0;
     if (policy_compile(input, &options, &policy, detail)) {
