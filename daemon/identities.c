@@ -252,18 +252,24 @@ static enum iam_err make_by_key(struct identity_maker *maker, struct span access
     return err == IAM_OK ? identity_make_user(maker, account, &user) : err;
 }
 
-/* Is the key that a user asked for the session with still active, and that user's? */
-static enum iam_err check_maker_key(
-    struct identity_maker *maker, struct span access_key, struct span user_id)
+/* Is the key that a user asked for the session with still active, and that user's? The first account's root
+ * has its keys from the configuration, where they may be others after a restart. */
+static enum iam_err check_maker_key(struct identity_maker *maker,
+    const struct credentials *credentials, struct span access_key, struct span user_id)
 {
     struct iam_key key;
+    uint64_t account;
+    if (account_parse(user_id, &account) && account == ROOT_ACCOUNT_ID &&
+        span_present(credentials_find(credentials, access_key)))
+        return IAM_OK;
     enum iam_err err = iam_key_get(&maker->call, access_key, &key);
     if (err == IAM_OK && (!key.active || !span_eq(key.user_id, user_id)))
         err = IAM_NO_SUCH_ENTITY;
     return err;
 }
 
-static enum iam_err make_by_session(struct identity_maker *maker, const struct session *session)
+static enum iam_err make_by_session(struct identity_maker *maker,
+    const struct credentials *credentials, const struct session *session)
 {
     struct iam_entity entity;
     uint64_t account, of_root;
@@ -271,7 +277,7 @@ static enum iam_err make_by_session(struct identity_maker *maker, const struct s
     bool is_root = session->kind != SESSION_ASSUMED_ROLE &&
                    account_parse(session->principal_id, &of_root) && of_root == session->account;
     if (span_present(session->made_by)) {
-        err = check_maker_key(maker, session->made_by, session->principal_id);
+        err = check_maker_key(maker, credentials, session->made_by, session->principal_id);
         if (err != IAM_OK)
             return err;
     }
@@ -309,7 +315,7 @@ static enum s3_err make_temporary(struct identities *identities, struct identity
     }
     full->secret_len = SESSION_SECRET_BYTES;
     full->token = arena_copy(&full->arena, token);
-    return answer_of(make_by_session(maker, &session));
+    return answer_of(make_by_session(maker, identities->credentials, &session));
 }
 
 /* Resolves it from the store, and keeps it. */
