@@ -353,9 +353,9 @@ enum iam_err iam_summary(struct iam_call *call, struct iam_summary *ret_summary)
 /* ---- principals that policies name ---- */
 
 /* What a principal of a policy stands for, of any account: arn:aws:iam::ACCOUNT:user/… or role/… (with its path,
- * as it is shown) is its unique id; a unique id and an account's 12 digits are themselves. Absent when there is
+ * as it is shown) is its unique id; a unique id, an account's 12 digits and a canonical id are themselves. Absent when there is
  * none. For policy_resolver at the time when a policy is put. */
-struct span iam_principal_id(struct iam *iam, struct span arn, struct arena *arena);
+struct span iam_principal_id(struct iam *iam, struct span principal, struct arena *arena);
 /* The ARN of a user or role now, by unique id; absent when it is gone. */
 struct span iam_principal_arn(struct iam *iam, struct span id, struct arena *arena);
 

@@ -1,4 +1,6 @@
 /* Users, groups and roles as records, and finding them by name, id and ARN. */
+#include "daemon/accounts.h"
+#include "daemon/daemon.h"
 #include "daemon/iam_records.h"
 
 static enum iam_err no_such_entity(struct iam_call *call, enum iam_kind kind, struct span name)
@@ -181,36 +183,67 @@ enum iam_err iam_get_by_id(
 
 /* ---- principals ---- */
 
-static bool account_exists(struct iam_call *call, struct span digits)
+static bool account_exists(struct iam_call *call, uint64_t account)
 {
-    struct iam_record record = {0};
-    struct span key = arena_format(call->arena, "account/%.*s", SPAN_ARG(digits));
-    bool found = span_present(key) && iam_record_read(call, key, &record) == IAM_OK;
-    iam_record_free(&record);
-    return found || span_eq(digits, SPAN("000000000001"));
+    struct span value;
+    uint64_t generation;
+    struct span key = arena_format(call->arena, "account/%012llu", (unsigned long long)account);
+    return account == ROOT_ACCOUNT_ID ||
+           (span_present(key) && storage_record_get(call->iam->storage, key, call->arena, &value,
+                                     &generation) == STORAGE_OK);
 }
 
-struct span iam_principal_id(struct iam *iam, struct span arn, struct arena *arena)
+/* Canonical ids are made of account numbers, so there is no record of them. */
+static bool canonical_exists(struct iam_call *call, struct span canonical_id)
 {
-    struct iam_call reader = {.iam = iam, .arena = arena};
+    static const struct span prefix = {"account/", 8};
+    char text[CANONICAL_ID_BYTES + 1];
+    account_canonical_of(ROOT_ACCOUNT_ID, text);
+    bool found = span_eq(span_str(text), canonical_id);
+    struct iam_walk walk;
+    const struct record_entry *entry = NULL;
+    uint64_t account;
+    iam_walk_begin(&walk, call, prefix, SPAN_ABSENT);
+    while (!found && iam_walk_next(&walk, &entry) == IAM_OK && entry != NULL)
+        if (account_parse(span_from(entry->key, prefix.len), &account)) {
+            account_canonical_of(account, text);
+            found = span_eq(span_str(text), canonical_id);
+        }
+    iam_walk_end(&walk);
+    return found;
+}
+
+static struct span id_of_arn(struct iam_call *call, struct span arn)
+{
     struct iam_arn_parts parts;
-    struct iam_entity named;
-    uint64_t number = 0;
-    if (arn.len == 12 && span_to_u64(arn, &number))
-        return account_exists(&reader, arn) ? arn : SPAN_ABSENT;
-    if (span_starts(arn, SPAN("AIDA")) || span_starts(arn, SPAN("AROA")))
-        return iam_get_by_id(&reader, arn, &named, NULL) == IAM_OK ? arn : SPAN_ABSENT;
+    struct iam_entity entity;
     if (!iam_arn_split(arn, &parts))
         return SPAN_ABSENT;
     bool is_user = span_eq(parts.type, SPAN("user"));
     if (!is_user && !span_eq(parts.type, SPAN("role")))
         return SPAN_ABSENT;
-    struct iam_call call = {.iam = iam, .account = parts.account, .arena = arena};
-    struct iam_entity entity;
-    if (iam_entity_read(&call, is_user ? IAM_USER : IAM_ROLE, parts.name, &entity) != IAM_OK ||
+    call->account = parts.account;
+    if (iam_entity_read(call, is_user ? IAM_USER : IAM_ROLE, parts.name, &entity) != IAM_OK ||
         !span_eq(entity.arn, arn))
         return SPAN_ABSENT;
     return entity.id;
+}
+
+struct span iam_principal_id(struct iam *iam, struct span principal, struct arena *arena)
+{
+    struct iam_call call = {.iam = iam, .arena = arena};
+    struct iam_entity entity;
+    uint64_t account;
+    bool exists = false;
+    if (span_starts(principal, SPAN("arn:")))
+        return id_of_arn(&call, principal);
+    if (account_parse(principal, &account))
+        exists = account_exists(&call, account);
+    else if (principal.len == CANONICAL_ID_BYTES)
+        exists = canonical_exists(&call, principal);
+    else if (principal.len == IAM_ID_BYTES)
+        exists = iam_get_by_id(&call, principal, &entity, NULL) == IAM_OK;
+    return exists ? principal : SPAN_ABSENT;
 }
 
 struct span iam_principal_arn(struct iam *iam, struct span id, struct arena *arena)
