@@ -114,7 +114,12 @@ POWER_ARGS ?= --states 20000
 power: $(BUILD)/tests/crash/power_states
 	@$< $(POWER_ARGS)
 	@for fault in segment file folder index; do $< --fault $$fault || exit 1; done
-$(BUILD)/tests/crash/power_states: $(CRASH_OBJ) $(call objects,tests/crash/disk.c tests/crash/power_states.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+# Calls on files that fail, one after the other.
+.PHONY: disk-faults
+disk-faults: $(BUILD)/tests/crash/disk_faults
+	@$<
+$(BUILD)/tests/crash/power_states $(BUILD)/tests/crash/disk_faults: $(BUILD)/tests/crash/%: \
+		$(BUILD)/obj/tests/crash/%.o $(CRASH_OBJ) $(call objects,tests/crash/disk.c tests/crash/changes.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -rdynamic $^ $(LDLIBS) -ldl -o $@
 

@@ -65,6 +65,7 @@ STAGES = [
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
     ("power", ("build",), make("CC=gcc", "power"), {}),
+    ("disk-faults", ("build",), make("CC=gcc", "disk-faults"), {}),
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),

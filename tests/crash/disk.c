@@ -155,6 +155,66 @@ static void add_sync(uint32_t file)
     }
 }
 
+/* ---- failing ---- */
+
+static struct {
+    uint32_t nth, tried;
+    int error_number;
+    bool forever, failed;
+} failing;
+
+void disk_fail(uint32_t nth, int error_number, bool forever)
+{
+    failing.nth = nth;
+    failing.tried = 0;
+    failing.error_number = error_number;
+    failing.forever = forever;
+    failing.failed = false;
+}
+
+uint32_t disk_calls_tried(void)
+{
+    return failing.tried;
+}
+
+bool disk_has_failed(void)
+{
+    return failing.failed;
+}
+
+static bool is_due(void)
+{
+    pthread_mutex_lock(&lock);
+    uint32_t number = ++failing.tried;
+    bool due =
+        failing.nth != 0 && (failing.forever ? number >= failing.nth : number == failing.nth);
+    failing.failed = failing.failed || due;
+    pthread_mutex_unlock(&lock);
+    return due;
+}
+
+/* The call is to fail: errno is set. */
+static bool fails(bool concerned)
+{
+    if (!recording || !concerned || !is_due() || failing.error_number == 0)
+        return false;
+    errno = failing.error_number;
+    return true;
+}
+
+/* A write is to fail, or to take less than it is given. */
+static bool write_fails(int fd, size_t *len)
+{
+    if (!recording || fd < 0 || fd >= FDS_MAX || !fds[fd].known || !is_due())
+        return false;
+    if (failing.error_number == 0) {
+        *len = *len > 1 ? *len / 2 : *len;
+        return false;
+    }
+    errno = failing.error_number;
+    return true;
+}
+
 /* ---- the C library's functions, as everybody in this program sees them ---- */
 
 static void opened(int fd, const char *path, int flags, bool existed)
@@ -191,6 +251,8 @@ int open(const char *path, int flags, ...)
         va_end(args);
     }
     bool existed = stat(path, &info) == 0;
+    if (fails((flags & O_CREAT) && !existed && below(path)))
+        return -1;
     int fd = real(path, flags, mode);
     opened(fd, path, flags, existed);
     return fd;
@@ -223,6 +285,8 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
     REAL(pwrite, ssize_t, int, const void *, size_t, off_t);
     if (!is_known(fd))
         return real(fd, bytes, len, offset);
+    if (write_fails(fd, &len))
+        return -1;
     pthread_mutex_lock(&lock);
     ssize_t wrote = real(fd, bytes, len, offset);
     if (wrote > 0)
@@ -248,11 +312,28 @@ static void add_pieces(int fd, const struct iovec *parts, int count, size_t left
     free(bytes);
 }
 
+/* Of pieces a short write takes half of the first. */
+static bool pieces_fail(int fd, const struct iovec **parts, int *count, struct iovec *half)
+{
+    size_t len = (*parts)[0].iov_len, left = len;
+    if (write_fails(fd, &left))
+        return true;
+    if (left < len) {
+        *half = (struct iovec){(*parts)[0].iov_base, left};
+        *parts = half;
+        *count = 1;
+    }
+    return false;
+}
+
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
     REAL(pwritev, ssize_t, int, const struct iovec *, int, off_t);
     if (!is_known(fd))
         return real(fd, parts, count, offset);
+    struct iovec half;
+    if (pieces_fail(fd, &parts, &count, &half))
+        return -1;
     pthread_mutex_lock(&lock);
     ssize_t wrote = real(fd, parts, count, offset);
     if (wrote > 0)
@@ -264,6 +345,9 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     REAL(writev, ssize_t, int, const struct iovec *, int);
+    struct iovec half;
+    if (is_known(fd) && pieces_fail(fd, &parts, &count, &half))
+        return -1;
     ssize_t wrote = real(fd, parts, count);
     if (wrote > 0 && is_known(fd)) {
         pthread_mutex_lock(&lock);
@@ -277,6 +361,8 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 ssize_t write(int fd, const void *bytes, size_t len)
 {
     REAL(write, ssize_t, int, const void *, size_t);
+    if (is_known(fd) && write_fails(fd, &len))
+        return -1;
     ssize_t wrote = real(fd, bytes, len);
     if (wrote > 0 && is_known(fd)) {
         pthread_mutex_lock(&lock);
@@ -290,6 +376,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 int ftruncate(int fd, off_t length)
 {
     REAL(ftruncate, int, int, off_t);
+    if (fails(is_known(fd)))
+        return -1;
     int result = real(fd, length);
     if (result == 0 && is_known(fd)) {
         pthread_mutex_lock(&lock);
@@ -303,6 +391,8 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 {
     REAL(fallocate, int, int, int, off_t, off_t);
     struct stat before;
+    if (fails(is_known(fd)))
+        return -1;
     bool known = is_known(fd) && fstat(fd, &before) == 0;
     int result = real(fd, mode, offset, length);
     if (result != 0 || !known)
@@ -319,30 +409,33 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
     return result;
 }
 
-static void synced(int fd)
+static int synced(int fd)
 {
     if (!is_known(fd))
-        return;
+        return 0;
+    if (fails(true))
+        return -1;
     pthread_mutex_lock(&lock);
     add_sync(fds[fd].file);
     pthread_mutex_unlock(&lock);
+    return 0;
 }
 
 int fsync(int fd)
 {
-    synced(fd); /* what the disk does is known: nothing has to wait for it */
-    return 0;
+    return synced(fd); /* what the disk does is known: nothing has to wait for it */
 }
 
 int fdatasync(int fd)
 {
-    synced(fd);
-    return 0;
+    return synced(fd);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
     REAL(mkdir, int, const char *, mode_t);
+    if (fails(below(path) != NULL))
+        return -1;
     int result = real(path, mode);
     const char *name = below(path);
     if (result == 0 && recording && name) {
@@ -356,6 +449,8 @@ int mkdir(const char *path, mode_t mode)
 int unlink(const char *path)
 {
     REAL(unlink, int, const char *);
+    if (fails(below(path) != NULL))
+        return -1;
     int result = real(path);
     const char *name = below(path);
     if (result == 0 && recording && name) {

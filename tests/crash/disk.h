@@ -54,6 +54,13 @@ enum disk_fault {
 };
 extern enum disk_fault disk_fault;
 
+/* From now on the nth call that could change a file fails (0: none), and with `forever` all that follow.
+ * error_number 0: a write takes half of its bytes. Only below the folder that is recorded. */
+void disk_fail(uint32_t nth, int error_number, bool forever);
+/* How many such calls there were since then, and did one fail? */
+uint32_t disk_calls_tried(void);
+bool disk_has_failed(void);
+
 /* Are the call's effects pending when the power goes before call `at` has returned? */
 bool disk_is_pending(uint32_t call, uint32_t at);
 

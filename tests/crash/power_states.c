@@ -9,8 +9,8 @@
  * order that the seed decides until N states were looked at (0: all of them).
  *
  * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. */
+#include "changes.h"
 #include "disk.h"
-#include "random.h"
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -76,294 +76,34 @@ static void open_at(const char *dir)
         fail("it does not open: %s", detail);
 }
 
-/* ---- changes, each on the model and on the store ---- */
+/* ---- commits, as changes.h asks for them ---- */
 
-static void committed(struct mutation *m)
+bool commit_change(struct mutation *m)
 {
     if (commits == COMMITS_MAX)
         fail("too many commits");
-    models[commits + 1] = shared->model; /* so is it from now on, or was it before */
-    commits++;
+    models[++commits] = shared->model; /* so it is from now on, or was before */
     if (storage_commit(store, m) != STORAGE_OK)
         fail("a change was refused: %s", storage_err_text(m->err));
     disk_mark(commits);
+    return true;
+}
+
+void change_learnt(void)
+{
     models[commits] = shared->model;
 }
 
-static struct model_bucket *lake(void)
+_Noreturn void change_failed(const char *what)
 {
-    return &shared->model.buckets[0];
+    fail("%s failed", what);
 }
 
-static struct bucket_ref lake_ref(void)
-{
-    return (struct bucket_ref){lake()->id, span_str(model_bucket_name(0))};
-}
-
-static void learn(struct model_version *version, const struct mutation *m)
-{
-    version->version = m->result.version;
-    version->unknown = false;
-    models[commits] = shared->model;
-}
-
-static struct stage *stage_bytes_of(
-    const struct model_content *content, bool own_file, bool compress)
-{
-    static char bytes[400000];
-    struct stage *stage = NULL;
-    uint64_t size = content_size(content);
-    content_bytes(content, 0, bytes, (size_t)size);
-    /* Of unknown size: a file of its own from 256 KiB on, without a megabyte to be written. */
-    if (storage_stage_open(store, own_file ? STAGE_SIZE_UNKNOWN : size, &stage) != STORAGE_OK ||
-        (compress && stage_compress(stage) != STORAGE_OK) ||
-        stage_write(stage, span_of(bytes, (size_t)size)) != STORAGE_OK ||
-        stage_finish(stage) != STORAGE_OK)
-        fail("staging failed");
-    return stage;
-}
-
-static struct model_content content_of(uint64_t size)
-{
-    static uint64_t next;
-    return (struct model_content){{{mix(++next), 0, size}}, 1};
-}
-
-static void put(unsigned key, uint64_t size, bool own_file, bool compress)
-{
-    struct model_content content = content_of(size);
-    struct mutation m = {.kind = MUTATION_PUT_OBJECT, .bucket = lake_ref(), .key = model_key(key)};
-    uint64_t mark = mix(size + key + commits);
-    m.put.stage = stage_bytes_of(&content, own_file, compress);
-    m.put.attributes = attributes_of(mark, mark, 0, 300);
-    struct model_version *version = model_write(lake(), key);
-    version->content = content;
-    version->mark = version->writer = mark;
-    version->metadata_bytes = 300;
-    committed(&m);
-    learn(version, &m);
-}
-
-static void put_inline(void)
-{
-    put(0, 100, false, false);
-}
-static void put_packed(void)
-{
-    put(1, 5000, false, false);
-}
-static void put_compressed(void)
-{
-    put(1, 9000, false, true);
-}
-static void put_two_blocks(void)
-{
-    put(3, 300000, false, false);
-}
-static void put_own_file(void)
-{
-    put(2, 280000, true, false);
-}
-
-static void remove_key(unsigned key)
-{
-    struct mutation m = {
-        .kind = MUTATION_DELETE_OBJECT, .bucket = lake_ref(), .key = model_key(key)};
-    struct model_version *marker = NULL;
-    if (lake()->versioning != VERSIONING_OFF) {
-        marker = model_write(lake(), key);
-        marker->is_marker = true;
-    } else if (lake()->version_counts[key] > 0) {
-        model_remove(lake(), key, 0);
-    }
-    committed(&m);
-    if (marker)
-        learn(marker, &m);
-}
-
-static void delete_packed(void)
-{
-    remove_key(1);
-}
-static void delete_own_file(void)
-{
-    remove_key(2);
-}
-
-static void copy(void)
-{
-    struct model_version *from = model_newest(lake(), 1);
-    if (!from || from->is_marker)
-        return;
-    struct model_version source = *from;
-    struct mutation m = {.kind = MUTATION_COPY_OBJECT, .bucket = lake_ref(), .key = model_key(5)};
-    m.copy.from =
-        (struct copy_from){.bucket_id = lake()->id, .key = model_key(1), .version = source.version};
-    m.copy.attributes = attributes_of(9, 9, source.etag_parts, 0);
-    struct model_version *version = model_write(lake(), 5);
-    bool is_null = version->version.is_null;
-    *version = source;
-    version->version = (struct version){.is_null = is_null};
-    version->unknown = true;
-    version->mark = version->writer = 9;
-    version->metadata_bytes = 0;
-    committed(&m);
-    learn(version, &m);
-}
-
-static struct upload_id make_upload(unsigned key, struct model_upload *upload)
-{
-    struct mutation m = {
-        .kind = MUTATION_CREATE_UPLOAD, .bucket = lake_ref(), .key = model_key(key)};
-    m.create_upload.attributes = attributes_of(4, 4, 0, 0);
-    *upload = (struct model_upload){.used = true, .key = key, .mark = 4};
-    committed(&m);
-    upload->id = m.upload;
-    models[commits] = shared->model;
-    return m.upload;
-}
-
-static void multipart(void)
-{
-    struct model_upload *upload = &lake()->uploads[0];
-    struct part_choice choices[] = {{1}, {2}};
-    struct model_content whole = {0};
-    if (upload->used)
-        return;
-    struct upload_id id = make_upload(6, upload);
-    for (uint32_t number = 1; number <= 2; number++) {
-        struct model_content content = content_of(number == 1 ? 270000 : 700);
-        struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = lake_ref(), .key = model_key(6)};
-        m.part.upload = id;
-        m.part.number = number;
-        m.part.stage = stage_bytes_of(&content, number == 1, false);
-        m.part.attributes = attributes_of(number, number, 0, 0);
-        upload->parts[number - 1] = (struct model_part){true, content, number};
-        (void)content_add(&whole, &content, 0, content_size(&content));
-        committed(&m);
-    }
-    struct mutation m = {
-        .kind = MUTATION_COMPLETE_UPLOAD, .bucket = lake_ref(), .key = model_key(6)};
-    m.complete.upload = id;
-    struct upload_info info;
-    if (storage_upload_get(store, lake()->id, m.key, id, &arena, &info) != STORAGE_OK)
-        fail("an upload is gone");
-    m.complete.generation = info.generation;
-    m.complete.parts = choices;
-    m.complete.part_count = 2;
-    m.complete.attributes = attributes_of(11, 11, 2, 0);
-    struct model_version *version = model_write(lake(), 6);
-    version->content = whole;
-    version->mark = 11;
-    version->writer = 4;
-    version->etag_parts = version->part_count = 2;
-    version->part_sizes[0] = 270000;
-    version->part_sizes[1] = 700;
-    upload->completed = true;
-    committed(&m);
-    learn(version, &m);
-}
-
-static void create_bucket(void)
-{
-    struct model_bucket *bucket = &shared->model.buckets[1];
-    if (bucket->used)
-        return;
-    struct mutation m = {
-        .kind = MUTATION_CREATE_BUCKET, .bucket.name = span_str(model_bucket_name(1))};
-    *bucket = (struct model_bucket){.used = true};
-    committed(&m);
-    bucket->id = m.bucket_info.id;
-    models[commits] = shared->model;
-}
-
-static void delete_bucket(void)
-{
-    struct model_bucket *bucket = &shared->model.buckets[1];
-    if (!bucket->used)
-        return;
-    struct mutation m = {
-        .kind = MUTATION_DELETE_BUCKET, .bucket = {bucket->id, span_str(model_bucket_name(1))}};
-    *bucket = (struct model_bucket){0};
-    committed(&m);
-}
-
-static void put_document(void)
-{
-    static char text[3000];
-    struct mutation m = {.kind = MUTATION_PUT_DOCUMENT, .bucket = lake_ref()};
-    lake()->documents[0] = mix(commits) | 1;
-    m.document.kind = (enum document_kind)1;
-    m.document.text = model_text(lake()->documents[0], text, sizeof text);
-    committed(&m);
-}
-
-static void change_records(void)
-{
-    static char texts[2][3000], keys[2][16];
-    struct record_change changes[2];
-    for (unsigned i = 0; i < 2; i++) {
-        shared->model.records[i] = mix(commits + i) | 1;
-        changes[i] = (struct record_change){.key = record_key(i, keys[i]),
-            .value = model_text(shared->model.records[i], texts[i], sizeof texts[i])};
-    }
-    struct mutation m = {.kind = MUTATION_CHANGE_RECORDS};
-    m.records.changes = changes;
-    m.records.count = 2;
-    committed(&m);
-}
-
-static void versioning_on(void)
-{
-    struct mutation m = {
-        .kind = MUTATION_SET_VERSIONING, .bucket = lake_ref(), .versioning = VERSIONING_ON};
-    lake()->versioning = VERSIONING_ON;
-    committed(&m);
-}
-
-static void collect(void)
-{
-    bool more = true;
-    for (int i = 0; more && i < 200; i++)
-        if (storage_gc_step(store, &more) != STORAGE_OK)
-            fail("gc");
-}
-
-static void give_up_staging(void)
-{
-    struct model_content content = content_of(5000);
-    stage_discard(stage_bytes_of(&content, false, false));
-}
-
-static void reopen(void)
+void change_reopen(void)
 {
     storage_close(TAKE(store));
     open_at(live);
 }
-
-static const struct {
-    const char *name;
-    void (*run)(void);
-} changes[] = {
-    {"inline", put_inline},
-    {"packed", put_packed},
-    {"compressed", put_compressed},
-    {"blocks", put_two_blocks},
-    {"file", put_own_file},
-    {"delete", delete_packed},
-    {"delete-file", delete_own_file},
-    {"copy", copy},
-    {"multipart", multipart},
-    {"bucket", create_bucket},
-    {"delete-bucket", delete_bucket},
-    {"document", put_document},
-    {"records", change_records},
-    {"versioning", versioning_on},
-    {"gc", collect},
-    {"give-up", give_up_staging},
-    {"reopen", reopen},
-};
-enum { CHANGES = ARRAY_LEN(changes) };
 
 /* ---- looking at one state ---- */
 
@@ -552,14 +292,7 @@ static void make_base(void)
     if (pid == 0) {
         arena_init(&arena, (size_t)64 * 1024 * 1024);
         open_at(base);
-        struct mutation m = {
-            .kind = MUTATION_CREATE_BUCKET, .bucket.name = span_str(model_bucket_name(0))};
-        lake()->used = true;
-        committed(&m);
-        lake()->id = m.bucket_info.id;
-        put_inline();
-        put_packed();
-        put_own_file();
+        change_begin();
         storage_close(store);
         _exit(0);
     }
