@@ -9,6 +9,7 @@
 #include "daemon/receive.h"
 #include "daemon/respond.h"
 #include "daemon/route.h"
+#include "daemon/zones.h"
 
 static enum s3_err parse_target(struct request *request)
 {
@@ -54,6 +55,7 @@ static enum s3_err admit(struct request *request)
     if (request->method != METHOD_OPTIONS)
         TRY(timed(request, STEP_AUTHENTICATE, authenticate));
     TRY(timed(request, STEP_AUTHORIZE, authorize));
+    TRY(zones_announce(request));
     return timed(request, STEP_RECEIVE, receive_begin);
 }
 

@@ -17,6 +17,8 @@ static bool stays_with_error(const struct header *header)
         SPAN("Allow"),
         SPAN("Content-Range"),
         SPAN("Last-Modified"),
+        SPAN("x-lakegate-zone"),
+        SPAN("x-lakegate-duplicate-of"),
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (span_eq_nocase(header->name, names[i]))
@@ -78,6 +80,23 @@ static void write_error(struct request *request, struct buf *out)
     xml_close(out, SPAN("Error"));
 }
 
+/* As S3 Control has them. src: AWS restXml protocol, "Operation error serialization" */
+static void write_control_error(struct request *request, struct buf *out)
+{
+    const struct s3_err_info *info = s3_err_info(request->err);
+    xml_begin_document_in(
+        out, SPAN("ErrorResponse"), SPAN("http://awss3control.amazonaws.com/doc/2018-08-20/"));
+    xml_open(out, SPAN("Error"));
+    xml_text(out, SPAN("Code"), span_str(info->code));
+    xml_text(out, SPAN("Message"),
+        span_present(request->err_detail) ? request->err_detail : span_str(info->message));
+    buf_add(out, request->err_fields);
+    xml_close(out, SPAN("Error"));
+    xml_text(out, SPAN("RequestId"), span_str(request->id));
+    xml_text(out, SPAN("HostId"), span_str(request->daemon->host_id));
+    xml_close(out, SPAN("ErrorResponse"));
+}
+
 static void respond_error(struct request *request)
 {
     struct response *response = &request->response;
@@ -90,6 +109,8 @@ static void respond_error(struct request *request)
     buf_init(&response->buffer, ERROR_DOCUMENT_MAX_BYTES);
     if (query_is_door(request->op)) {
         response->status = query_write_error(request, &response->buffer);
+    } else if (request->target.scope == TARGET_CONTROL) {
+        write_control_error(request, &response->buffer);
     } else {
         add_usual_fields(request);
         write_error(request, &response->buffer);

@@ -54,6 +54,11 @@ static const struct span sub_resources[] = {
     SPAN("versioning"),
     SPAN("versions"),
     SPAN("website"),
+    /* Lakegate's own. */
+    SPAN("lakegate-duplicates"),
+    SPAN("lakegate-lineage"),
+    SPAN("lakegate-zone-stats"),
+    SPAN("lakegate-zones"),
     /* MinIO's extensions: a listener must not be answered with a listing. */
     SPAN("events"),
     SPAN("replication-metrics"),

@@ -9,15 +9,18 @@ bool zones_refused(enum storage_err err)
 }
 
 /* The rules may have changed since: then there is no name to tell. */
-static struct span name_of_zone(struct request *request, uint64_t zone_id)
+static struct span name_of_zone(struct request *request, const struct mutation *mutation)
 {
     const struct zone_set *set;
-    if (zones_rules_of(request, &request->bucket, &set) == S3_OK)
-        for (size_t i = 0; i < set->count; i++)
-            if (set->rules[i].id == zone_id)
-                return set->rules[i].name;
-    request->err = S3_OK;
-    return SPAN("?");
+    if (zones_rules_of(request, &request->bucket, &set) != S3_OK) {
+        request->err = S3_OK;
+        return SPAN("?");
+    }
+    for (size_t i = 0; i < set->count; i++)
+        if (set->rules[i].id == mutation->zone_outcome.zone_id)
+            return set->rules[i].name;
+    const struct zone_rule *rule = zone_of_key(set, mutation->key);
+    return rule != NULL ? rule->name : SPAN("?");
 }
 
 static enum s3_err say(struct request *request, enum s3_err err, struct span zone, const char *rule,
@@ -61,7 +64,7 @@ static enum s3_err over_quota(
 enum s3_err zones_fail(
     struct request *request, const struct mutation *mutation, enum storage_err err)
 {
-    struct span zone = name_of_zone(request, mutation->zone_outcome.zone_id);
+    struct span zone = name_of_zone(request, mutation);
     if (err == STORAGE_RETAINED)
         return retained(request, mutation, zone);
     if (err == STORAGE_QUOTA)

@@ -4,9 +4,11 @@
  * answers as before. src: Amazon S3 API Reference, "CompleteMultipartUpload" */
 #include "bodies.h"
 #include "checksum.h"
+#include "daemon/lineage.h"
 #include "daemon/ops/complete_parts.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
+#include "daemon/zones.h"
 #include "xml_write.h"
 
 /* Of the parts of one try: 10,000 and what is chosen of them. */
@@ -64,10 +66,23 @@ static enum s3_err read_request(struct request *request, struct complete *comple
     return S3_OK;
 }
 
+static uint64_t chosen_size(const struct part_page *page, const struct mutation *mutation)
+{
+    uint64_t size_bytes = 0;
+    size_t part = 0; /* both are in ascending order */
+    for (size_t i = 0; i < mutation->complete.part_count; i++) {
+        while (part < page->count && page->items[part].number < mutation->complete.parts[i].number)
+            part++;
+        if (part < page->count)
+            size_bytes += page->items[part].size_bytes;
+    }
+    return size_bytes;
+}
+
 /* One try, with the parts as they are now.
  * out: *ret_err  STORAGE_OK: complete->result is filled */
 static enum s3_err attempt(
-    struct request *request, struct complete *complete, enum storage_err *ret_err)
+    struct request *request, struct complete *complete, bool again, enum storage_err *ret_err)
 {
     struct upload_info upload;
     TRY(request_upload(request, &upload));
@@ -90,10 +105,14 @@ static enum s3_err attempt(
     memcpy(complete->mutation.complete.parts_hash, complete->parts_hash, MD5_BYTES);
     TRY(complete_parts_choose(
         request, &arena, &upload, &page, &complete->body, &complete->claims, &complete->mutation));
+    TRY(lineage_fill(request, &complete->mutation, NULL, upload.attributes.metadata));
+    TRY(zones_prepare(
+        request, &complete->mutation, chosen_size(&page, &complete->mutation), again));
     *ret_err = storage_commit(request_store(request), &complete->mutation);
     if (*ret_err == STORAGE_OK) {
         complete->result = complete->mutation.result;
-        complete->result.attributes = complete->mutation.complete.attributes;
+        if (!complete->mutation.zone_outcome.unchanged)
+            complete->result.attributes = complete->mutation.complete.attributes;
     }
     return S3_OK;
 }
@@ -107,7 +126,7 @@ enum s3_err op_complete_multipart_upload(struct request *request)
     for (int tries = 0;
          tries < OBJECT_CHANGED_TRIES && (err == STORAGE_CHANGED || err == STORAGE_NO_SUCH_UPLOAD);
          tries++)
-        TRY(attempt(request, &complete, &err));
+        TRY(attempt(request, &complete, tries > 0, &err));
     if (err != STORAGE_OK)
         return object_write_fail(request, &complete.mutation, err);
     return respond(request, &complete);

@@ -5,6 +5,7 @@
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
 #include "daemon/ops/object_common.h"
+#include "daemon/zones.h"
 #include "xml_write.h"
 
 struct copy {
@@ -42,7 +43,9 @@ static enum s3_err read_request(struct request *request, struct copy *copy)
         TRY(metadata_read(request, &copy->metadata));
     copy->template = object_mutation(request, MUTATION_COPY_OBJECT);
     TRY(object_write_conditions(request, &copy->template));
-    return copy_origin_find(request, &copy->origin);
+    TRY(copy_origin_find(request, &copy->origin));
+    return zones_check_source(
+        request, &copy->origin.bucket, copy->origin.key, &copy->template.zone.promotes);
 }
 
 /* An older version onto its own key is how it is restored, so that is a change. */
@@ -82,7 +85,8 @@ static enum s3_err fill_checksum(
 }
 
 /* One try, with the source as it is now. */
-static enum s3_err attempt(struct request *request, struct copy *copy, enum storage_err *ret_err)
+static enum s3_err attempt(
+    struct request *request, struct copy *copy, bool again, enum storage_err *ret_err)
 {
     struct blob_reader *reader CLEANUP(copy_origin_close) = NULL;
     bool may_read = copy->checksum_algo != DIGEST_NONE && copy->checksum_algo != DIGEST_CRC64NVME;
@@ -104,6 +108,8 @@ static enum s3_err attempt(struct request *request, struct copy *copy, enum stor
         attributes->metadata = copy->metadata;
     copy->mutation.copy.from = copy_origin_from(&copy->origin);
     TRY(fill_checksum(request, copy, reader));
+    TRY(copy_origin_lineage(request, &copy->origin, &copy->mutation, copy->metadata));
+    TRY(zones_prepare(request, &copy->mutation, info->size_bytes, again));
     *ret_err = storage_commit(request_store(request), &copy->mutation);
     return S3_OK;
 }
@@ -129,7 +135,7 @@ enum s3_err op_copy_object(struct request *request)
     TRY(read_request(request, &copy));
     enum storage_err err = STORAGE_CHANGED;
     for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
-        TRY(attempt(request, &copy, &err));
+        TRY(attempt(request, &copy, tries > 0, &err));
     if (err != STORAGE_OK)
         return object_write_fail(request, &copy.mutation, err);
     return respond(request, &copy);

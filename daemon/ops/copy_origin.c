@@ -3,9 +3,11 @@
 #include "checksum.h"
 #include "daemon/authorize.h"
 #include "daemon/clock.h"
+#include "daemon/lineage.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/version_id.h"
+#include "daemon/zones.h"
 #include "names.h"
 
 /* x-amz-source-expected-bucket-owner: twelve digits of an account. */
@@ -144,6 +146,22 @@ void copy_origin_header(struct request *request, const struct copy_origin *origi
     char text[VERSION_ID_TEXT_BYTES];
     size_t len = version_id_format(&origin->info.version, text);
     response_header(request, "x-amz-copy-source-version-id", span_of(text, len));
+}
+
+enum s3_err copy_origin_lineage(struct request *request, const struct copy_origin *origin,
+    struct mutation *mutation, struct span metadata)
+{
+    struct zone_of zone;
+    if (origin->bucket.id == request->bucket.id && span_eq(origin->key, mutation->key))
+        return lineage_fill(request, mutation, NULL, metadata);
+    TRY(zones_of(request, &origin->bucket, origin->key, &zone));
+    struct lineage_end end = {.bucket_id = origin->bucket.id,
+        .bucket = origin->bucket.name,
+        .key = origin->key,
+        .zone = zone.name,
+        .version = origin->info.version,
+        .etag = origin->info.attributes.etag};
+    return lineage_fill(request, mutation, &end, metadata);
 }
 
 enum s3_err copy_origin_too_large(struct request *request)

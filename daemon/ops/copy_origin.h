@@ -38,6 +38,11 @@ struct copy_from copy_origin_from(const struct copy_origin *origin);
 /* x-amz-copy-source-version-id, when the source's bucket has versioning. */
 void copy_origin_header(struct request *request, const struct copy_origin *origin);
 
+/* The source, and what else the request declares, as what the new version is made from. A copy onto itself is made
+ * from nothing else. metadata: that the request gives; absent: none */
+enum s3_err copy_origin_lineage(struct request *request, const struct copy_origin *origin,
+    struct mutation *mutation, struct span metadata) MUST_USE;
+
 /* InvalidRequest: more than 5 GiB in one copy. */
 enum s3_err copy_origin_too_large(struct request *request) MUST_USE;
 

@@ -2,10 +2,12 @@
  * src: Amazon S3 API Reference, "CreateBucket" */
 #include "bodies.h"
 #include "daemon/authorize.h"
+#include "daemon/bucket_tags.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/public_access.h"
+#include "daemon/zones.h"
 
 /* Object lock needs versions that cannot be deleted: not there yet. */
 static enum s3_err check_lock(struct request *request)
@@ -83,7 +85,25 @@ static enum s3_err check_location(struct request *request, struct span location)
     return FAIL(request, ILLEGAL_LOCATION_CONSTRAINT, detail.ptr);
 }
 
-static enum s3_err check_body(struct request *request)
+/* Of a new bucket. The tag lakegate:zone makes it a zone, and needs what that needs. */
+static enum s3_err read_tags(
+    struct request *request, const struct xml_node *node, struct tags *ret_tags)
+{
+    struct tags_fault fault = {0};
+    enum s3_err err = tags_read(&request->arena, node, TAGS_BUCKET_MAX, ret_tags, &fault);
+    if (err != S3_OK)
+        return bucket_tags_fail(request, err, &fault);
+    if (ret_tags->count == 0)
+        return S3_OK;
+    struct bucket_info bucket = {
+        .name = request->target.bucket, .owner_id = request->principal.account_id};
+    TRY(authorize_also(request, "s3:TagResource", &bucket, SPAN_ABSENT));
+    if (span_present(tags_find(ret_tags, ZONES_TAG)))
+        TRY(authorize_also(request, "lakegate:PutBucketZones", &bucket, SPAN_ABSENT));
+    return S3_OK;
+}
+
+static enum s3_err check_body(struct request *request, struct tags *ret_tags)
 {
     struct create_bucket_body body;
     enum s3_err err = create_bucket_parse(&request->arena, request->body.text, &body);
@@ -91,17 +111,20 @@ static enum s3_err check_body(struct request *request)
         return request_fail(request, err, NULL, __FILE__, __LINE__);
     for (const struct xml_node *node = body.root ? body.root->first_child : NULL; node != NULL;
          node = node->next) {
-        bool empty_tags = span_eq(node->name, SPAN("Tags")) && node->first_child == NULL;
-        if (!span_eq(node->name, SPAN("LocationConstraint")) && !empty_tags)
-            return FAIL(request, NOT_IMPLEMENTED, NULL); /* tags, directory buckets */
+        bool is_tags = span_eq(node->name, SPAN("Tags"));
+        if (!span_eq(node->name, SPAN("LocationConstraint")) && !is_tags)
+            return FAIL(request, NOT_IMPLEMENTED, NULL); /* directory buckets */
     }
     TRY(authorize_create_bucket(request, body.location_constraint));
+    const struct xml_node *tags = body.root != NULL ? xml_child(body.root, SPAN("Tags")) : NULL;
+    if (tags != NULL)
+        TRY(read_tags(request, tags, ret_tags));
     return check_location(request, body.location_constraint);
 }
 
 /* What a bucket has from the start, in the commit that makes it. */
 struct first_documents {
-    struct bucket_document items[1];
+    struct bucket_document items[2];
     size_t count;
     char public_access[PUBLIC_ACCESS_TEXT_BYTES];
 };
@@ -117,6 +140,20 @@ static void block_public_access(const struct request *request, struct first_docu
         span_of(documents->public_access, sizeof(documents->public_access))};
 }
 
+static enum s3_err add_tags(struct request *request, const struct tags *tags,
+    struct first_documents *documents, struct mutation *mutation)
+{
+    const struct zones_document *zones;
+    if (tags->count == 0)
+        return S3_OK;
+    struct bucket_document *document = &documents->items[documents->count++];
+    document->kind = DOCUMENT_TAGGING;
+    TRY(bucket_tags_text(request, tags, &document->text));
+    TRY(zones_of_tag(request, tags_find(tags, ZONES_TAG), &zones));
+    return zones_make_rules(
+        request, zones, &mutation->create_bucket.rules, &mutation->create_bucket.rule_count);
+}
+
 static enum s3_err exists(struct request *request, const struct bucket_info *there)
 {
     request_error_field(request, SPAN("BucketName"), request->target.bucket);
@@ -130,7 +167,8 @@ enum s3_err op_create_bucket(struct request *request)
     TRY(check_lock(request));
     TRY(check_ownership(request));
     TRY(check_acl(request));
-    TRY(check_body(request));
+    struct tags tags = {NULL, 0};
+    TRY(check_body(request, &tags));
 
     struct first_documents documents = {.count = 0};
     block_public_access(request, &documents);
@@ -140,9 +178,10 @@ enum s3_err op_create_bucket(struct request *request)
         .bucket = {.name = name},
         .create_bucket = {.owner_id = request->principal.account_id,
             .region = request_region(request),
-            .documents = documents.items,
-            .document_count = documents.count},
+            .documents = documents.items},
     };
+    TRY(add_tags(request, &tags, &documents, &mutation));
+    mutation.create_bucket.document_count = documents.count;
     enum storage_err err = storage_commit(request_store(request), &mutation);
     if (err == STORAGE_BUCKET_EXISTS)
         return exists(request, &mutation.bucket_info);

@@ -1,6 +1,7 @@
 #include "conditions.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
+#include "daemon/zones.h"
 
 /* To ignore a condition would delete what should stay: the two of directory buckets are refused,
  * and so is one on a named version, which AWS does not take. src: Amazon S3 User Guide, "How to
@@ -48,5 +49,6 @@ enum s3_err op_delete_object(struct request *request)
     *mutation = object_mutation(request, MUTATION_DELETE_OBJECT);
     TRY(argument_version(request, &mutation->remove.version));
     TRY(read_conditions(request, mutation));
+    mutation->zone.bypass_retention = zones_bypass_retention(request, mutation->key);
     return request_commit(request, mutation, answer);
 }

@@ -9,6 +9,7 @@
 #include "daemon/authorize.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/version_id.h"
+#include "daemon/zones.h"
 #include "names.h"
 #include "xml_write.h"
 
@@ -123,6 +124,7 @@ static size_t prepare(struct request *request, const struct delete_objects_body 
             .key = deletion->entry->key,
             .remove = {.version = version},
             .if_match = condition(deletion),
+            .zone = {.bypass_retention = zones_bypass_retention(request, deletion->entry->key)},
         };
     }
     return count;
@@ -135,7 +137,9 @@ static enum s3_err collect(struct request *request, struct deletion *deletions, 
         struct deletion *deletion = &deletions[i];
         if (deletion->mutation == NULL || deletion->mutation->err == STORAGE_OK)
             continue;
-        enum s3_err err = FAIL_STORAGE(request, deletion->mutation->err);
+        enum storage_err refusal = deletion->mutation->err;
+        enum s3_err err = zones_refused(refusal) ? zones_fail(request, deletion->mutation, refusal)
+                                                 : FAIL_STORAGE(request, refusal);
         if (err == S3_ERR_NO_SUCH_BUCKET)
             return err;
         take_failure(request, deletion, err);

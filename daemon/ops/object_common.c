@@ -7,6 +7,7 @@
 #include "daemon/metadata.h"
 #include "daemon/storage_class.h"
 #include "daemon/version_id.h"
+#include "daemon/zones.h"
 #include "http_time.h"
 #include "xml_write.h"
 
@@ -207,6 +208,8 @@ enum s3_err object_read_fail(struct request *request, enum storage_err err,
 enum s3_err object_write_fail(
     struct request *request, const struct mutation *mutation, enum storage_err err)
 {
+    if (zones_refused(err))
+        return zones_fail(request, mutation, err);
     if (err == STORAGE_PRECONDITION_FAILED)
         return object_condition_fail(
             request, mutation->if_none_match.present ? SPAN("If-None-Match") : SPAN("If-Match"));

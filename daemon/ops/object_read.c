@@ -5,6 +5,7 @@
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
+#include "daemon/zones.h"
 #include "http_time.h"
 
 struct read {
@@ -183,6 +184,7 @@ static void headers(struct request *request, const struct read *read)
     if (read->has_part && info->attributes.etag.part_count > 0)
         response_header_u64(request, "x-amz-mp-parts-count", info->attributes.etag.part_count);
     checksum_headers(request, read);
+    zones_duplicate_header(request, info->duplicate_of);
     metadata_respond(request, info->attributes.metadata, &read->overrides);
 }
 

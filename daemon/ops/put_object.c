@@ -1,12 +1,17 @@
+#include "daemon/lineage.h"
 #include "daemon/ops/object_common.h"
+#include "daemon/zones.h"
 
 static enum s3_err answer(struct request *request, struct mutation *mutation)
 {
     if (mutation->err != STORAGE_OK)
         return object_write_fail(request, mutation, mutation->err);
     request->response.status = 200;
-    response_header_borrowed(request, "ETag", object_etag_text(request, &request->body.etag));
-    struct checksum checksum = object_checksum(&mutation->put.attributes);
+    /* The same content may have been there already, and in parts. */
+    const struct object_attributes *attributes =
+        mutation->zone_outcome.unchanged ? &mutation->result.attributes : &mutation->put.attributes;
+    response_header_borrowed(request, "ETag", object_etag_text(request, &attributes->etag));
+    struct checksum checksum = object_checksum(attributes);
     object_checksum_headers(request, &checksum);
     object_version_header(request, &mutation->result.version);
     return S3_OK;
@@ -26,6 +31,7 @@ enum s3_err op_put_object(struct request *request)
     attributes->etag = request->body.etag;
     attributes->crc64nvme = request->body.crc64nvme;
     attributes->checksum = request->body.checksum;
+    TRY(lineage_fill(request, mutation, NULL, attributes->metadata));
     mutation->put.stage = TAKE(request->body.stage);
-    return request_commit(request, mutation, answer);
+    return zones_commit(request, mutation, request->body.size_bytes, answer);
 }

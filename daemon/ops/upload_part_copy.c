@@ -7,6 +7,7 @@
 #include "daemon/ops/copy_origin.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
+#include "daemon/zones.h"
 #include "xml_write.h"
 
 enum { PIECE_PAGE = 500, PIECE_ARENA_BYTES = 1024 * 1024 };
@@ -139,10 +140,11 @@ static enum storage_err stage_range(struct storage *store, struct blob_reader *r
 static enum storage_err commit_written(struct request *request, struct part_copy *copy,
     struct blob_reader *reader, struct byte_range range)
 {
-    struct object_attributes attributes = copy->mutation.part.attributes;
+    const struct mutation tried = copy->mutation;
     copy->mutation = copy->template;
     copy->mutation.kind = MUTATION_PUT_PART;
-    copy->mutation.part.attributes = attributes;
+    copy->mutation.part.attributes = tried.part.attributes;
+    copy->mutation.lineage = tried.lineage;
     enum storage_err err = STORAGE_OK;
     if (range.length > 0)
         err = stage_range(request_store(request), reader, range, request_verify_reads(request),
@@ -179,6 +181,7 @@ static enum s3_err attempt(
     attributes->crc64nvme = digest.crc64nvme;
     attributes->checksum = digest.checksum;
     memcpy(attributes->etag.md5, digest.md5, sizeof(digest.md5));
+    TRY(copy_origin_lineage(request, &copy->origin, &copy->mutation, SPAN_ABSENT));
     *ret_err = commit_pointer(request, copy, range);
     if (*ret_err == STORAGE_INVALID)
         *ret_err = commit_written(request, copy, reader, range);
@@ -206,6 +209,8 @@ enum s3_err op_upload_part_copy(struct request *request)
     TRY(upload_part_number(request, &copy.template.part.number));
     TRY(request_upload_open(request, &copy.upload));
     TRY(copy_origin_find(request, &copy.origin));
+    bool promotes; /* counted when the object is there */
+    TRY(zones_check_source(request, &copy.origin.bucket, copy.origin.key, &promotes));
     copy.template.part.upload = copy.upload.id;
     enum storage_err err = STORAGE_CHANGED;
     for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
