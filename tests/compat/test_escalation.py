@@ -1,0 +1,334 @@
+"""Ways by which somebody might get more than the policies give: each is tried, and each must fail."""
+import io
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+import lakegated
+from conftest import content, new_name, refused
+from iam import (
+    ACCOUNT, ALL_OF_S3, TRUST_ACCOUNT, Someone, assume, keys_of, make_policy, make_role, make_user, policy, trust, unique,
+)
+
+MAY_ASSUME = policy(("Allow", "sts:*", "*"))
+ANY = policy(("Allow", "*", "*"))
+
+
+@pytest.fixture
+def iam(server):
+    return lakegated.connect(server, "iam")
+
+
+@pytest.fixture
+def secret(s3):
+    """A bucket that the tests' users may not read, with the object k."""
+    name = new_name("secret")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"secret")
+    return name
+
+
+def only(bucket, *actions):
+    """A policy that allows these actions in one bucket, all of S3 there when none is named."""
+    return policy(("Allow", list(actions) or "s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]))
+
+
+def cannot(call, *arguments, **options):
+    with refused("AccessDenied", 403):
+        call(*arguments, **options)
+
+
+# ---- sessions ----
+
+
+def test_session_policy_adds_nothing_along_a_chain(server, secret, bucket):
+    narrow = make_role(server, allowed=policy(("Allow", "sts:AssumeRole", "*"), ("Allow", "s3:*", f"arn:aws:s3:::{bucket}/*")))
+    session = assume(make_user(server, MAY_ASSUME), narrow, Policy=ANY)
+    cannot(session.s3.get_object, Bucket=secret, Key="k")
+    again = assume(session, narrow, Policy=ANY, PolicyArns=[{"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}])
+    cannot(again.s3.get_object, Bucket=secret, Key="k")
+    cannot(again.iam.create_user, UserName=unique("evil"))
+
+
+def test_narrowed_session_cannot_get_an_unnarrowed_one(server, secret):
+    """A session policy without sts:AssumeRole holds for assuming the same role again, too."""
+    role = make_role(server, allowed=ANY)
+    session = assume(make_user(server, MAY_ASSUME), role, Policy=policy(("Allow", "s3:ListAllMyBuckets", "*")))
+    session.s3.list_buckets()
+    cannot(session.s3.get_object, Bucket=secret, Key="k")
+    cannot(assume, session, role)
+    cannot(session.iam.create_access_key, UserName="root")
+
+
+def test_role_cannot_assume_itself_without_being_trusted(server):
+    user = make_user(server)
+    role = make_role(server, trust({"AWS": user.arn}), allowed=ANY)
+    session = assume(user, role)
+    cannot(assume, session, role)
+
+
+def test_federated_user_is_not_its_maker(server, iam, secret):
+    maker = make_user(server, ANY)
+    made = maker.sts.get_federation_token(Name="guest", Policy=policy(("Allow", "s3:ListAllMyBuckets", "*")))
+    guest = Someone(server, "guest", None, keys_of(made))
+    guest.s3.list_buckets()
+    cannot(guest.s3.get_object, Bucket=secret, Key="k")
+    cannot(guest.s3.put_bucket_policy, Bucket=secret, Policy="{}")
+    for call in (guest.sts.get_session_token, lambda: guest.sts.get_federation_token(Name="other", Policy=ANY)):
+        cannot(call)
+    for call in (guest.iam.list_users, lambda: guest.iam.create_access_key(UserName=maker.name)):
+        with refused("InvalidClientTokenId", 403):
+            call()
+
+
+def test_token_of_a_user_makes_no_lasting_keys(server):
+    user = make_user(server, ANY)
+    session = Someone(server, user.name, user.arn, keys_of(user.sts.get_session_token()))
+    with refused("InvalidClientTokenId", 403):
+        session.iam.create_access_key()
+    with refused("InvalidClientTokenId", 403):
+        session.iam.put_user_policy(UserName=user.name, PolicyName="more", PolicyDocument=ANY)
+
+
+def test_session_ends_with_the_key_that_made_it(server, iam, bucket):
+    user = make_user(server, ALL_OF_S3)
+    session = Someone(server, user.name, user.arn, keys_of(user.sts.get_session_token()))
+    session.s3.list_objects_v2(Bucket=bucket)
+    iam.update_access_key(UserName=user.name, AccessKeyId=user.keys[0], Status="Inactive")
+    with pytest.raises(session.s3.exceptions.ClientError) as caught:
+        session.s3.list_objects_v2(Bucket=bucket)
+    assert caught.value.response["Error"]["Code"] in ("InvalidAccessKeyId", "InvalidToken", "AccessDenied")
+
+
+def test_tags_are_no_way_in(server, secret):
+    """A role that is allowed by aws:PrincipalTag: who may not pass tags cannot bring the tag along."""
+    tagged = policy(("Allow", "s3:*", "*", {"StringEquals": {"aws:PrincipalTag/clearance": "high"}}))
+    role = make_role(server, TRUST_ACCOUNT, tagged)
+    user = make_user(server, MAY_ASSUME)
+    with refused("AccessDenied", 403):
+        assume(user, role, Tags=[{"Key": "clearance", "Value": "high"}])
+    cannot(assume(user, role).s3.get_object, Bucket=secret, Key="k")
+    # A user's own tags are set by who may call TagUser, not by the user.
+    other = make_user(server, tagged, Tags=[{"Key": "clearance", "Value": "low"}])
+    cannot(other.s3.get_object, Bucket=secret, Key="k")
+    cannot(other.iam.tag_user, UserName=other.name, Tags=[{"Key": "clearance", "Value": "high"}])
+
+
+def test_role_of_the_same_name_in_another_path(server):
+    """Policies name roles with their path; another path is another ARN."""
+    role = make_role(server, Path="/trusted/", allowed=ANY)
+    user = make_user(server, policy(("Allow", "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/open/*")))
+    cannot(assume, user, role)
+    cannot(assume, user, {"Arn": role["Arn"].replace("/trusted/", "/open/")})
+
+
+# ---- IAM itself ----
+
+
+def test_users_without_rights_change_nothing(server, iam):
+    user, other, role = make_user(server, ALL_OF_S3), make_user(server, ANY), make_role(server, allowed=ANY)
+    arn = make_policy(server, ALL_OF_S3)
+    iam.attach_user_policy(UserName=user.name, PolicyArn=arn)
+    group = unique("admins")
+    iam.create_group(GroupName=group)
+    mine = user.iam
+    for call in (
+        lambda: mine.create_access_key(UserName=other.name),
+        lambda: mine.create_access_key(),
+        lambda: mine.put_user_policy(UserName=user.name, PolicyName="more", PolicyDocument=ANY),
+        lambda: mine.attach_user_policy(UserName=user.name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"),
+        lambda: mine.create_policy_version(PolicyArn=arn, PolicyDocument=ANY, SetAsDefault=True),
+        lambda: mine.set_default_policy_version(PolicyArn=arn, VersionId="v1"),
+        lambda: mine.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=trust({"AWS": user.arn})),
+        lambda: mine.add_user_to_group(GroupName=group, UserName=user.name),
+        lambda: mine.update_user(UserName=user.name, NewUserName="root"),
+        lambda: mine.delete_user_permissions_boundary(UserName=user.name),
+        lambda: mine.create_role(RoleName=unique("mine"), AssumeRolePolicyDocument=trust({"AWS": user.arn})),
+        lambda: mine.put_role_policy(RoleName=role["RoleName"], PolicyName="x", PolicyDocument=ANY),
+        lambda: mine.get_account_authorization_details(),
+        lambda: mine.simulate_principal_policy(PolicySourceArn=other.arn, ActionNames=["s3:GetObject"]),
+    ):
+        with refused("AccessDenied", 403):
+            call()
+
+
+def test_administrator_within_a_boundary(server, iam, secret):
+    """The delegation of AWS's guide: users may be made, but only with the boundary, and it stays."""
+    boundary = make_policy(server, policy(("Allow", ["iam:*", "s3:ListAllMyBuckets"], "*")))
+    other = make_policy(server, ANY)
+    with_it = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    admin = make_user(
+        server,
+        policy(
+            ("Allow", ["iam:CreateUser", "iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:PutUserPermissionsBoundary"], "*", with_it),
+            ("Allow", ["iam:CreateAccessKey", "iam:GetUser"], "*"),
+        ),
+    )
+    name = unique("made")
+    cannot(admin.iam.create_user, UserName=name)
+    cannot(admin.iam.create_user, UserName=name, PermissionsBoundary=other)
+    admin.iam.create_user(UserName=name, PermissionsBoundary=boundary)
+    admin.iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    admin.iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=ANY)
+    key = admin.iam.create_access_key(UserName=name)["AccessKey"]
+    made = Someone(server, name, None, (key["AccessKeyId"], key["SecretAccessKey"]))
+    made.s3.list_buckets()
+    cannot(made.s3.get_object, Bucket=secret, Key="k")
+    # Neither can the boundary be taken away or changed, nor others be touched that have none.
+    cannot(admin.iam.put_user_permissions_boundary, UserName=name, PermissionsBoundary=other)
+    cannot(admin.iam.delete_user_permissions_boundary, UserName=name)
+    victim = make_user(server)
+    cannot(admin.iam.put_user_policy, UserName=victim.name, PolicyName="all", PolicyDocument=ANY)
+    cannot(admin.iam.attach_user_policy, UserName=victim.name, PolicyArn=other)
+    cannot(admin.iam.put_user_policy, UserName=admin.name, PolicyName="all", PolicyDocument=ANY)
+
+
+def test_condition_on_what_is_attached(server, secret):
+    admin = make_user(server, policy(
+        ("Allow", "iam:AttachUserPolicy", "*", {"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}})
+    ))
+    cannot(admin.iam.attach_user_policy, UserName=admin.name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    admin.iam.attach_user_policy(UserName=admin.name, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    admin.s3.get_object(Bucket=secret, Key="k")
+    cannot(admin.s3.put_object, Bucket=secret, Key="k", Body=b"")
+
+
+def test_user_made_anew_has_nothing_of_the_old(server, iam, secret):
+    old = make_user(server)
+    role = make_role(server, trust({"AWS": old.arn}))
+    assume(old, role)
+    iam.delete_access_key(UserName=old.name, AccessKeyId=old.keys[0])
+    iam.delete_user(UserName=old.name)
+    iam.create_user(UserName=old.name)
+    key = iam.create_access_key(UserName=old.name)["AccessKey"]
+    new = Someone(server, old.name, old.arn, (key["AccessKeyId"], key["SecretAccessKey"]))
+    cannot(assume, new, role)
+
+
+# ---- the store ----
+
+
+def test_copy_from_a_bucket_that_may_not_be_read(server, bucket, secret):
+    user = make_user(server, only(bucket))
+    cannot(user.s3.copy_object, Bucket=bucket, Key="stolen", CopySource=f"{secret}/k")
+    upload = user.s3.create_multipart_upload(Bucket=bucket, Key="stolen")["UploadId"]
+    cannot(user.s3.upload_part_copy, Bucket=bucket, Key="stolen", UploadId=upload, PartNumber=1, CopySource=f"{secret}/k")
+    # What is not there looks the same as what may not be read.
+    cannot(user.s3.copy_object, Bucket=bucket, Key="stolen", CopySource=f"{secret}/none")
+    assert "Contents" not in user.s3.list_objects_v2(Bucket=bucket)
+
+
+def test_version_of_an_object_that_may_not_be_read(server, bucket, s3):
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"old").get("VersionId", "null")
+    user = make_user(server, only(bucket, "s3:GetObject", "s3:PutObject"))
+    user.s3.get_object(Bucket=bucket, Key="k")
+    cannot(user.s3.get_object, Bucket=bucket, Key="k", VersionId=version)
+    cannot(user.s3.copy_object, Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k", "VersionId": version})
+    cannot(user.s3.delete_object, Bucket=bucket, Key="k", VersionId=version)
+
+
+def test_upload_of_somebody_else(server, bucket, s3):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="theirs/x")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="theirs/x", UploadId=upload, PartNumber=1, Body=b"theirs")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    user = make_user(server, policy(("Allow", "s3:*", f"arn:aws:s3:::{bucket}/mine/*")))
+    for key in ("theirs/x", "mine/x"):
+        expected = refused("AccessDenied", 403) if key == "theirs/x" else refused("NoSuchUpload", 404)
+        with expected:
+            user.s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload=parts)
+        with refused("AccessDenied", 403) if key == "theirs/x" else refused("NoSuchUpload", 404):
+            user.s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"mine")
+        with refused("AccessDenied", 403) if key == "theirs/x" else refused("NoSuchUpload", 404):
+            user.s3.list_parts(Bucket=bucket, Key=key, UploadId=upload)
+        with refused("AccessDenied", 403) if key == "theirs/x" else refused("NoSuchUpload", 404):
+            user.s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+    s3.complete_multipart_upload(Bucket=bucket, Key="theirs/x", UploadId=upload, MultipartUpload=parts)
+    assert s3.get_object(Bucket=bucket, Key="theirs/x")["Body"].read() == b"theirs"
+
+
+def test_presigned_urls_of_a_disabled_key(server, iam, bucket, s3):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
+    user = make_user(server, ALL_OF_S3)
+    get = user.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}, 3600)
+    put = user.s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"}, 3600)
+    assert urllib.request.urlopen(get).read() == b"content"
+
+    def refuses(url, method="GET", body=None):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(urllib.request.Request(url, data=body, method=method))
+        return caught.value.code == 403
+
+    iam.update_access_key(UserName=user.name, AccessKeyId=user.keys[0], Status="Inactive")
+    assert refuses(get) and refuses(put, "PUT", b"changed")
+    iam.update_access_key(UserName=user.name, AccessKeyId=user.keys[0], Status="Active")
+    assert urllib.request.urlopen(get).read() == b"content"
+    iam.delete_user_policy(UserName=user.name, PolicyName="allowed")
+    assert refuses(get) and refuses(put, "PUT", b"changed")
+    iam.delete_access_key(UserName=user.name, AccessKeyId=user.keys[0])
+    assert refuses(get)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"
+
+
+def test_deny_is_met_on_every_way_to_an_object(server, bucket, s3):
+    s3.put_object(Bucket=bucket, Key="closed/k", Body=b"1")
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", "s3:*", f"arn:aws:s3:::{bucket}/closed/*")))
+    for call in (
+        lambda: user.s3.get_object(Bucket=bucket, Key="closed/k"),
+        lambda: user.s3.get_object_attributes(Bucket=bucket, Key="closed/k", ObjectAttributes=["ETag"]),
+        lambda: user.s3.copy_object(Bucket=bucket, Key="open", CopySource=f"{bucket}/closed/k"),
+        lambda: user.s3.copy_object(Bucket=bucket, Key="closed/new", CopySource=f"{bucket}/closed/k"),
+        lambda: user.s3.put_object(Bucket=bucket, Key="closed/k", Body=b"2"),
+        lambda: user.s3.delete_object(Bucket=bucket, Key="closed/k"),
+        lambda: user.s3.create_multipart_upload(Bucket=bucket, Key="closed/k"),
+    ):
+        cannot(call)
+    reply = user.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "closed/k"}, {"Key": "none"}]})
+    assert [e["Code"] for e in reply["Errors"]] == ["AccessDenied"] and reply["Errors"][0]["Key"] == "closed/k"
+    with pytest.raises(user.s3.exceptions.ClientError) as caught:
+        user.s3.head_object(Bucket=bucket, Key="closed/k")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert s3.get_object(Bucket=bucket, Key="closed/k")["Body"].read() == b"1"
+
+
+@pytest.mark.parametrize("key", ["closed//k", "./closed/k", "closed/../closed/k", "Closed/k", "closed%2Fk", "closed/k/"])
+def test_other_spellings_are_other_keys(server, bucket, s3, key):
+    """Nothing normalizes a key behind the policy's back."""
+    s3.put_object(Bucket=bucket, Key="closed/k", Body=b"secret")
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", "s3:GetObject", f"arn:aws:s3:::{bucket}/closed/k")))
+    with refused("NoSuchKey", 404):
+        user.s3.get_object(Bucket=bucket, Key=key)
+    cannot(user.s3.get_object, Bucket=bucket, Key="closed/k")
+
+
+def test_wildcards_in_keys_and_variables(server, bucket, s3):
+    """A user's name is compared as it is: "*" in it would be a name that IAM refuses, and in a session's name, too."""
+    s3.put_object(Bucket=bucket, Key="home/anna/k", Body=b"1")
+    role = make_role(server, allowed=policy(("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/home/${{aws:PrincipalTag/name}}/*")),
+                     trusted=trust({"AWS": ACCOUNT}, actions=["sts:AssumeRole", "sts:TagSession"]))
+    user = make_user(server, MAY_ASSUME)
+    assume(user, role, Tags=[{"Key": "name", "Value": "anna"}]).s3.get_object(Bucket=bucket, Key="home/anna/k")
+    cannot(assume(user, role, Tags=[{"Key": "name", "Value": "berta"}]).s3.get_object, Bucket=bucket, Key="home/anna/k")
+    cannot(assume(user, role, Tags=[{"Key": "name", "Value": ""}]).s3.get_object, Bucket=bucket, Key="home/anna/k")
+    cannot(assume(user, role).s3.get_object, Bucket=bucket, Key="home/anna/k")
+    with pytest.raises(user.sts.exceptions.ClientError):  # neither "*" nor "?" is in a tag's alphabet
+        assume(user, role, Tags=[{"Key": "name", "Value": "*"}])
+
+
+def test_bucket_policy_is_not_the_users_to_write(server, bucket, secret):
+    user = make_user(server, only(bucket))
+    text = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": user.arn}, "Action": "s3:*", "Resource": [f"arn:aws:s3:::{secret}", f"arn:aws:s3:::{secret}/*"]}]})
+    cannot(user.s3.put_bucket_policy, Bucket=secret, Policy=text)
+    with refused("MalformedPolicy", 400):
+        user.s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    cannot(user.s3.get_object, Bucket=secret, Key="k")
+
+
+def test_streams_are_checked_before_they_are_read(server, bucket, secret):
+    user = make_user(server, only(bucket))
+    with pytest.raises(Exception) as caught:
+        user.s3.upload_fileobj(io.BytesIO(content(12_000_000)), secret, "large")
+    assert "AccessDenied" in str(caught.value)
+    cannot(user.s3.list_multipart_uploads, Bucket=secret)
