@@ -84,20 +84,31 @@ static unsigned named_by(const struct statement *statement, const struct policy_
     return named;
 }
 
-/* An Allow that a variable without a value had a part in does not apply, not even by what it excludes.
- * src: IAM User Guide, "Variables and tags": the entire statement may be invalid */
-static unsigned applies(const struct statement *statement, const struct policy_request *request)
+static bool concerns(const struct statement *statement, const struct policy_request *request,
+    struct evaluation *evaluation)
 {
-    struct evaluation evaluation = {.context = request->context};
-    if (any_matches(&statement->actions, request->action, &evaluation, true) ==
-        statement->not_action)
-        return 0;
-    if (statement->resources.count > 0 && any_matches(&statement->resources, request->resource,
-                                              &evaluation, false) == statement->not_resource)
-        return 0;
-    unsigned named = named_by(statement, request);
-    if (!named || !policy_conditions_hold(statement, &evaluation))
-        return 0;
+    return any_matches(&statement->actions, request->action, evaluation, true) !=
+               statement->not_action &&
+           (statement->resources.count == 0 || any_matches(&statement->resources, request->resource,
+                                                   evaluation, false) != statement->not_resource);
+}
+
+/* enum policy_named, 0: it does not apply. Once the steps are used up, Denies do and Allows do not.
+ * An Allow that a variable without a value had a part in does not apply, not even by what it excludes.
+ * src: IAM User Guide, "Variables and tags": the entire statement may be invalid */
+static unsigned applies(
+    const struct statement *statement, const struct policy_request *request, size_t *steps)
+{
+    struct evaluation evaluation = {.context = request->context, .steps = *steps};
+    unsigned named = 0;
+    if (concerns(statement, request, &evaluation)) {
+        named = named_by(statement, request);
+        if (named && !policy_conditions_hold(statement, &evaluation))
+            named = 0;
+    }
+    *steps = evaluation.steps;
+    if (evaluation.steps == 0)
+        return statement->allow ? 0 : POLICY_NAMED_ANYONE;
     return statement->allow && evaluation.unresolved ? 0 : named;
 }
 
@@ -105,12 +116,13 @@ void policy_evaluate(const struct policy *policy, const struct policy_request *r
     struct policy_verdict *ret_verdict)
 {
     struct policy_verdict verdict = {POLICY_NO_MATCH, 0, 0};
+    size_t steps = POLICY_STEPS_MAX;
     for (size_t i = 0; i < policy->statement_count; i++) {
         const struct statement *statement = &policy->statements[i];
         /* Nothing that an Allow could add. */
         if (statement->allow && (verdict.named & (POLICY_NAMED_EXACTLY | POLICY_NAMED_ANYONE)))
             continue;
-        unsigned named = applies(statement, request);
+        unsigned named = applies(statement, request, &steps);
         if (!named)
             continue;
         if (!statement->allow) {

@@ -118,6 +118,8 @@ struct policy {
     bool uses_tags[POLICY_TAG_FAMILIES];
 };
 
+enum { POLICY_STEPS_MAX = 1000000 };
+
 /* ---- compiling ---- */
 
 /* Where in the text the compiler is, for messages. */
@@ -189,9 +191,11 @@ struct policy_scratch {
 
 struct policy_values policy_lookup(const struct policy_context *context, const struct key_ref *key,
     struct policy_scratch *scratch);
-/* Of one statement. */
+/* Of one statement. Patterns made to be slow ("?a?a?a…") cost their length times that of the text: steps bound
+ * that for the whole policy. Past them nothing matches. */
 struct evaluation {
     const struct policy_context *context;
+    size_t steps;    /* left */
     bool unresolved; /* a variable had no value where a match depended on it */
 };
 

@@ -1,11 +1,14 @@
 #include "policy_internal.h"
 
-/* Bytes of the character at the front of text, which is not empty. Bytes that are no UTF-8 are characters. */
+/* Bytes of the character at the front of text, which is not empty. A byte that is no UTF-8 is a character. */
 static size_t character_bytes(struct span text)
 {
     unsigned char lead = (unsigned char)text.ptr[0];
-    size_t bytes = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    return bytes < text.len ? bytes : text.len;
+    size_t max = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf8 ? 4 : 1;
+    size_t bytes = 1;
+    while (bytes < max && bytes < text.len && ((unsigned char)text.ptr[bytes] & 0xc0) == 0x80)
+        bytes++;
+    return bytes;
 }
 
 static bool starts(struct span text, struct span prefix, bool ignore_case)
@@ -43,6 +46,13 @@ bool policy_glob(struct span pattern, struct span text, bool ignore_case)
 }
 
 /* ---- matching compiled patterns ---- */
+
+/* False when nothing is left of them. */
+static bool take_steps(struct evaluation *evaluation, size_t count)
+{
+    evaluation->steps -= evaluation->steps < count ? evaluation->steps : count;
+    return evaluation->steps > 0;
+}
 
 /* Where to go on after part has taken what it matches of text; SIZE_MAX: it does not match. */
 static size_t take_part(const struct part *part, struct span text, size_t at,
@@ -102,6 +112,8 @@ static bool match_parts(const struct pattern *pattern, struct span text,
             t = star_t;
         }
         size_t after = SIZE_MAX;
+        if (!take_steps(evaluation, p < pattern->count ? 1 + parts[p].count : 1))
+            return false;
         if (p < pattern->count)
             after = take_part(&parts[p], text, t, evaluation, ignore_case);
         else if (t == text.len)
