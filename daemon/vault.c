@@ -44,8 +44,10 @@ static void set_id(struct key *key)
 static bool parse_key(struct span line, struct key *ret_key)
 {
     struct key key = {.created_s = 0};
-    struct span created = span_trim(span_from(line, (size_t)2 * VAULT_KEY_BYTES));
+    struct span rest = span_from(line, (size_t)2 * VAULT_KEY_BYTES);
+    struct span created = span_trim(rest);
     bool good =
+        (rest.len == 0 || rest.ptr[0] == ' ') &&
         hex_decode(span_first(line, (size_t)2 * VAULT_KEY_BYTES), key.bytes, sizeof(key.bytes)) &&
         (created.len == 0 || span_to_u64(created, &key.created_s));
     if (good) {
