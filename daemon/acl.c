@@ -79,7 +79,7 @@ bool acl_is_default(const struct acl *acl)
 
 struct span acl_text(struct arena *arena, const struct acl *acl)
 {
-    struct buf text CLEANUP(buf_free);
+    struct buf text CLEANUP(buf_free) = {0};
     buf_init(&text, ACL_TEXT_BYTES);
     for (size_t i = 0; i < acl->count; i++) {
         const struct acl_grant *grant = &acl->grants[i];

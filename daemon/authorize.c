@@ -158,7 +158,7 @@ static enum s3_err of_bucket(struct request *request)
 enum s3_err authorize(struct request *request)
 {
     const struct target *target = &request->target;
-    if (request->op->scope == TARGET_OBJECT) {
+    if (target->scope == TARGET_OBJECT) { /* a form's key is not in its URL */
         enum s3_err err = key_check(target->key);
         if (err != S3_OK)
             return request_fail(request, err, NULL, __FILE__, __LINE__);

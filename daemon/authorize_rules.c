@@ -30,7 +30,7 @@ static struct access_ask ask_for(
     const struct request *request, const struct bucket_info *bucket, const char *action)
 {
     struct access_ask ask = {.action = action, .bucket = bucket};
-    if (request->op->scope != TARGET_OBJECT)
+    if (request->target.scope != TARGET_OBJECT)
         return ask;
     ask.key = request->target.key;
     struct span version = request_query(request, SPAN("versionId"));
@@ -59,7 +59,7 @@ enum writers {
 
 static unsigned writers_of(const struct op *op)
 {
-    if (op->run == op_put_object || op->run == op_copy_object)
+    if (op->run == op_put_object || op->run == op_copy_object || op->run == op_post_object)
         return OBJECTS | ENDS | REMOVES;
     if (op->run == op_create_multipart_upload)
         return OBJECTS;

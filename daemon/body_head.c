@@ -1,25 +1,37 @@
 #include "daemon/body_head.h"
 
+#include "daemon/post_form.h"
+
 struct body_head {
-    struct buf bytes;
+    struct buf bytes; /* of a Query body; a form's decoder has its own */
 };
 
 enum s3_err body_head_begin(struct request *request)
 {
+    if (request->op->body == BODY_FORM)
+        TRY(post_form_begin(request));
     struct body_head *head = arena_new(&request->arena, struct body_head);
     if (head == NULL)
         return FAIL(request, INTERNAL, NULL);
+    request->head = head;
+    if (request->op->body == BODY_FORM)
+        return S3_OK;
     uint64_t length = 0;
     struct span declared = request_header(request, SPAN("content-length"));
     if (span_present(declared) && (!span_to_u64(declared, &length) || length > BODY_HEAD_MAX_BYTES))
         return FAIL(request, MAX_MESSAGE_LENGTH_EXCEEDED, NULL);
     buf_init(&head->bytes, BODY_HEAD_MAX_BYTES);
-    request->head = head;
     return S3_OK;
 }
 
 enum s3_err body_head_bytes(struct request *request, struct span *input, bool *ret_over)
 {
+    if (request->form != NULL) {
+        TRY(post_form_head(request, input, ret_over));
+        if (*ret_over)
+            body_head_free(request);
+        return S3_OK;
+    }
     buf_add(&request->head->bytes, *input);
     *input = span_from(*input, input->len);
     *ret_over = false;
@@ -28,6 +40,10 @@ enum s3_err body_head_bytes(struct request *request, struct span *input, bool *r
 
 enum s3_err body_head_end(struct request *request)
 {
+    if (request->form != NULL) {
+        enum s3_err err = form_end(request->form->decoder);
+        return request_fail(request, err, NULL, __FILE__, __LINE__);
+    }
     struct span text = arena_copy(&request->arena, buf_span(&request->head->bytes));
     if (!span_present(text))
         return FAIL(request, INTERNAL, NULL);

@@ -215,6 +215,8 @@ static struct span auth_type(struct fill *fill)
 {
     if (!is_signed(fill))
         return SPAN_ABSENT;
+    if (fill->request->form != NULL)
+        return SPAN("POST");
     return fill->request->auth.kind == SIGV4_PRESIGNED ? SPAN("REST-QUERY-STRING")
                                                        : SPAN("REST-HEADER");
 }

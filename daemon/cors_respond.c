@@ -54,7 +54,7 @@ enum s3_err cors_of(
 /* "a, b": absent for an empty list. */
 static struct span joined(struct arena *arena, const struct cors_list *list)
 {
-    struct buf text CLEANUP(buf_free);
+    struct buf text CLEANUP(buf_free) = {0};
     buf_init(&text, JOINED_MAX_BYTES);
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0)

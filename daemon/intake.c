@@ -115,8 +115,8 @@ enum storage_err intake_open(
     intake->capacity = (size_t)options->size_bytes;
     if (!options->in_memory && options->size_bytes > INTAKE_GATHER_MAX_BYTES) {
         intake->capacity = STAGE_BUFFER_BYTES;
-        enum storage_err err =
-            storage_stage_open(options->store, options->size_bytes, &intake->stage);
+        enum storage_err err = storage_stage_open(options->store,
+            options->at_most ? STAGE_SIZE_UNKNOWN : options->size_bytes, &intake->stage);
         if (err != STORAGE_OK)
             return err;
     }
@@ -272,7 +272,7 @@ enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage)
 {
     enum storage_err err = intake->err;
     if (err == STORAGE_OK && intake->stage == NULL && intake->len > 0)
-        err = storage_stage_open(intake->options.store, intake->options.size_bytes, &intake->stage);
+        err = storage_stage_open(intake->options.store, intake->len, &intake->stage);
     if (err == STORAGE_OK && intake->len > 0)
         err = stage_write(intake->stage, intake_gathered(intake));
     release_buffers(intake);

@@ -19,7 +19,8 @@ struct intake_options {
     struct storage *store;
     struct staging *staging;
     struct workers *workers; /* NULL, in tests: the thread that receives does their work */
-    uint64_t size_bytes;     /* that will come at most */
+    uint64_t size_bytes;     /* that will come */
+    bool at_most;            /* perhaps fewer */
     bool in_memory;          /* gather it whatever its size */
     /* Digests the bytes of a streamed body, in order, on one thread after another. Not called for a
      * gathered one. */

@@ -6,6 +6,7 @@
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
+#include "daemon/post_form.h"
 #include "daemon/receive.h"
 #include "daemon/respond.h"
 #include "daemon/route.h"
@@ -48,12 +49,18 @@ static enum s3_err timed(
     return err;
 }
 
+static enum s3_err find_who(struct request *request)
+{
+    /* A preflight carries no credentials, though perhaps the query of a presigned URL. */
+    if (request->method == METHOD_OPTIONS)
+        return S3_OK;
+    return request->op->body == BODY_FORM ? post_form_authenticate(request) : authenticate(request);
+}
+
 /* Who asks is known from here on, and whether they may. */
 static enum s3_err admit(struct request *request)
 {
-    /* A preflight carries no credentials, though perhaps the query of a presigned URL. */
-    if (request->method != METHOD_OPTIONS)
-        TRY(timed(request, STEP_AUTHENTICATE, authenticate));
+    TRY(timed(request, STEP_AUTHENTICATE, find_who));
     TRY(timed(request, STEP_AUTHORIZE, authorize));
     TRY(zones_announce(request));
     return timed(request, STEP_RECEIVE, receive_begin);

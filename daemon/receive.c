@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/intake.h"
 #include "daemon/ops/upload_common.h"
+#include "daemon/post_form.h"
 
 /* The digests go over a run that is still in the first-level cache from the one before. */
 enum { DIGEST_RUN_BYTES = 16 * 1024 };
@@ -61,8 +62,18 @@ static enum s3_err declared_length(struct request *request, uint64_t *ret_length
     return S3_OK;
 }
 
+static bool is_staged(enum body_kind kind)
+{
+    return kind == BODY_BLOB || kind == BODY_FORM;
+}
+
 static enum s3_err check_length(struct request *request, struct receive *receive)
 {
+    if (receive->kind == BODY_FORM) { /* where its file ends only the boundary tells */
+        receive->length = LENGTH_UNKNOWN;
+        receive->max_bytes = RECEIVE_BLOB_MAX_BYTES;
+        return S3_OK;
+    }
     TRY(declared_length(request, &receive->length));
     if (request->op->body == BODY_BLOB) {
         receive->max_bytes = RECEIVE_BLOB_MAX_BYTES;
@@ -160,7 +171,7 @@ enum s3_err receive_begin(struct request *request)
     request->receive = receive;
     TRY(check_length(request, receive));
     TRY(read_digests(request, receive));
-    if (receive->kind == BODY_BLOB)
+    if (is_staged(receive->kind))
         TRY(upload_admit(request));
     if (!start_digests(receive))
         return FAIL(request, INTERNAL, NULL);
@@ -168,11 +179,14 @@ enum s3_err receive_begin(struct request *request)
     if (receive->length == 0)
         return S3_OK;
     uint64_t room = receive->length != LENGTH_UNKNOWN ? receive->length : receive->max_bytes;
+    if (receive->kind == BODY_FORM)
+        room = post_form_room(request);
     struct intake_options options = {
         .store = request->daemon->store,
         .staging = request->daemon->staging,
         .workers = request->daemon->workers,
         .size_bytes = room,
+        .at_most = receive->kind == BODY_FORM,
         .in_memory = receive->kind == BODY_XML,
         .digest = digest_run,
         .digest_ctx = receive,
@@ -185,6 +199,8 @@ static enum s3_err keep(struct request *request, struct receive *receive, struct
 {
     if (run.len == 0)
         return S3_OK;
+    if (receive->kind == BODY_FORM)
+        TRY(post_form_check_size(request, receive->received + run.len, true));
     uint64_t limit = receive->length != LENGTH_UNKNOWN ? receive->length : receive->max_bytes;
     if (run.len > limit - receive->received)
         return receive->length != LENGTH_UNKNOWN ? FAIL(request, INCOMPLETE_BODY, NULL)
@@ -200,7 +216,8 @@ static enum s3_err room_for(
     struct request *request, struct receive *receive, struct span *bytes, bool *ret_wait)
 {
     /* Past the last declared byte comes framing, or an error: neither needs room. */
-    if (receive->intake == NULL || receive->received == receive->length)
+    if (receive->intake == NULL || receive->received == receive->length ||
+        (receive->kind == BODY_FORM && form_file_over(request->form->decoder)))
         return S3_OK;
     size_t room = 0;
     enum storage_err err = intake_room(receive->intake, &room);
@@ -229,6 +246,8 @@ enum s3_err receive_bytes(struct request *request, struct span *input, bool *ret
             enum s3_err err = aws_chunked_next(receive->chunked, &bytes, &run);
             if (err != S3_OK)
                 return request_fail(request, err, NULL, __FILE__, __LINE__);
+        } else if (receive->kind == BODY_FORM) {
+            form_file(request->form->decoder, &bytes, bytes.len, &run);
         } else {
             run = bytes;
             bytes = span_from(bytes, bytes.len);
@@ -335,6 +354,12 @@ enum s3_err receive_end(struct request *request)
     }
     if (receive->length != LENGTH_UNKNOWN && receive->received != receive->length)
         return FAIL(request, INCOMPLETE_BODY, NULL);
+    if (receive->kind == BODY_FORM) {
+        enum s3_err err = form_end(request->form->decoder);
+        if (err != S3_OK)
+            return request_fail(request, err, NULL, __FILE__, __LINE__);
+        TRY(post_form_check_size(request, receive->received, false));
+    }
     request->body.size_bytes = receive->received;
     if (receive->kind == BODY_XML)
         request->body.text = receive->intake != NULL ? intake_gathered(receive->intake) : SPAN("");
@@ -345,7 +370,7 @@ enum s3_err receive_end(struct request *request)
 enum s3_err receive_store(struct request *request)
 {
     struct receive *receive = request->receive;
-    if (receive == NULL || receive->kind != BODY_BLOB || receive->intake == NULL)
+    if (receive == NULL || !is_staged(receive->kind) || receive->intake == NULL)
         return S3_OK;
     if (intake_is_streamed(receive->intake)) {
         enum storage_err drained = intake_drain(receive->intake);

@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
+#include "daemon/post_form.h"
 #include "daemon/receive.h"
 #include "xml_write.h"
 
@@ -39,6 +40,7 @@ void request_free(struct request *request)
 {
     receive_free(request);
     body_head_free(request);
+    post_form_free(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));
     buf_free(&request->response.buffer);

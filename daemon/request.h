@@ -20,6 +20,7 @@ struct daemon;    /* daemon/daemon.h: configuration, store, key cache, metrics, 
 struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
+struct post_form;  /* daemon/post_form.h */
 struct query_call; /* daemon/query.h */
 struct zones_held; /* daemon/zones.h */
 struct request;
@@ -145,6 +146,7 @@ struct request {
 
     struct body_head *head;  /* NULL: no body that begins with who asks, or its head is over */
     struct receive *receive; /* NULL: no body is expected */
+    struct post_form *form;  /* NULL: no form */
     struct body body;
     struct query_call *query; /* what is called of IAM or STS; NULL elsewhere */
     struct response response;
@@ -153,7 +155,7 @@ struct request {
     bool may_defer;
     struct mutation *deferred;
     enum s3_err (*deferred_then)(struct request *request, struct mutation *mutation);
-    uint64_t deferred_ns; /* when it was handed over */
+    uint64_t deferred_ns;                          /* when it was handed over */
     enum s3_err (*again)(struct request *request); /* a worker is to run this; see request_again */
     void *again_ctx;                               /* the operation's, between tries */
 

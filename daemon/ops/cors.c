@@ -30,7 +30,7 @@ enum s3_err op_put_bucket_cors(struct request *request)
 {
     struct cors cors;
     struct span detail = SPAN_ABSENT;
-    struct buf text CLEANUP(buf_free);
+    struct buf text CLEANUP(buf_free) = {0};
     buf_init(&text, STORAGE_DOCUMENT_MAX_BYTES);
     enum s3_err err = cors_parse(&request->arena, request->body.text, &cors, &detail);
     if (err != S3_OK)

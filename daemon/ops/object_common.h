@@ -69,6 +69,9 @@ enum s3_err object_too_large(
 /* PreconditionFailed that names the header. */
 enum s3_err object_condition_fail(struct request *request, struct span condition) MUST_USE;
 
+/* The answer that a form wants instead of a plain 200, when its object is there. */
+enum s3_err post_object_answer(struct request *request) MUST_USE;
+
 /* A mutation on the request's bucket and key. */
 struct mutation object_mutation(const struct request *request, enum mutation_kind kind);
 

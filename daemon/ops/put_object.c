@@ -14,7 +14,7 @@ static enum s3_err answer(struct request *request, struct mutation *mutation)
     struct checksum checksum = object_checksum(attributes);
     object_checksum_headers(request, &checksum);
     object_version_header(request, &mutation->result.version);
-    return S3_OK;
+    return request->form != NULL ? post_object_answer(request) : S3_OK;
 }
 
 enum s3_err op_put_object(struct request *request)
