@@ -584,6 +584,7 @@ def test_profile_that_assumes_a_role(aws, any_server, tmp_path):
         f"[profile user]\nregion = us-east-1\naws_access_key_id = {user.keys[0]}\naws_secret_access_key = {user.keys[1]}\n"
     )
     environment = {k: v for k, v in aws.environment.items() if k not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    environment["HOME"] = str(tmp_path)  # where the command keeps sessions for the next time
     client = Client(aws.program, environment)
     shown = json.loads(client.run("sts", "get-caller-identity", "--profile", "etl"))
     assert f":assumed-role/{role['RoleName']}/" in shown["Arn"]
