@@ -11,6 +11,12 @@ static size_t character_bytes(struct span text)
     return bytes;
 }
 
+/* The bytes from offset on, which is not past the end. */
+static struct span rest_of(struct span text, size_t offset)
+{
+    return span_of(text.ptr + offset, text.len - offset);
+}
+
 static bool starts(struct span text, struct span prefix, bool ignore_case)
 {
     return ignore_case ? span_starts_nocase(text, prefix) : span_starts(text, prefix);
@@ -20,6 +26,8 @@ static bool starts(struct span text, struct span prefix, bool ignore_case)
 bool policy_glob(struct span pattern, struct span text, bool ignore_case)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, star_t = 0;
+    if (!span_present(text))
+        text = SPAN("");
     for (;;) {
         if (p < pattern.len && pattern.ptr[p] == '*') {
             star = ++p;
@@ -27,16 +35,16 @@ bool policy_glob(struct span pattern, struct span text, bool ignore_case)
         } else if (t == text.len) {
             return p == pattern.len;
         } else if (p < pattern.len && pattern.ptr[p] == '?') {
-            t += character_bytes(span_from(text, t));
+            t += character_bytes(rest_of(text, t));
             p++;
         } else if (p < pattern.len &&
-                   starts(span_from(text, t), span_of(pattern.ptr + p, 1), ignore_case)) {
+                   starts(rest_of(text, t), span_of(pattern.ptr + p, 1), ignore_case)) {
             t++;
             p++;
         } else if (star != SIZE_MAX) {
             if (star == pattern.len)
                 return true;
-            star_t += character_bytes(span_from(text, star_t));
+            star_t += character_bytes(rest_of(text, star_t));
             t = star_t;
             p = star;
         } else {
@@ -58,12 +66,12 @@ static bool take_steps(struct evaluation *evaluation, size_t count)
 static size_t take_part(const struct part *part, struct span text, size_t at,
     struct evaluation *evaluation, bool ignore_case)
 {
-    struct span rest = span_from(text, at);
+    struct span rest = rest_of(text, at);
     if (part->kind == PART_ONE) {
         for (size_t i = 0; i < part->count; i++) {
             if (rest.len == 0)
                 return SIZE_MAX;
-            rest = span_from(rest, character_bytes(rest));
+            rest = rest_of(rest, character_bytes(rest));
         }
         return text.len - rest.len;
     }
@@ -125,7 +133,7 @@ static bool match_parts(const struct pattern *pattern, struct span text,
         }
         if (star == SIZE_MAX || star_t >= text.len)
             return false;
-        star_t += character_bytes(span_from(text, star_t));
+        star_t += character_bytes(rest_of(text, star_t));
         star_t = next_place(&parts[star], star + 1 == pattern->count, text, star_t, ignore_case);
         if (star_t == SIZE_MAX)
             return false;
@@ -137,6 +145,8 @@ static bool match_parts(const struct pattern *pattern, struct span text,
 bool policy_match(const struct pattern *pattern, struct span text, struct evaluation *evaluation,
     bool ignore_case)
 {
+    if (!span_present(text))
+        text = SPAN("");
     if (!pattern->components)
         return match_parts(pattern, text, evaluation, ignore_case);
     struct span components[6];
@@ -179,29 +189,32 @@ struct builder {
 
 static void add_text(struct builder *builder, struct span text)
 {
-    struct part *last = builder->count ? &builder->parts[builder->count - 1] : NULL;
+    struct part *part = &builder->parts[builder->count];
     if (text.len == 0)
         return;
     char *to = builder->text + builder->text_len;
     memcpy(to, text.ptr, text.len);
     builder->text_len += text.len;
     builder->min_bytes += text.len;
-    if (last && last->kind == PART_TEXT)
-        last->text.len += text.len;
-    else
-        builder->parts[builder->count++] =
-            (struct part){.kind = PART_TEXT, .text = span_of(to, text.len)};
+    if (builder->count > 0 && part[-1].kind == PART_TEXT) {
+        part[-1].text.len += text.len;
+        return;
+    }
+    *part = (struct part){.kind = PART_TEXT, .text = span_of(to, text.len)};
+    builder->count++;
 }
 
 static void add_wildcard(struct builder *builder, char c)
 {
     enum part_kind kind = c == '*' ? PART_ANY : PART_ONE;
-    struct part *last = builder->count ? &builder->parts[builder->count - 1] : NULL;
+    struct part *part = &builder->parts[builder->count];
     builder->min_bytes += kind == PART_ONE;
-    if (last && last->kind == kind)
-        last->count++;
-    else
-        builder->parts[builder->count++] = (struct part){.kind = kind, .count = 1};
+    if (builder->count > 0 && part[-1].kind == kind) {
+        part[-1].count++;
+        return;
+    }
+    *part = (struct part){.kind = kind, .count = 1};
+    builder->count++;
 }
 
 /* "key", or "key, 'default'" */

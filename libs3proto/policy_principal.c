@@ -34,10 +34,10 @@ static struct span name_after(struct span text, struct span kind)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   "_+=,.@-/!\"#$%&'()[]\\^`{|}~;:<>";
-    struct span name = span_from(text, kind.len);
-    return span_starts(text, kind) && all_of(name, allowed) && !span_ends(name, SPAN("/"))
-               ? name
-               : SPAN_ABSENT;
+    if (!span_starts(text, kind))
+        return SPAN_ABSENT;
+    struct span name = span_of(text.ptr + kind.len, text.len - kind.len);
+    return all_of(name, allowed) && name.ptr[name.len - 1] != '/' ? name : SPAN_ABSENT;
 }
 
 /* arn:aws:iam::ACCOUNT:root|user/…|role/…, arn:aws:sts::ACCOUNT:assumed-role/…|federated-user/… */

@@ -55,16 +55,22 @@ static bool take_offset(char *text, size_t *len, int64_t *ret_offset_ms)
     return true;
 }
 
+static void add_text(char *text, size_t *len, const char *more)
+{
+    while (*more)
+        text[(*len)++] = *more++;
+}
+
 /* Puts what the short forms leave out: "2024", "2024-05", "2024-05-01T10:30Z". */
 static void complete_time(char *text, size_t *len)
 {
-    static const char rest[] = "-01-01";
-    if (*len == 4 || *len == 7) {
-        memcpy(text + *len, rest + (*len == 7 ? 3 : 0), *len == 7 ? 3 : 6);
-        *len = 10;
-    } else if (*len == 17 && text[16] == 'Z') {
-        memcpy(text + 16, ":00Z", 4);
-        *len = 20;
+    if (*len == 4)
+        add_text(text, len, "-01-01");
+    else if (*len == 7)
+        add_text(text, len, "-01");
+    else if (*len == 17 && text[16] == 'Z') {
+        *len = 16;
+        add_text(text, len, ":00Z");
     }
 }
 
