@@ -94,7 +94,10 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
         gc->swept = true;
     }
     unlink_dropped(gc);
+    bool more_of_zones = false;
     enum storage_err err = reclaim_step(gc, &more);
+    if (err == STORAGE_OK)
+        err = zone_step(gc, &more_of_zones);
     bool due = !patient || gc->compaction.segment_id != 0 || monotonic_ms() >= gc->look_at_ms;
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
@@ -105,7 +108,7 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
         more |= more_to_compact;
         unlink_dropped(gc);
     }
-    *ret_more = more || gc->dropped_count > 0;
+    *ret_more = more || more_of_zones || gc->dropped_count > 0;
     pthread_mutex_unlock(&gc->step_lock);
     return err;
 }

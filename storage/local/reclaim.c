@@ -400,8 +400,6 @@ enum storage_err reclaim_step(struct gc *gc, bool *ret_more)
     enum storage_err err = reclaim_uploads(gc, &more);
     if (err == STORAGE_OK && !more)
         err = reclaim_lineage(gc, &more);
-    if (err == STORAGE_OK && !more)
-        err = zone_step(gc, &more);
     if (err != STORAGE_OK || more) {
         *ret_more = more;
         return err;

@@ -111,6 +111,7 @@ _Noreturn static void child_main(const char *dir, int out)
     verify_segments(&check);
     verify_data(&check);
     verify_trees(&check);
+    verify_zones(&check);
     if (check.out_of_memory)
         finding(&check, "memory ran out: not everything was checked");
     int n = snprintf(line, sizeof(line), "=%llu\n", (unsigned long long)check.findings);

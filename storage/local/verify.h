@@ -51,7 +51,7 @@ struct check {
     struct space *space;
     struct exact *exact; /* set in the passes that count; nothing else is told then */
 
-    struct id_list freed_blobs, freed_extents, freed_buckets;
+    struct id_list freed_blobs, freed_extents, freed_buckets, freed_contents;
     struct id_list bad_extents, bad_blobs;
     struct packed_check *packed; /* ascending ids */
     size_t packed_count, packed_capacity;
@@ -60,6 +60,7 @@ struct check {
     uint64_t rows[TABLE_COUNT];
     uint64_t object_leaves, upload_leaves, sides, own_extents;
     uint64_t object_leaves_reached, upload_leaves_reached;
+    uint64_t zone_rows_reached, contents_reached;
     struct {
         bool any;
         uint64_t blob_id;
@@ -92,6 +93,14 @@ bool find_record(struct check *check, enum table table, struct span key, struct 
 /* verify_index.c: all tables, then the trees of keys. */
 void verify_index(struct check *check);
 void verify_trees(struct check *check);
+/* verify_zone.c: the tables, a bucket's zones while its objects are walked, and what is in none. */
+visit_fn visit_zone, visit_content;
+struct zones_check *zones_check_begin(
+    struct check *check, struct span name, const struct bucket_record *bucket);
+void zones_check_version(struct check *check, struct zones_check *zones, struct span key,
+    const struct object_record *record, bool is_current);
+void zones_check_end(struct check *check, struct zones_check *zones);
+void verify_zones(struct check *check);
 /* verify_bytes.c */
 visit_fn visit_blob, visit_piece, visit_extent, visit_segment;
 void end_pieces(struct check *check);

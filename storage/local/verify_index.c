@@ -77,6 +77,8 @@ static void visit_freed(struct check *check, struct span key, struct span value)
         id_list_add(check, &check->freed_blobs, record.id);
     if ((uint8_t)key.ptr[0] == FREED_BUCKET)
         id_list_add(check, &check->freed_buckets, record.id);
+    if ((uint8_t)key.ptr[0] == FREED_CONTENT)
+        id_list_add(check, &check->freed_contents, record.id);
 }
 
 static void visit_bucket(struct check *check, struct span key, struct span value)
@@ -318,6 +320,8 @@ void verify_index(struct check *check)
     walk_table(check, TABLE_SIDE, visit_side, true);
     walk_table(check, TABLE_UPLOADS, visit_upload, true);
     walk_table(check, TABLE_RECORDS, visit_record, true);
+    walk_table(check, TABLE_ZONES, visit_zone, true);
+    walk_table(check, TABLE_CONTENT, visit_content, true);
     walk_table(check, TABLE_LINEAGE, visit_lineage, true);
     walk_table(check, TABLE_BLOBS, visit_blob_checked, true);
     walk_table(check, TABLE_PIECES, visit_piece_checked, true);

@@ -25,12 +25,14 @@ struct bucket_check {
     struct span name;
     struct bucket_record record;
     uint64_t objects, bytes, uploads;
+    struct zones_check *zones;
 };
 
 static void count_version(struct check *check, struct bucket_check *bucket, struct span key,
-    const struct object_record *record)
+    const struct object_record *record, bool is_current)
 {
     char text[256];
+    zones_check_version(check, bucket->zones, key, record, is_current);
     if (!record->is_delete_marker) {
         bucket->objects++;
         bucket->bytes += record->size_bytes;
@@ -52,7 +54,7 @@ static void count_older(
         err = index_seek(cursor, key_of_u64(&buffer, row_id), &key, &value);
     while (err == STORAGE_OK && key_u64_at(key, 0) == row_id) {
         if (schema_decode_object(key, value, &record) == STORAGE_OK)
-            count_version(check, bucket, object_key, &record);
+            count_version(check, bucket, object_key, &record, false);
         err = index_next(cursor, &key, &value);
     }
     index_cursor_close(cursor);
@@ -69,7 +71,7 @@ static void check_object(
     check->object_leaves_reached++;
     if (schema_decode_object(cursor->leaf, cursor->value, &record) != STORAGE_OK)
         return;
-    count_version(check, bucket, key, &record);
+    count_version(check, bucket, key, &record, true);
     if (record.has_older)
         count_older(check, bucket, key, record.row_id);
     struct span row_key = key_of_u64(&buffer, record.row_id);
@@ -109,7 +111,9 @@ static void check_bucket(struct check *check, struct span key, struct span value
     struct bucket_check bucket = {.name = key};
     if (schema_decode_bucket(key, value, &bucket.record) != STORAGE_OK)
         return;
+    bucket.zones = zones_check_begin(check, key, &bucket.record);
     walk_tree(check, &bucket, TABLE_OBJECTS, bucket.record.id);
+    zones_check_end(check, bucket.zones);
     walk_tree(check, &bucket, TABLE_UPLOADS, bucket.record.id);
     const struct bucket_record *record = &bucket.record;
     if (record->object_count != bucket.objects || record->byte_count != bucket.bytes ||

@@ -248,6 +248,10 @@ enum storage_err zone_step(struct gc *gc, bool *ret_more)
         enum storage_err err = next_work(gc, kinds[i].kind, &any, &work);
         if (err == STORAGE_OK && any)
             err = gc_commit(gc, &work.work);
+        if (err == STORAGE_CORRUPT) { /* verify tells of it: the other work goes on */
+            err = STORAGE_OK;
+            any = false;
+        }
         *ret_more |= any;
         if (err != STORAGE_OK)
             return err;
