@@ -50,6 +50,7 @@ struct cli_call {
     const char *path;         /* with its query, percent-encoded */
     const char *service;      /* "iam", "sts"; NULL: "s3" */
     const char *content_type; /* NULL: none */
+    struct header extra[2];   /* names in lower case, of x-amz-…; absent: none */
     struct span body;         /* absent: none */
     bool quiet;               /* a refusal is no news: only its status counts */
 };
@@ -78,5 +79,6 @@ void cli_form_help(FILE *out);
 /* The commands: what follows their name, to the process's exit code. */
 int cli_status(int count, char **arguments);
 int cli_verify(int count, char **arguments);
+int cli_zones(int count, char **arguments);
 
 #endif

@@ -12,6 +12,7 @@ static const char help[] =
     "       lakegate group …            groups and their members (group --help)\n"
     "       lakegate role …             roles (role --help)\n"
     "       lakegate policy …           managed policies, and testing them (policy --help)\n"
+    "       lakegate zones …            zones of a bucket: rules, use, duplicates (zones --help)\n"
     "       lakegate --help | --version\n"
     "\n"
     "options of all but verify:\n"
@@ -62,6 +63,7 @@ static const struct {
 } commands[] = {
     {"status", cli_status},
     {"verify", cli_verify},
+    {"zones", cli_zones},
 };
 
 static int run(int argc, char **argv)

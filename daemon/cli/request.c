@@ -41,7 +41,7 @@ static bool endpoint_read(struct arena *arena, const char *text, struct endpoint
     return span_present(url);
 }
 
-enum { HEADERS_SENT_MAX = 6 };
+enum { HEADERS_SENT_MAX = 8 };
 
 /* All that is sent, the signature last. */
 static bool sign(struct arena *arena, const struct cli_options *options, struct span host,
@@ -63,6 +63,9 @@ static bool sign(struct arena *arena, const struct cli_options *options, struct 
         (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
     if (call->content_type)
         headers[count++] = (struct header){SPAN("content-type"), span_str(call->content_type)};
+    for (size_t i = 0; i < ARRAY_LEN(call->extra); i++)
+        if (span_present(call->extra[i].name))
+            headers[count++] = call->extra[i];
     if (options->session_token)
         headers[count++] =
             (struct header){SPAN("x-amz-security-token"), span_str(options->session_token)};
