@@ -195,6 +195,17 @@ static void write_result(struct buf *out, const struct simulation *simulation,
     xml_close(out, SPAN("member"));
 }
 
+/* Beside what AWS answers: SDKs pass over it, `lakegate policy test` shows it. */
+static void write_warnings(struct buf *out, const struct simulation *simulation)
+{
+    if (simulation->warning_count == 0)
+        return;
+    xml_open(out, SPAN("Warnings"));
+    for (size_t i = 0; i < simulation->warning_count; i++)
+        xml_text(out, SPAN("member"), simulation->warnings[i]);
+    xml_close(out, SPAN("Warnings"));
+}
+
 enum s3_err simulation_answer(struct simulation *simulation, const struct iam_query *page)
 {
     struct request *request = simulation->request;
@@ -213,6 +224,7 @@ enum s3_err simulation_answer(struct simulation *simulation, const struct iam_qu
         write_result(out, simulation, &access, &result);
     }
     xml_close(out, SPAN("EvaluationResults"));
+    write_warnings(out, simulation);
     query_page_end(out, slice.truncated, slice.next);
     return query_end(request);
 }

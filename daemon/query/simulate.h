@@ -13,6 +13,7 @@ enum {
     SIMULATED_ACTIONS_MAX = 500,
     SIMULATED_RESOURCES_MAX = 500,
     SIMULATED_ENTRIES_MAX = 200, /* ContextEntries */
+    SIMULATED_WARNINGS_MAX = 100,
 };
 
 /* A policy of it. `id`: PolicyInputList.1, a managed policy's name, user_NAME_POLICY … */
@@ -29,6 +30,8 @@ struct simulation {
     struct simulated boundary, resource; /* compiled NULL: none */
     struct span resource_text;           /* ResourcePolicy; compiled for the bucket of a resource */
     struct span resource_bucket;
+    struct span *warnings; /* what of the policies can match nothing here */
+    size_t warning_count;
 
     const struct identity *identity; /* whose principal it is; NULL: nobody in particular */
     struct policy_principal principal;

@@ -13,10 +13,35 @@ void simulation_free(struct simulation *simulation)
     *simulation = (struct simulation){0};
 }
 
-static enum s3_err compile(struct request *request, struct simulated *policy)
+/* Which policy is being compiled, for what is said about it. */
+struct compiling {
+    struct simulation *simulation;
+    struct span id;
+};
+
+/* What a policy says and nothing here can match; past the maximum nothing new is said. */
+static void note(void *ctx, const char *line)
 {
-    const struct policy_options options = {
-        .kind = POLICY_IDENTITY, .max_bytes = IAM_POLICY_TEXT_MAX_BYTES};
+    const struct compiling *compiling = ctx;
+    struct simulation *simulation = compiling->simulation;
+    struct arena *arena = &simulation->request->arena;
+    if (simulation->warnings == NULL)
+        simulation->warnings = arena_array(arena, struct span, SIMULATED_WARNINGS_MAX);
+    if (simulation->warnings == NULL || simulation->warning_count == SIMULATED_WARNINGS_MAX)
+        return;
+    struct span words = arena_format(arena, "%.*s: %s", SPAN_ARG(compiling->id), line);
+    if (span_present(words))
+        simulation->warnings[simulation->warning_count++] = words;
+}
+
+static enum s3_err compile(struct simulation *simulation, struct simulated *policy)
+{
+    struct request *request = simulation->request;
+    struct compiling compiling = {simulation, policy->id};
+    const struct policy_options options = {.kind = POLICY_IDENTITY,
+        .max_bytes = IAM_POLICY_TEXT_MAX_BYTES,
+        .warn = note,
+        .warn_ctx = &compiling};
     char detail[POLICY_DETAIL_BYTES] = "";
     if (policy_compile(policy->text, &options, &policy->compiled, detail))
         return S3_OK;
@@ -38,7 +63,7 @@ static enum s3_err add(struct simulation *simulation, struct span id, struct spa
     if (simulation->policy_count == SIMULATED_POLICIES_MAX)
         return FAIL(request, INVALID_INPUT, "There are more policies than can be simulated.");
     struct simulated policy = {.id = id, .text = text};
-    TRY(compile(request, &policy));
+    TRY(compile(simulation, &policy));
     simulation->compiled[simulation->policy_count] = policy.compiled;
     simulation->policies[simulation->policy_count++] = policy;
     return S3_OK;
@@ -69,7 +94,7 @@ static enum s3_err read_boundary(struct simulation *simulation)
         return S3_OK;
     simulation->boundary =
         (struct simulated){.id = SPAN("PermissionsBoundaryPolicyInputList.1"), .text = texts[0]};
-    return compile(request, &simulation->boundary);
+    return compile(simulation, &simulation->boundary);
 }
 
 /* "arn:aws:iam::ACCOUNT:root", or the account alone. */
@@ -174,7 +199,7 @@ static enum s3_err add_boundary(
     TRY_IAM(
         simulation->request, call, iam_version_get(call, arn, policy.default_version, &version));
     simulation->boundary = (struct simulated){.id = policy.name, .text = version.text};
-    return compile(simulation->request, &simulation->boundary);
+    return compile(simulation, &simulation->boundary);
 }
 
 /* The user, group or role of an ARN of the caller's account. */
