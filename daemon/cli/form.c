@@ -213,11 +213,20 @@ static int place(struct given *given, int count, char **arguments, struct cli_op
 
 /* ---- running it ---- */
 
-static void print_step(
-    struct arena *arena, const struct form_step *step, const struct xml_node *result, bool titled)
+/* Of this name, or the only element's child of this name. */
+static struct span text_in(const struct xml_node *result, const char *name)
+{
+    struct span text = xml_child_text(result, span_str(name));
+    return span_present(text) || !result->first_child
+               ? text
+               : xml_child_text(result->first_child, span_str(name));
+}
+
+static void print_step(struct arena *arena, const struct form_step *step,
+    const struct xml_node *result, size_t number, size_t count)
 {
     if (step->text) {
-        form_print_document(arena, xml_child_text(result, span_str(step->text)));
+        form_print_document(arena, text_in(result, step->text));
         return;
     }
     if (!step->list) {
@@ -225,12 +234,11 @@ static void print_step(
         return;
     }
     const struct xml_node *list = xml_child(result, span_str(step->list));
-    if (titled && (!list || !list->first_child))
+    if (!list || !list->first_child)
         return;
-    if (titled)
-        printf("\n%s\n", step->list);
-    if (list)
-        form_print_table(list, step->columns);
+    if (count > 1)
+        printf("%s%s\n", number > 0 ? "\n" : "", step->list);
+    form_print_table(list, step->columns);
 }
 
 static int run_steps(struct arena *arena, const struct cli_options *options,
@@ -248,11 +256,11 @@ static int run_steps(struct arena *arena, const struct cli_options *options,
         count++;
     }
     if (options->json && !form->steps[0].text) {
-        form_print_json(arena, results, count, form->steps);
+        form_print_json(arena, results, count);
         return CLI_OK;
     }
     for (size_t i = 0; i < count; i++)
-        print_step(arena, &form->steps[i], results[i], count > 1);
+        print_step(arena, &form->steps[i], results[i], i, count);
     return CLI_OK;
 }
 

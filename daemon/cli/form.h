@@ -76,8 +76,7 @@ void form_print_table(const struct xml_node *list, const char *columns);
 void form_print_all(struct arena *arena, const struct xml_node *result);
 /* A percent-encoded policy, as its author wrote it. */
 void form_print_document(struct arena *arena, struct span encoded);
-/* The children of these answers as one JSON object. lists: names that are lists even when they are empty */
-void form_print_json(struct arena *arena, struct xml_node *const *results, size_t count,
-    const struct form_step *steps);
+/* The children of these answers as one JSON object; what is no list or object is a text. */
+void form_print_json(struct arena *arena, struct xml_node *const *results, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 #include "base/encode.h"
 #include "daemon/cli/form.h"
 
-enum { COLUMNS_MAX = 8, PRINT_DEPTH_MAX = 8, NAME_MAX_BYTES = 200, NAME_WIDTH = 24 };
+enum { COLUMNS_MAX = 8, PRINT_DEPTH_MAX = 8, NAME_MAX_BYTES = 200, NAME_WIDTH = 30 };
 
 static bool is_document(struct span name)
 {
@@ -129,7 +129,8 @@ static void print_children(
         const struct xml_node *value = child;
         struct span inner = child->name;
         char number[24];
-        if (is_paging(inner) || depth == PRINT_DEPTH_MAX)
+        bool empty = !child->first_child && child->text.len == 0;
+        if (is_paging(inner) || empty || depth == PRINT_DEPTH_MAX)
             continue;
         if (!as_pair(child, &inner, &value) && is_list(node)) {
             snprintf(number, sizeof(number), "%zu", index++);
@@ -172,16 +173,18 @@ static void print_json_text(struct span text)
     putchar('"');
 }
 
-static bool is_named_list(const struct form_step *steps, size_t count, struct span name)
+/* An empty list looks like an empty text: lists have names in the plural. */
+static bool is_empty_list(const struct xml_node *node)
 {
-    for (size_t i = 0; i < count; i++)
-        if (steps[i].list && span_eq(span_str(steps[i].list), name))
-            return true;
-    return false;
+    return !node->first_child && node->text.len == 0 && span_ends(node->name, SPAN("s"));
 }
 
 static void print_json_value(struct arena *arena, const struct xml_node *node, int depth)
 {
+    if (is_empty_list(node)) {
+        fputs("[]", stdout);
+        return;
+    }
     if (!node->first_child || depth == PRINT_DEPTH_MAX) {
         struct span text = is_document(node->name) ? percent_decode(arena, node->text) : node->text;
         print_json_text(span_present(text) ? text : SPAN(""));
@@ -201,8 +204,7 @@ static void print_json_value(struct arena *arena, const struct xml_node *node, i
     putchar(list ? ']' : '}');
 }
 
-void form_print_json(struct arena *arena, struct xml_node *const *results, size_t count,
-    const struct form_step *steps)
+void form_print_json(struct arena *arena, struct xml_node *const *results, size_t count)
 {
     bool first = true;
     putchar('{');
@@ -214,10 +216,7 @@ void form_print_json(struct arena *arena, struct xml_node *const *results, size_
             first = false;
             print_json_text(child->name);
             fputs(": ", stdout);
-            if (!child->first_child && is_named_list(steps, count, child->name))
-                fputs("[]", stdout);
-            else
-                print_json_value(arena, child, 0);
+            print_json_value(arena, child, 0);
         }
     puts("}");
 }

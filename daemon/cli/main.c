@@ -13,6 +13,9 @@ static const char help[] =
     "       lakegate role …             roles (role --help)\n"
     "       lakegate policy …           managed policies, and testing them (policy --help)\n"
     "       lakegate zones …            zones of a bucket: rules, use, duplicates (zones --help)\n"
+    "       lakegate account …          accounts with users and buckets of their own (account "
+    "--help)\n"
+    "       lakegate secrets rotate     another key for the secrets in the store\n"
     "       lakegate --help | --version\n"
     "\n"
     "options of all but verify:\n"
@@ -63,6 +66,8 @@ static const struct {
 } commands[] = {
     {"status", cli_status},
     {"verify", cli_verify},
+    {"account", cli_account},
+    {"secrets", cli_secrets},
     {"zones", cli_zones},
 };
 

@@ -306,15 +306,15 @@ static int run_test(struct test_call *call)
     if (span_present(policy))
         form_param(&body, SPAN("ResourcePolicy"), policy);
     const char *action = span_present(arn) ? "SimulatePrincipalPolicy" : "SimulateCustomPolicy";
-    static const struct form_step step = {.list = "EvaluationResults"};
     struct xml_node *result = NULL;
-    code = form_call_all(call->arena, &call->options, action, buf_span(&body), step.list, &result);
+    code = form_call_all(
+        call->arena, &call->options, action, buf_span(&body), "EvaluationResults", &result);
     if (code != CLI_OK)
         return code;
     bool json = call->options.json;
     bool allowed = all_allowed(result, !json);
     if (json)
-        form_print_json(call->arena, &result, 1, &step);
+        form_print_json(call->arena, &result, 1);
     else
         print_members(xml_child(result, SPAN("Warnings")), "warning: ");
     return allowed ? CLI_OK : CLI_FOUND;
