@@ -73,14 +73,14 @@ class Signer:
         return [*headers, ("Authorization", f"AWS4-HMAC-SHA256 Credential={self.access_key}/{self.scope}, "
                            f"SignedHeaders={';'.join(signed)}, Signature={signature}")]
 
-    def presigned(self, method, target, host, expires=900, headers=(), signed=("host",), query=""):
+    def presigned(self, method, target, host, expires=900, headers=(), signed=("host",), query="", payload=UNSIGNED):
         """The target with the signing parameters behind it; query replaces some of them ("X-Amz-Date=…")."""
         replaced = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         parameters = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{self.access_key}/{self.scope}",
                       "X-Amz-Date": self.timestamp, "X-Amz-Expires": str(expires), "X-Amz-SignedHeaders": ";".join(signed)}
         text = "&".join(f"{name}={replaced.get(name, quote(value, safe=''))}" for name, value in parameters.items())
         target += ("&" if "?" in target else "?") + text
-        return f"{target}&X-Amz-Signature={self.sign(method, target, [('host', host), *headers], sorted(signed), UNSIGNED)}"
+        return f"{target}&X-Amz-Signature={self.sign(method, target, [('host', host), *headers], sorted(signed), payload)}"
 
     def chunk(self, data):
         """The next signed chunk of a body; the last one has no data."""
