@@ -1,16 +1,24 @@
 /* How fast is the store without HTTP?  store_bench DIR [SECONDS] [THREADS] [OBJECT BYTES]
- * Puts with a full sync each, then gets and listings of what was put. One line for each. */
+ * Puts with a full sync each, then gets and listings of what was put. One line for each. Then, turn by turn,
+ * puts and gets in a bucket without zones and in one that looks for duplicates. */
 #include "storage/storage.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
-enum { KEY_BYTES = 32, THREADS_MAX = 256, BODY_MAX_BYTES = 4 * 1024 * 1024, LIST_KEYS = 1000 };
+enum {
+    KEY_BYTES = 32,
+    THREADS_MAX = 256,
+    BODY_MAX_BYTES = 4 * 1024 * 1024,
+    LIST_KEYS = 1000,
+    TURNS = 4,
+};
 
 static struct {
     struct storage *storage;
     struct bucket_ref bucket;
+    const struct zone_rule *rule; /* NULL: no zone */
     size_t body_bytes;
     char *body;
     atomic_bool stop;
@@ -43,11 +51,28 @@ static struct span key_of(char *key, unsigned worker, uint64_t number)
     return span_of(key, (size_t)len);
 }
 
+/* As the daemon does: what has the same size and CRC would be compared. */
+static void look_for_duplicates(const struct mutation *m)
+{
+    struct arena arena;
+    struct content_page page;
+    arena_init(&arena, 65536);
+    must(storage_content_find(bench.storage, bench.bucket.id, bench.rule, m->key, bench.body_bytes,
+             m->put.attributes.crc64nvme, 16, &arena, &page),
+        "contents");
+    if (page.count > 0)
+        must(STORAGE_INTERNAL, "a duplicate");
+    arena_free(&arena);
+}
+
 static void put_one(struct worker *worker)
 {
     char key[KEY_BYTES];
     struct mutation m = {.kind = MUTATION_PUT_OBJECT, .bucket = bench.bucket};
     m.key = key_of(key, worker->number, worker->written++);
+    m.put.attributes.crc64nvme = crc64nvme_update(0, m.key); /* stands for bodies that differ */
+    if (bench.rule)
+        look_for_duplicates(&m);
     m.put.attributes.metadata = SPAN("content-type: application/octet-stream");
     must(storage_stage_open(bench.storage, bench.body_bytes, &m.put.stage), "stage");
     must(stage_write(m.put.stage, span_of(bench.body, bench.body_bytes)), "write");
@@ -100,7 +125,7 @@ static double run(bool puts, unsigned threads, double seconds)
         if (pthread_create(&bench.workers[i].thread, NULL, work, &bench.workers[i]) != 0)
             exit(1);
     }
-    struct timespec span = {(time_t)seconds, 0};
+    struct timespec span = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     nanosleep(&span, NULL);
     atomic_store(&bench.stop, true);
     for (unsigned i = 0; i < threads; i++) {
@@ -126,6 +151,58 @@ static void time_listing(const char *what, struct list_query query, size_t round
         "%-28s %8.3f ms for %zu entries\n", what, (now() - begin) / (double)rounds * 1000, entries);
 }
 
+static struct bucket_ref make_bucket(struct span name)
+{
+    struct mutation create = {.kind = MUTATION_CREATE_BUCKET, .bucket.name = name};
+    enum storage_err err = storage_commit(bench.storage, &create);
+    if (err != STORAGE_BUCKET_EXISTS)
+        must(err, "bucket");
+    return (struct bucket_ref){create.bucket_info.id, name};
+}
+
+static void compare_zones(unsigned threads, double seconds)
+{
+    static const struct span except[] = {SPAN("*/"), SPAN("_SUCCESS"), SPAN("_temporary"),
+        SPAN(".spark-staging-*"), SPAN(".hive-staging*"), SPAN("__magic*"), SPAN("_delta_log"),
+        SPAN("metadata"), SPAN("*_$folder$"), SPAN("_committed_*"), SPAN("_started_*"),
+        SPAN(".*.crc")};
+    static const struct zone_rule rule = {.name = SPAN("raw"),
+        .write_once = true,
+        .duplicates = DUPLICATES_REJECT,
+        .min_bytes = 1,
+        .except = except,
+        .except_count = ARRAY_LEN(except)};
+    struct arena arena;
+    struct zone_set set;
+    double rates[2][2] = {{0}}; /* in a zone; puts */
+    uint64_t written[2][THREADS_MAX] = {{0}};
+    struct bucket_ref buckets[2] = {make_bucket(SPAN("plain")), make_bucket(SPAN("zone"))};
+    struct mutation m = {.kind = MUTATION_PUT_ZONES, .bucket = buckets[1]};
+    m.zones.kind = DOCUMENT_ZONES;
+    m.zones.text = SPAN("{}");
+    m.zones.rules = &rule;
+    m.zones.count = 1;
+    must(storage_commit(bench.storage, &m), "zones");
+    arena_init(&arena, 65536);
+    must(storage_zones_get(bench.storage, buckets[1].id, &arena, &set), "zones");
+    for (int turn = 0; turn < 2 * TURNS; turn++) {
+        int in_zone = turn % 2;
+        bench.bucket = buckets[in_zone];
+        bench.rule = in_zone ? &set.rules[0] : NULL;
+        for (unsigned i = 0; i < threads; i++)
+            bench.workers[i].written = written[in_zone][i];
+        rates[in_zone][1] += run(true, threads, seconds) / TURNS;
+        for (unsigned i = 0; i < threads; i++)
+            written[in_zone][i] = bench.workers[i].written;
+        rates[in_zone][0] += run(false, threads < 2 ? 1 : 2, seconds) / TURNS;
+    }
+    arena_free(&arena);
+    for (int puts = 1; puts >= 0; puts--)
+        printf("%-28s %8.0f /s, without %8.0f /s: %.0f %%\n",
+            puts ? "put in a zone" : "get in a zone", rates[1][puts], rates[0][puts],
+            100 * rates[1][puts] / rates[0][puts]);
+}
+
 int main(int argc, char **argv)
 {
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 5;
@@ -140,11 +217,7 @@ int main(int argc, char **argv)
     double begin = now();
     must(storage_open(&options, &bench.storage, &detail), "open");
     printf("%-28s %8.3f ms\n", "open", (now() - begin) * 1000);
-    struct mutation create = {.kind = MUTATION_CREATE_BUCKET, .bucket.name = SPAN("bench")};
-    enum storage_err err = storage_commit(bench.storage, &create);
-    if (err != STORAGE_BUCKET_EXISTS)
-        must(err, "bucket");
-    bench.bucket = (struct bucket_ref){create.bucket_info.id, SPAN("bench")};
+    bench.bucket = make_bucket(SPAN("bench"));
     bench.body = malloc(bench.body_bytes + 1);
     if (!bench.body)
         return 1;
@@ -160,6 +233,7 @@ int main(int argc, char **argv)
     time_listing("list with delimiter",
         (struct list_query){.bucket_id = bench.bucket.id, .max = LIST_KEYS, .delimiter = SPAN("/")},
         500);
+    compare_zones(threads, seconds / 2);
     storage_close(bench.storage);
     free(bench.body);
     return 0;

@@ -133,6 +133,7 @@ static void change(struct worker *worker, unsigned i, struct mutation *m, uint64
     unsigned number = worker->number * KEYS_EACH + i;
     atomic_store(&shared->trying[number], seed);
     atomic_store(&shared->is_trying[number], true);
+    m->zone.undecided = true; /* what looks the same is marked */
     if (went_well(storage_commit(store, m), "a change")) {
         worker->values[i] = seed;
         atomic_store(&shared->acknowledged[number], seed);
@@ -320,6 +321,27 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* Other rules in each round, over what is there: they are scanned while the workers write. */
+static void set_zones(struct bucket_ref bucket, unsigned round)
+{
+    struct span except = SPAN("*kkk");
+    struct zone_rule rules[] = {
+        {.name = SPAN("first"),
+            .prefix = round % 4 < 2 ? SPAN("00") : SPAN("0"),
+            .duplicates = round % 3 ? DUPLICATES_FLAG : DUPLICATES_ALLOW,
+            .min_bytes = round % 5 * 100,
+            .except = &except,
+            .except_count = round % 2},
+        {.name = SPAN("second"), .prefix = SPAN("1"), .duplicates = DUPLICATES_FLAG},
+    };
+    struct mutation m = {.kind = MUTATION_PUT_ZONES, .bucket = bucket};
+    m.zones.kind = DOCUMENT_ZONES;
+    m.zones.text = SPAN("{}");
+    m.zones.rules = rules;
+    m.zones.count = round % 6 == 5 ? 0 : 2;
+    went_well(storage_commit(store, &m), "zones");
+}
+
 _Noreturn static void live_until_killed(struct bucket_ref bucket, unsigned round)
 {
     static struct sys sys;
@@ -339,6 +361,7 @@ _Noreturn static void live_until_killed(struct bucket_ref bucket, unsigned round
         pthread_t thread;
         must(pthread_create(&thread, NULL, work, &workers[w]) == 0, "no thread");
     }
+    set_zones(bucket, round);
     for (;;) {
         bool more = false;
         enum storage_err err = options.no_background ? storage_gc_step(store, &more) : STORAGE_OK;
