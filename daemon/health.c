@@ -7,6 +7,7 @@
 #include "daemon/json.h"
 #include "daemon/metrics.h"
 #include "daemon/staging.h"
+#include "daemon/system.h"
 #include "daemon/workers.h"
 
 static enum s3_err answer(struct request *request, int status, const char *type, size_t max_bytes)
@@ -127,6 +128,9 @@ static bool is_signed(const struct request *request)
 const struct op *health_route(const struct request *request)
 {
     const struct target *target = &request->target;
+    const struct op *op = system_route(request);
+    if (op != NULL)
+        return op;
     if ((request->method != METHOD_GET && request->method != METHOD_HEAD) || target->virtual_host)
         return NULL;
     bool ours = span_starts(target->path, SPAN("/-/"));

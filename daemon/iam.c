@@ -18,11 +18,12 @@ struct iam *iam_new(struct storage *storage, struct vault *vault, struct log *lo
     iam->log = log;
     atomic_init(&iam->generation, 1);
     iam->uses = iam_uses_new();
-    if (iam->uses == NULL || pthread_mutex_init(&iam->lock, NULL) != 0) {
-        iam_uses_free(iam->uses);
+    if (iam->uses == NULL) {
         free(iam);
         return NULL;
     }
+    if (pthread_mutex_init(&iam->lock, NULL) != 0 || pthread_mutex_init(&iam->rotating, NULL) != 0)
+        abort(); /* without memory to take, only a bug can do this */
     return iam;
 }
 
@@ -31,6 +32,7 @@ void iam_free(struct iam *iam)
     if (iam == NULL)
         return;
     iam_uses_free(iam->uses);
+    pthread_mutex_destroy(&iam->rotating);
     pthread_mutex_destroy(&iam->lock);
     free(iam);
 }

@@ -340,8 +340,17 @@ void iam_key_used(
     struct iam *iam, struct span id, int64_t now_ms, struct span service, struct span region);
 /* Writes what is only in memory, before the store closes. Blocks. */
 void iam_flush(struct iam *iam);
-/* Seals every secret with the vault's newest key; a crash in the middle leaves some to the next call. Blocks. */
-enum iam_err iam_reseal(struct iam_call *call, size_t *ret_count) MUST_USE;
+struct iam_rotation {
+    bool
+        new_key; /* one was made; not where the ring is handed in: then its last key is the new one */
+    size_t sealed; /* secrets that were sealed with another key before */
+};
+/* Changes the key of the secrets. A new one goes to the file before anything is sealed with it, and old ones leave
+ * the file after all is sealed anew, those last that tokens of the last keep_s are sealed with. So a crash
+ * anywhere leaves a ring that opens everything, and the next call goes on. Blocks; one at a time.
+ * err: LIMIT_EXCEEDED (the ring is full), FAILED, and what a commit says */
+enum iam_err iam_rotate(
+    struct iam_call *call, int64_t keep_s, struct iam_rotation *ret_rotation) MUST_USE;
 
 /* ---- the account ---- */
 

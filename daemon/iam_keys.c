@@ -16,7 +16,7 @@ static enum iam_err no_such_key(struct iam_call *call, struct span id)
         SPAN_ARG(span_first(id, IAM_NAME_MAX_BYTES)));
 }
 
-static struct span key_key(struct arena *arena, struct span id)
+struct span iam_key_key(struct arena *arena, struct span id)
 {
     return arena_format(arena, "iam/key/%.*s", SPAN_ARG(id));
 }
@@ -86,7 +86,7 @@ static void change_owner(struct iam_call *call, struct iam_changes *changes, str
 
 /* ---- the record of a key ---- */
 
-static struct span key_text(
+struct span iam_key_text(
     struct iam_call *call, const struct iam_key *key, struct span sealed_base64)
 {
     struct json *json = json_new();
@@ -99,13 +99,13 @@ static struct span key_text(
     return iam_record_text(call->arena, json, SPAN_ABSENT);
 }
 
-static enum iam_err read_key(struct iam_call *call, struct span id, struct iam_key *ret_key,
+enum iam_err iam_key_read(struct iam_call *call, struct span id, struct iam_key *ret_key,
     struct span *ret_sealed, uint64_t *ret_generation)
 {
     struct iam_record record CLEANUP(iam_record_free) = {0};
     if (id.len != IAM_ACCESS_KEY_BYTES)
         return no_such_key(call, id);
-    enum iam_err err = iam_record_read(call, key_key(call->arena, id), &record);
+    enum iam_err err = iam_record_read(call, iam_key_key(call->arena, id), &record);
     if (err == IAM_NO_SUCH_ENTITY)
         return no_such_key(call, id);
     IAM_TRY(err);
@@ -150,7 +150,7 @@ enum iam_err iam_key_get(struct iam_call *call, struct span id, struct iam_key *
     struct iam_key key;
     struct span sealed;
     uint64_t generation;
-    IAM_TRY(read_key(call, id, &key, &sealed, &generation));
+    IAM_TRY(iam_key_read(call, id, &key, &sealed, &generation));
     if (!key.is_root) {
         struct iam_entity user;
         enum iam_err err = iam_get_by_id(call, key.user_id, &user, NULL);
@@ -188,7 +188,7 @@ enum iam_err iam_key_list(
 /* ---- sealing ---- */
 
 /* base64 of the sealed secret, in the arena. */
-static enum iam_err seal(
+enum iam_err iam_seal(
     struct iam_call *call, struct span id, struct span secret, struct span *ret_sealed)
 {
     struct buf sealed CLEANUP(buf_free), text CLEANUP(buf_free);
@@ -201,7 +201,7 @@ static enum iam_err seal(
     return span_present(*ret_sealed) ? IAM_OK : iam_no_memory(call);
 }
 
-static bool unseal(struct iam_call *call, struct span id, struct span sealed_base64,
+bool iam_unseal(struct iam_call *call, struct span id, struct span sealed_base64,
     char ret_secret[static IAM_SECRET_KEY_BYTES], bool *ret_stale)
 {
     char sealed[SEALED_BYTES];
@@ -224,8 +224,8 @@ enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_ke
     struct span sealed;
     uint64_t generation;
     bool stale;
-    IAM_TRY(read_key(call, id, ret_key, &sealed, &generation));
-    if (unseal(call, id, sealed, ret_secret, &stale))
+    IAM_TRY(iam_key_read(call, id, ret_key, &sealed, &generation));
+    if (iam_unseal(call, id, sealed, ret_secret, &stale))
         return IAM_OK;
     log_message(call->iam->log, LOG_ERROR,
         "the secret of access key %.*s does not open with the secrets key", SPAN_ARG(id));
@@ -261,9 +261,9 @@ static enum iam_err create_key(
     key_text_secret(secret, IAM_SECRET_KEY_BYTES);
     struct span copy = arena_copy(call->arena, span_of(secret, IAM_SECRET_KEY_BYTES));
     wipe(secret, sizeof(secret));
-    IAM_TRY(seal(call, key.id, copy, &sealed));
+    IAM_TRY(iam_seal(call, key.id, copy, &sealed));
     change_owner(call, &changes, &owner, keys, owner.count + 1);
-    iam_change_add(&changes, key_key(call->arena, key.id), key_text(call, &key, sealed));
+    iam_change_add(&changes, iam_key_key(call->arena, key.id), iam_key_text(call, &key, sealed));
     IAM_TRY(iam_changes_commit(call, &changes));
     *ret_key = key;
     *ret_secret = copy;
@@ -301,9 +301,10 @@ static enum iam_err set_active(struct iam_call *call, struct span user, struct s
     uint64_t generation;
     struct iam_changes changes = {.count = 0};
     IAM_TRY(find_key(call, user, id, &owner, &at));
-    IAM_TRY(read_key(call, id, &key, &sealed, &generation));
+    IAM_TRY(iam_key_read(call, id, &key, &sealed, &generation));
     key.active = active;
-    iam_change_set(&changes, key_key(call->arena, id), key_text(call, &key, sealed), generation);
+    iam_change_set(
+        &changes, iam_key_key(call->arena, id), iam_key_text(call, &key, sealed), generation);
     return iam_changes_commit(call, &changes);
 }
 
@@ -327,7 +328,7 @@ static enum iam_err delete_key(struct iam_call *call, struct span user, struct s
         if (i != at)
             keys[left++] = owner.keys[i];
     change_owner(call, &changes, &owner, keys, left);
-    iam_change_any(&changes, key_key(call->arena, id), SPAN_ABSENT);
+    iam_change_any(&changes, iam_key_key(call->arena, id), SPAN_ABSENT);
     iam_change_any(&changes, used_key(call->arena, id), SPAN_ABSENT);
     iam_uses_forget(call->iam->uses, id);
     return iam_changes_commit(call, &changes);
@@ -350,103 +351,4 @@ void iam_key_used(
 void iam_flush(struct iam *iam)
 {
     iam_uses_flush(iam->uses, iam->storage);
-}
-
-/* ---- the secrets key ---- */
-
-static const struct span sample = {"Lakegate", 8};
-
-static struct span sample_key(struct arena *arena)
-{
-    return arena_copy(arena, SPAN("iam/vault"));
-}
-
-static enum iam_err write_sample(struct iam_call *call)
-{
-    struct span sealed;
-    struct iam_changes changes = {.count = 0};
-    struct span key = sample_key(call->arena);
-    IAM_TRY(seal(call, key, sample, &sealed));
-    struct json *json = json_new();
-    json_text(json, "sample", sealed);
-    iam_change_any(&changes, key, iam_record_text(call->arena, json, SPAN_ABSENT));
-    return iam_changes_commit(call, &changes);
-}
-
-bool iam_check_vault(struct iam *iam)
-{
-    struct arena arena CLEANUP(arena_free);
-    struct iam_record record CLEANUP(iam_record_free) = {0};
-    arena_init(&arena, STORAGE_RECORD_VALUE_MAX_BYTES * 4);
-    struct iam_call call = {.iam = iam, .account = 1, .arena = &arena};
-    enum iam_err err = iam_record_read(&call, sample_key(&arena), &record);
-    if (err == IAM_NO_SUCH_ENTITY)
-        return write_sample(&call) == IAM_OK;
-    if (err != IAM_OK)
-        return false;
-    char sealed[VAULT_OVERHEAD_BYTES + 64];
-    size_t len;
-    struct buf plain CLEANUP(buf_free);
-    buf_init(&plain, sizeof(sealed));
-    return base64_decode(json_node_string(json_node_member(record.json, "sample"), SPAN("")),
-               sealed, sizeof(sealed), &len) &&
-           vault_unseal(iam->vault, sample_key(&arena), span_of(sealed, len), &plain) &&
-           span_eq(buf_span(&plain), sample);
-}
-
-/* Seals one record's secret with the newest key. Its content stays, so the generation needs not rise. */
-static enum iam_err reseal_key(struct iam_call *call, struct span id, bool *ret_done)
-{
-    struct iam_key key;
-    struct span sealed;
-    uint64_t generation;
-    char secret[IAM_SECRET_KEY_BYTES];
-    bool stale;
-    *ret_done = false;
-    enum iam_err err = read_key(call, id, &key, &sealed, &generation);
-    if (err == IAM_NO_SUCH_ENTITY) /* deleted meanwhile */
-        return IAM_OK;
-    IAM_TRY(err);
-    if (!unseal(call, id, sealed, secret, &stale))
-        return iam_fail(call, IAM_FAILED,
-            "The secret of access key %.*s does not open with any key of the ring.", SPAN_ARG(id));
-    if (stale)
-        err = seal(call, id, span_of(secret, sizeof(secret)), &sealed);
-    wipe(secret, sizeof(secret));
-    if (!stale || err != IAM_OK)
-        return err;
-    struct iam_changes changes = {.count = 0};
-    iam_change_set(&changes, key_key(call->arena, id), key_text(call, &key, sealed), generation);
-    *ret_done = true;
-    return iam_changes_commit(call, &changes);
-}
-
-enum iam_err iam_reseal(struct iam_call *call, size_t *ret_count)
-{
-    static const struct span prefix = {"iam/key/", 8};
-    struct iam_walk walk;
-    enum iam_err err = IAM_OK;
-    size_t count = 0;
-    iam_walk_begin(&walk, call, prefix, SPAN_ABSENT);
-    for (;;) {
-        const struct record_entry *entry;
-        bool done = false;
-        err = iam_walk_next(&walk, &entry);
-        if (err != IAM_OK || entry == NULL)
-            break;
-        struct arena arena; /* of one key: there may be ten thousand */
-        arena_init(&arena, STORAGE_RECORD_VALUE_MAX_BYTES * 4);
-        struct iam_call one = {.iam = call->iam, .account = call->account, .arena = &arena};
-        pthread_mutex_lock(&call->iam->lock);
-        err = reseal_key(&one, span_from(entry->key, prefix.len), &done);
-        pthread_mutex_unlock(&call->iam->lock);
-        call->detail = arena_copy(call->arena, one.detail);
-        arena_free(&arena);
-        if (err != IAM_OK)
-            break;
-        count += done;
-    }
-    iam_walk_end(&walk);
-    *ret_count = count;
-    return err == IAM_OK ? write_sample(call) : err;
 }

@@ -16,6 +16,7 @@ struct iam {
     struct storage *storage;
     struct vault *vault;
     struct log *log;
+    pthread_mutex_t rotating; /* while the key of the secrets is changed; before lock */
     pthread_mutex_t lock; /* held while something is changed: from the first read to the commit */
     atomic_uint_fast64_t generation;
     struct iam_uses *uses; /* when access keys were used: iam_uses.c */
@@ -154,6 +155,21 @@ enum { IAM_PAGE_ARENA_BYTES = 3 * 1024 * 1024 };
 
 /* A line of JSON for records that are there or not, and say no more. */
 #define IAM_MARK SPAN("{}\n")
+
+/* ---- access keys ---- */
+
+/* The record of a key, and its secret: base64 of what the vault sealed, with the id as associated data. */
+struct span iam_key_key(struct arena *arena, struct span id);
+struct span iam_key_text(
+    struct iam_call *call, const struct iam_key *key, struct span sealed_base64);
+/* Without its user's name and when it was used. err: NO_SUCH_ENTITY */
+enum iam_err iam_key_read(struct iam_call *call, struct span id, struct iam_key *ret_key,
+    struct span *ret_sealed, uint64_t *ret_generation) MUST_USE;
+enum iam_err iam_seal(
+    struct iam_call *call, struct span what, struct span secret, struct span *ret_sealed) MUST_USE;
+/* A secret of IAM_SECRET_KEY_BYTES; wipe it. False: it does not open. */
+bool iam_unseal(struct iam_call *call, struct span what, struct span sealed_base64,
+    char ret_secret[static IAM_SECRET_KEY_BYTES], bool *ret_stale) MUST_USE;
 
 /* ---- checks ---- */
 

@@ -1,0 +1,148 @@
+#include "daemon/system.h"
+
+#include "daemon/accounts.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/ops/json_answer.h"
+#include "daemon/query.h"
+
+enum {
+    PAGE_MAX = 100,
+    /* The longest life of a token: GetSessionToken's 36 hours, and one for clocks. */
+    TOKENS_LIVE_S = 37 * 3600,
+};
+
+#define ACCOUNTS_PATH "/-/accounts"
+
+static enum s3_err fail_with(
+    struct request *request, enum iam_err err, struct span detail, const char *file, int line)
+{
+    struct iam_call call = {
+        .iam = request->daemon->iam, .arena = &request->arena, .detail = detail};
+    return query_iam_result(request, &call, err, file, line);
+}
+
+/* ---- accounts ---- */
+
+static void write_account(struct buf *out, const struct account *account, bool first)
+{
+    char digits[ACCOUNT_ID_DIGITS + 1];
+    account_digits(account->id, digits);
+    buf_add(out, first ? SPAN("{") : SPAN(",{"));
+    json_answer_text(out, true, "id", span_str(digits));
+    json_answer_text(out, false, "name", span_str(account->name));
+    json_answer_text(out, false, "canonical_id", span_str(account->canonical_id));
+    json_answer_time(out, "created", account->created_ms);
+}
+
+static enum s3_err list_accounts(struct request *request)
+{
+    uint64_t after = 0;
+    size_t max;
+    struct span text = request_query(request, SPAN("after"));
+    if (span_present(text) && !account_parse(text, &after))
+        return FAIL(request, INVALID_ARGUMENT, "after must be an account's 12 digits");
+    TRY(json_answer_limit(request, "max", PAGE_MAX, &max));
+    struct account *page = arena_array(&request->arena, struct account, max + 1);
+    if (page == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    size_t count = accounts_list(request->daemon->accounts, after, page, max + 1);
+    struct buf *out = json_answer(request);
+    buf_add_lit(out, "{\"accounts\":[");
+    for (size_t i = 0; i < count && i < max; i++) {
+        write_account(out, &page[i], i == 0);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+    json_answer_bool(out, "truncated", count > max);
+    buf_add_lit(out, "}\n");
+    return S3_OK;
+}
+
+static enum s3_err create_account(struct request *request)
+{
+    struct account account;
+    struct span access_key, secret, detail = SPAN_ABSENT,
+                                    name = request_query(request, SPAN("name"));
+    enum iam_err err = accounts_add(request->daemon->accounts, span_present(name) ? name : SPAN(""),
+        &request->arena, &account, &access_key, &secret, &detail);
+    if (err != IAM_OK)
+        return fail_with(request, err, detail, __FILE__, __LINE__);
+    struct buf *out = json_answer(request);
+    write_account(out, &account, true);
+    json_answer_text(out, false, "access_key", access_key);
+    json_answer_text(out, false, "secret_key", secret);
+    buf_add_lit(out, "}\n");
+    return S3_OK;
+}
+
+static enum s3_err delete_account(struct request *request)
+{
+    uint64_t id;
+    struct span detail = SPAN_ABSENT;
+    struct span digits = span_from(request->target.path, sizeof(ACCOUNTS_PATH "/") - 1);
+    if (!account_parse(digits, &id))
+        return FAIL(request, INVALID_ARGUMENT, "An account is named by its 12 digits");
+    enum iam_err err = accounts_remove(request->daemon->accounts, id, &request->arena, &detail);
+    if (err != IAM_OK)
+        return fail_with(request, err, detail, __FILE__, __LINE__);
+    request->response.status = 204;
+    return S3_OK;
+}
+
+/* ---- the key of the secrets ---- */
+
+static enum s3_err rotate(struct request *request)
+{
+    const struct daemon *daemon = request->daemon;
+    struct iam_call call = {
+        .iam = daemon->iam, .account = ROOT_ACCOUNT_ID, .arena = &request->arena};
+    struct iam_rotation rotation;
+    TRY_IAM(request, &call, iam_rotate(&call, TOKENS_LIVE_S, &rotation));
+    log_message(daemon->log, LOG_INFO, "%zu secrets were sealed with another key", rotation.sealed);
+    struct buf *out = json_answer(request);
+    buf_addf(out, "{\"new_key\":%s", rotation.new_key ? "true" : "false");
+    json_answer_u64(out, "sealed", rotation.sealed);
+    buf_add_lit(out, "}\n");
+    return S3_OK;
+}
+
+/* ---- routing ---- */
+
+static const struct {
+    enum method method;
+    struct span path; /* ends in '/': a name follows */
+    struct op op;
+} resources[] = {
+    {METHOD_GET, SPAN(ACCOUNTS_PATH),
+        {.name = "list_accounts", .action = "lakegate:ListAccounts", .run = list_accounts}},
+    {METHOD_POST, SPAN(ACCOUNTS_PATH),
+        {.name = "create_account",
+            .action = "lakegate:CreateAccount",
+            .class = CLASS_WORKER,
+            .run = create_account}},
+    {METHOD_DELETE, SPAN(ACCOUNTS_PATH "/"),
+        {.name = "delete_account",
+            .action = "lakegate:DeleteAccount",
+            .class = CLASS_WORKER,
+            .run = delete_account}},
+    {METHOD_POST, SPAN("/-/secrets/rotate"),
+        {.name = "rotate_secrets_key",
+            .action = "lakegate:RotateSecretsKey",
+            .class = CLASS_WORKER,
+            .run = rotate}},
+};
+
+const struct op *system_route(const struct request *request)
+{
+    struct span path = request->target.path;
+    if (!span_starts(path, SPAN("/-/")) || request->target.virtual_host)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+        bool named = span_ends(resources[i].path, SPAN("/"));
+        if (resources[i].method == request->method &&
+            (named ? span_starts(path, resources[i].path) : span_eq(path, resources[i].path)))
+            return &resources[i].op;
+    }
+    return NULL;
+}
