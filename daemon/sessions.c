@@ -130,7 +130,7 @@ enum session_err session_make(struct vault *vault, const struct session *session
     struct arena *arena, struct session_credentials *ret_credentials)
 {
     char id[SESSION_ACCESS_KEY_BYTES + 1], secret[SESSION_SECRET_BYTES + 1];
-    struct buf plain CLEANUP(buf_free), sealed CLEANUP(buf_free);
+    struct buf plain CLEANUP(buf_free) = {0}, sealed CLEANUP(buf_free) = {0};
     size_t asked = asked_bytes(session);
     if (asked > PLAIN_MAX_BYTES || session->policy_arn_count > SESSION_POLICY_ARNS_MAX ||
         session->tag_count > SESSION_TAGS_MAX)
