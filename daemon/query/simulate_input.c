@@ -104,7 +104,8 @@ static enum s3_err read_owner(struct simulation *simulation, struct span owner)
     uint64_t number = 0;
     if (!span_present(owner))
         return S3_OK;
-    bool good = (owner.len == 12 && span_to_u64(owner, &number)) || iam_arn_split(owner, &parts);
+    bool good = (owner.len == 12 && span_to_u64(owner, &number) && number > 0) ||
+                iam_arn_split(owner, &parts);
     if (!good)
         return FAIL(
             simulation->request, INVALID_INPUT, "ResourceOwner must be the ARN of an account.");
@@ -241,13 +242,18 @@ enum s3_err simulation_add_source(struct simulation *simulation, struct span arn
 enum s3_err simulation_set_caller(struct simulation *simulation, struct span arn)
 {
     struct request *request = simulation->request;
-    struct iam_arn_parts parts;
+    struct iam_arn_parts parts = {0};
     struct span account =
         arena_format(&request->arena, "%012llu", (unsigned long long)simulation->account);
     simulation->principal = (struct policy_principal){.kind = POLICY_USER, .account = account};
-    if (!span_present(arn) || (iam_arn_split(arn, &parts) && span_eq(parts.type, SPAN("group"))))
+    bool split = iam_arn_split(arn, &parts);
+    if (!span_present(arn) || (split && span_eq(parts.type, SPAN("group"))))
         return S3_OK;
-    enum s3_err err = identities_by_arn(request->daemon->identities, arn, &simulation->identity);
+    /* What others' users are like is nobody's business, not even by the decisions about them. */
+    bool own = split && parts.account == simulation->account;
+    enum s3_err err =
+        own ? identities_by_arn(request->daemon->identities, arn, &simulation->identity)
+            : S3_ERR_INVALID_ACCESS_KEY_ID;
     if (err == S3_ERR_INVALID_ACCESS_KEY_ID) {
         struct span words =
             arena_format(&request->arena, "CallerArn %.*s cannot be found.", SPAN_ARG(arn));

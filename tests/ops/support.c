@@ -6,12 +6,14 @@
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/iam.h"
+#include "daemon/identities.h"
 #include "daemon/public_access.h"
+#include "daemon/query.h"
 #include "daemon/receive.h"
 #include "daemon/route.h"
 #include "daemon/staging.h"
-#include "daemon/zones.h"
 #include "daemon/vault.h"
+#include "daemon/zones.h"
 #include "xml_write.h"
 
 #include <ftw.h>
@@ -168,6 +170,8 @@ static enum s3_err run(struct request *request, struct world *world, const char 
     assert_true(span_split(&target, ' ', &request->method_text));
     request->method = method_of(request->method_text);
     request->principal = world->principal;
+    request->identity = identity_ref(world->identity);
+    request->auth.session_token = world->session_token;
     request->peer = world->peer;
     request->auth.kind =
         world->principal.kind == PRINCIPAL_ANONYMOUS ? SIGV4_ANONYMOUS : SIGV4_HEADER;
@@ -213,8 +217,8 @@ static void write_error(struct reply *reply)
     buf_add(&reply->bytes, request->err_fields);
 }
 
-/* With LAKEGATE_SHAPES=DIR every XML response is written there as OPERATION-REQUESTID.xml, for
- * tests/ops/check_shapes.py. */
+/* With LAKEGATE_SHAPES=DIR every XML response is written there as OPERATION-REQUESTID.xml, of IAM and STS as
+ * iam:ACTION-REQUESTID.xml, for tests/ops/check_shapes.py. */
 static void keep_for_shapes(const struct reply *reply)
 {
     const char *dir = getenv("LAKEGATE_SHAPES");
@@ -222,7 +226,9 @@ static void keep_for_shapes(const struct reply *reply)
     if (dir == NULL || reply->err != S3_OK || request->response.kind != RESPONSE_BUFFER)
         return;
     char path[512];
-    snprintf(path, sizeof(path), "%s/%s-%s.xml", dir, request->op->name, request->id);
+    const char *name =
+        request->query != NULL ? request->query->action->permission : request->op->name;
+    snprintf(path, sizeof(path), "%s/%s-%s.xml", dir, name, request->id);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(reply->body.ptr, 1, reply->body.len, file), reply->body.len);

@@ -20,6 +20,9 @@ struct world {
     struct daemon daemon;
     struct principal principal; /* of the requests to come; root at first */
     struct span peer;           /* their address; absent at first */
+    const struct identity
+        *identity;             /* whose they are, beside principal; NULL at first. Not referenced */
+    struct span session_token; /* that came with them; absent at first */
 };
 
 /* cmocka's setup and teardown: *state is the world. The region is us-east-1. */
