@@ -104,6 +104,19 @@ static void work(struct job *job)
 
 /* ---- the receiver's side ---- */
 
+static enum storage_err open_stage(struct intake *intake, uint64_t size_bytes)
+{
+    struct stage *stage = NULL;
+    enum storage_err err = storage_stage_open(intake->options.store, size_bytes, &stage);
+    if (err == STORAGE_OK && intake->options.compress)
+        err = stage_compress(stage);
+    if (err == STORAGE_OK)
+        intake->stage = stage;
+    else
+        stage_discard(stage);
+    return err;
+}
+
 enum storage_err intake_open(
     struct arena *arena, const struct intake_options *options, struct intake **ret_intake)
 {
@@ -115,8 +128,8 @@ enum storage_err intake_open(
     intake->capacity = (size_t)options->size_bytes;
     if (!options->in_memory && options->size_bytes > INTAKE_GATHER_MAX_BYTES) {
         intake->capacity = STAGE_BUFFER_BYTES;
-        enum storage_err err = storage_stage_open(options->store,
-            options->at_most ? STAGE_SIZE_UNKNOWN : options->size_bytes, &intake->stage);
+        enum storage_err err =
+            open_stage(intake, options->at_most ? STAGE_SIZE_UNKNOWN : options->size_bytes);
         if (err != STORAGE_OK)
             return err;
     }
@@ -272,7 +285,7 @@ enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage)
 {
     enum storage_err err = intake->err;
     if (err == STORAGE_OK && intake->stage == NULL && intake->len > 0)
-        err = storage_stage_open(intake->options.store, intake->len, &intake->stage);
+        err = open_stage(intake, intake->len);
     if (err == STORAGE_OK && intake->len > 0)
         err = stage_write(intake->stage, intake_gathered(intake));
     release_buffers(intake);

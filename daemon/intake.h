@@ -22,6 +22,7 @@ struct intake_options {
     uint64_t size_bytes;     /* that will come */
     bool at_most;            /* perhaps fewer */
     bool in_memory;          /* gather it whatever its size */
+    bool compress;           /* keep it compressed */
     /* Digests the bytes of a streamed body, in order, on one thread after another. Not called for a
      * gathered one. */
     void (*digest)(void *ctx, struct span bytes);

@@ -303,14 +303,24 @@ struct span metadata_user(struct span encoded, struct span name)
     return SPAN_ABSENT;
 }
 
-struct span metadata_acl(struct span encoded)
+static struct span find_entry(struct span encoded, unsigned wanted)
 {
     unsigned field;
     struct span bytes;
     while (next_entry(&encoded, &field, &bytes))
-        if (field == METADATA_ACL)
+        if (field == wanted)
             return bytes;
     return SPAN_ABSENT;
+}
+
+struct span metadata_header(struct span encoded, enum metadata_field field)
+{
+    return find_entry(encoded, field);
+}
+
+struct span metadata_acl(struct span encoded)
+{
+    return find_entry(encoded, METADATA_ACL);
 }
 
 enum s3_err metadata_with_acl(

@@ -54,6 +54,9 @@ void metadata_respond_not_modified(struct request *request, struct span encoded)
 /* The value of x-amz-meta-<name>, name in lower case; borrowed; absent when there is none. */
 struct span metadata_user(struct span encoded, struct span name);
 
+/* What is kept of this header; borrowed; absent when there is none. Not METADATA_USER. */
+struct span metadata_header(struct span encoded, enum metadata_field field);
+
 /* The ACL that a run has, as acl_text wrote it; absent: none. */
 struct span metadata_acl(struct span encoded);
 /* The run with this ACL instead of the one it has; absent: with none.

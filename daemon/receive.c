@@ -7,6 +7,7 @@
 #include "daemon/intake.h"
 #include "daemon/ops/upload_common.h"
 #include "daemon/post_form.h"
+#include "daemon/zones.h"
 
 /* The digests go over a run that is still in the first-level cache from the one before. */
 enum { DIGEST_RUN_BYTES = 16 * 1024 };
@@ -191,6 +192,8 @@ enum s3_err receive_begin(struct request *request)
         .digest = digest_run,
         .digest_ctx = receive,
     };
+    if (is_staged(receive->kind))
+        TRY(zones_compress(request, &options.compress));
     enum storage_err err = intake_open(&request->arena, &options, &receive->intake);
     return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
 }

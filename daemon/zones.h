@@ -9,8 +9,8 @@
 #define DAEMON_ZONES_H
 
 #include "daemon/request.h"
-#include "storage/zone.h"
 #include "libs3proto/zones.h"
+#include "storage/zone.h"
 
 /* What may be read to compare one request's bytes with those of candidates, where no setting says. */
 #define ZONES_COMPARE_DEFAULT_BYTES (UINT64_C(1) << 30)
@@ -86,6 +86,11 @@ enum s3_err zones_prepare(
  * err: ACCESS_DENIED, naming zone and rule */
 enum s3_err zones_check_source(struct request *request, const struct bucket_info *source_bucket,
     struct span source_key, bool *ret_promotes) MUST_USE;
+
+/* Is the body that is about to come to be kept compressed? Text in a zone with Compress; what says that it is
+ * encoded already is left alone.
+ * err: INTERNAL, the store's faults */
+enum s3_err zones_compress(struct request *request, bool *ret_compress) MUST_USE;
 
 /* Does the request ask to pass over a zone's retention, and may it?
  * key  absent: of the bucket's rules */

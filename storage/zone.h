@@ -36,7 +36,7 @@ struct zone_rule {
     uint64_t min_bytes;              /* smallest size that is looked at for duplicates */
     int64_t retention_ms;            /* 0: none */
     uint64_t max_bytes, max_objects; /* of all versions; 0: no limit */
-    bool compress;                   /* kept for the caller; nothing in the commit */
+    bool compress;                   /* bodies of text are kept compressed; the caller sees to it */
 };
 
 /* A bucket's rules, in byte order of the prefixes. */
