@@ -98,6 +98,8 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
     enum storage_err err = reclaim_step(gc, &more);
     if (err == STORAGE_OK)
         err = zone_step(gc, &more_of_zones);
+    if (err == STORAGE_OK && !more_of_zones)
+        err = ages_step(gc, patient, &more_of_zones);
     bool due = !patient || gc->compaction.segment_id != 0 || monotonic_ms() >= gc->look_at_ms;
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;

@@ -17,11 +17,15 @@ enum {
     RECLAIM_PIECES = 256,
     RECLAIM_UPLOADS = 64,
     GC_EPOCH_WAIT_MS = 20,
-    GC_COMPACT_EVERY = 4,      /* steps, however much is to be reclaimed */
-    DROPPED_MAX = 64,          /* segments whose row is gone and whose last reader may not be */
-    REFUSED_MAX = 64,          /* damaged segments that compaction leaves alone */
-    SCAN_VERSIONS = 1000,      /* of zones, counted in one commit */
-    CONTENT_ROWS = 1000,       /* of the index of contents, deleted in one commit */
+    GC_COMPACT_EVERY = 4, /* steps, however much is to be reclaimed */
+    DROPPED_MAX = 64,     /* segments whose row is gone and whose last reader may not be */
+    REFUSED_MAX = 64,     /* damaged segments that compaction leaves alone */
+    SCAN_VERSIONS = 1000, /* of zones, counted in one commit */
+    CONTENT_ROWS = 1000,  /* of the index of contents, deleted in one commit */
+    AGES_EVERY_MS =
+        3600 * 1000,      /* oldest and newest of a zone are counted anew, where they are gone */
+    AGES_KEYS = 1000,     /* looked at in a step */
+    AGES_LOOK_ROWS = 256, /* zones looked at in a step */
     COMPACT_LIVE_PERCENT = 70, /* a segment with less is rewritten */
     COMPACT_LOOK_ROWS = 4096,  /* segment rows looked at in a step */
     COMPACT_EXTENTS = 256,     /* moved in one commit */
@@ -43,6 +47,15 @@ struct compaction {
     bool damaged;        /* something live could not be copied */
 };
 
+/* The zone whose oldest and newest version are being counted. */
+struct ages {
+    uint64_t bucket_id, zone_id; /* zone_id 0: none */
+    int64_t begun_ms, oldest_ms, newest_ms;
+    uint64_t after_bucket_id, after_zone_id; /* the next look for one begins behind it */
+    size_t key_len;                          /* the next key; 0: the first */
+    char key[STORAGE_KEY_MAX_BYTES];
+};
+
 struct gc {
     struct storage *storage;
     pthread_mutex_t step_lock;
@@ -53,6 +66,7 @@ struct gc {
     bool one_by_one;         /* since a damaged record was met in this round */
     uint64_t segments_after; /* compaction: the same */
     struct compaction compaction;
+    struct ages ages;
     struct dropped_segment dropped[DROPPED_MAX];
     size_t dropped_count;
     uint64_t refused[REFUSED_MAX];
@@ -79,6 +93,8 @@ void gc_sleep(struct gc *gc, uint64_t ms);
 enum storage_err reclaim_step(struct gc *gc, bool *ret_more) MUST_USE;
 enum storage_err compact_step(struct gc *gc, bool *ret_more) MUST_USE;
 enum storage_err zone_step(struct gc *gc, bool *ret_more) MUST_USE;
+/* patient: not more often than every AGES_EVERY_MS. */
+enum storage_err ages_step(struct gc *gc, bool patient, bool *ret_more) MUST_USE;
 
 /* Removes files of earlier boots that the index does not name, and cuts what lies behind committed
  * tails. To its end, or until the thread shall stop. */

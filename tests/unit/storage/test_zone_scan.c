@@ -230,6 +230,72 @@ static void test_a_zone_goes_while_it_is_scanned(void **state)
     assert_int_equal(rows_in(TABLE_FREED), 0);
 }
 
+/* ---- ages ---- */
+
+static int64_t modified_of(unsigned number)
+{
+    char key[1024];
+    struct object_info info;
+    assert_int_equal(get(bucket, key_number(number, key), newest_version, &info), STORAGE_OK);
+    return info.modified_ms;
+}
+
+static void test_ages_are_counted_anew(void **state)
+{
+    (void)state;
+    enum { COUNT = 2600 };
+    char key[1024];
+    assert_int_equal(
+        set_zones(bucket, &(struct zone_rule){.name = SPAN("raw"), .prefix = SPAN("raw/")}, 1),
+        STORAGE_OK);
+    put_many(0, 1);
+    usleep(5000);
+    put_many(1, COUNT);
+    usleep(5000);
+    put_many(COUNT, COUNT + 1);
+    int64_t first = modified_of(0), second = modified_of(1), last = modified_of(COUNT);
+    assert_int_equal(stats_of(bucket, "raw").oldest_ms, first);
+    assert_int_equal(stats_of(bucket, "raw").newest_ms, last);
+    int64_t before_last = 0;
+    for (unsigned i = 1; i < COUNT; i += 50)
+        before_last = modified_of(i) > before_last ? modified_of(i) : before_last;
+    before_last = modified_of(COUNT - 1) > before_last ? modified_of(COUNT - 1) : before_last;
+    delete_version(bucket, key_number(0, key), newest_version);
+    delete_version(bucket, key_number(COUNT, key), newest_version);
+    assert_int_equal(stats_of(bucket, "raw").oldest_ms, first); /* as it was counted */
+    scan_all();
+    struct zone_stats stats = stats_of(bucket, "raw");
+    assert_int_equal(stats.oldest_ms, second);
+    assert_int_equal(stats.newest_ms, before_last);
+    assert_true(stats.ages_ms >= last);
+    /* Older versions count, markers do not; the oldest and the newest go while it is being counted. */
+    assert_int_equal(set_versioning(bucket, VERSIONING_ON), STORAGE_OK);
+    usleep(5000);
+    struct object_info over = put(bucket, key_number(7, key), SPAN("newer"));
+    usleep(5000);
+    delete_version(bucket, key_number(7, key), newest_version);
+    put(bucket, key_number(1, key), SPAN("x"));
+    struct object_info info;
+    assert_int_equal(get(bucket, key_number(1, key), newest_version, &info), STORAGE_OK);
+    delete_version(bucket, key_number(1, key), exactly(info.version));
+    bool more = true;
+    for (int i = 0; i < 2 && more; i++)
+        assert_int_equal(storage_gc_step(store, &more), STORAGE_OK);
+    assert_true(more);
+    store_reopen();
+    scan_all();
+    assert_int_equal(stats_of(bucket, "raw").oldest_ms, second);
+    assert_true(stats_of(bucket, "raw").newest_ms >= over.modified_ms);
+    for (unsigned i = 0; i < COUNT + 1; i++) {
+        delete_version(bucket, key_number(i, key), newest_version);
+        delete_version(bucket, key_number(i, key), null_version);
+    }
+    delete_version(bucket, key_number(7, key), exactly(over.version));
+    assert_int_equal(stats_of(bucket, "raw").objects, 0);
+    assert_int_equal(stats_of(bucket, "raw").oldest_ms, 0);
+    scan_all();
+}
+
 /* ---- the report ---- */
 
 static void test_listing_duplicates(void **state)
@@ -480,6 +546,7 @@ int main(void)
         TEST(test_a_key_of_many_versions),
         TEST(test_rules_that_change),
         TEST(test_a_zone_goes_while_it_is_scanned),
+        TEST(test_ages_are_counted_anew),
         TEST(test_listing_duplicates),
         TEST(test_exactly_one_wins),
         TEST(test_a_key_is_written_once),
