@@ -36,6 +36,7 @@ struct config {
     uint64_t min_rate; /* bytes a second */
     bool verify_reads;
     uint64_t reserve_bytes, index_map_bytes;
+    uint64_t compare_bytes, lineage_days;
     const char *log; /* "": standard error */
     bool access_log;
     int metrics;     /* enum metrics_access */

@@ -122,6 +122,7 @@ static bool open_store(struct world *world)
     struct storage_options options = {.dir = choose_data(config->data),
         .map_bytes = config->index_map_bytes,
         .reserve_bytes = config->reserve_bytes,
+        .lineage_ms = (int64_t)config->lineage_days * 24 * 3600 * 1000,
         .on_fatal = on_fatal};
     config->data = options.dir;
     const char *detail = NULL;
@@ -190,6 +191,7 @@ static void set_identity(struct world *world)
     daemon->config = config;
     daemon->region = span_str(config->region);
     daemon->verify_reads = config->verify_reads;
+    daemon->compare_bytes = config->compare_bytes;
     daemon->started_ns = clock_monotonic_ns();
     for (size_t i = 0; i < config->domain.count; i++)
         world->domains[i] = span_str(config->domain.items[i]);
