@@ -64,7 +64,7 @@ static bool action_good(struct compiler *compiler, struct span text)
     if (kind == POLICY_TRUST)
         return span_eq_nocase(service, SPAN("sts"));
     if (kind == POLICY_BUCKET)
-        return is_ours(service) && policy_action_next(text, NULL) != NULL;
+        return policy_action_next(text, NULL) != NULL;
     warn_of_action(compiler, text, service);
     return true;
 }
