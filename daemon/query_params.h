@@ -61,6 +61,12 @@ struct span params_member(
 /* Complains in AWS's words that `words` hold not for the parameter: "Member must not be null". */
 void params_complain(struct query_params *params, struct span name, const char *words);
 
+/* Nothing is wrong so far. */
+static inline bool params_good(const struct query_params *params)
+{
+    return params->complaint_count == 0 && params->fault == S3_OK;
+}
+
 /* err: VALIDATION_ERROR, INVALID_INPUT, INTERNAL; *ret_detail (arena) says what is wrong */
 enum s3_err params_check(const struct query_params *params, struct span *ret_detail) MUST_USE;
 

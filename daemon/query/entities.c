@@ -69,7 +69,7 @@ enum s3_err query_tag_entity(
     struct span name = param_required(params, name_id);
     struct iam_ask ask = query_ask(request, SPAN_ABSENT);
     ask.request_tag_count = param_tags(params, &ask.request_tags);
-    if (ask.request_tag_count == 0 && params->fault == S3_OK)
+    if (ask.request_tag_count == 0 && params_good(params))
         params_complain(params, SPAN("Tags"), "Member must not be null");
     TRY(query_check(request));
     struct iam_entity entity;
@@ -99,7 +99,7 @@ enum s3_err query_untag_entity(
     struct span name = param_required(params, name_id);
     const struct span *names = NULL;
     size_t count = param_list(params, PARAM_TagKeys, QUERY_TAGS_MAX, &names);
-    if (count == 0)
+    if (count == 0 && params_good(params))
         params_complain(params, SPAN("TagKeys"), "Member must not be null");
     TRY(query_check(request));
     struct iam_ask ask = query_ask(request, SPAN_ABSENT);

@@ -176,7 +176,7 @@ enum s3_err query_untag_policy(struct request *request)
     struct query_params *params = &request->query->params;
     const struct span *names = NULL;
     size_t count = param_list(params, PARAM_TagKeys, QUERY_TAGS_MAX, &names);
-    if (count == 0)
+    if (count == 0 && params_good(params))
         params_complain(params, SPAN("TagKeys"), "Member must not be null");
     struct policy_tag asked[QUERY_TAGS_MAX] = {0};
     for (size_t i = 0; i < count; i++)

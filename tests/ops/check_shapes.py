@@ -19,8 +19,8 @@ import botocore.session
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-# Elements that S3 sends and SDKs use, and that the model does not have.
-BEYOND_MODEL = {("ListParts", "EncodingType")}
+# Elements that S3 sends and SDKs use, and some of our own, that the model does not have.
+BEYOND_MODEL = {("ListParts", "EncodingType"), ("SimulateCustomPolicy", "Warnings"), ("SimulatePrincipalPolicy", "Warnings")}
 SCALARS = {
     "integer": r"-?\d+",
     "long": r"-?\d+",
@@ -39,8 +39,12 @@ def load_names():
 
 
 class Checker:
-    def __init__(self):
-        self.model = botocore.session.get_session().get_service_model("s3")
+    """The documents of a service; its subclass for those of AWS's Query protocol."""
+
+    namespace, scalars = NAMESPACE, SCALARS
+
+    def __init__(self, service="s3"):
+        self.model = botocore.session.get_session().get_service_model(service)
         self.camel_case = load_names()
         self.problems = []
         self.checked = 0
@@ -50,7 +54,7 @@ class Checker:
         self.problems.append(f"{where}: {what}")
 
     def scalar(self, where, shape, text):
-        pattern = SCALARS.get(shape.type_name)
+        pattern = self.scalars.get(shape.type_name)
         if pattern and not re.fullmatch(pattern, text):
             self.problem(where, f"{text!r} is no {shape.type_name}")
         if shape.type_name == "timestamp" and re.fullmatch(pattern, text):
@@ -72,7 +76,7 @@ class Checker:
                 members[wire] = member
         seen = set()
         for child in element:
-            name = child.tag.removeprefix(NAMESPACE)
+            name = child.tag.removeprefix(self.namespace)
             member = members.get(name)
             here = f"{where}/{name}"
             if member is None:
@@ -94,7 +98,7 @@ class Checker:
         elif shape.type_name == "list":
             wire = shape.member.serialization.get("name", "member")
             for child in element:
-                name = child.tag.removeprefix(NAMESPACE)
+                name = child.tag.removeprefix(self.namespace)
                 if name != wire:
                     self.problem(f"{where}/{name}", f"stands where {wire} belongs")
                 else:
@@ -114,8 +118,11 @@ class Checker:
             return self.problem(operation, f"is no XML: {error}")
         self.checked += 1
         self.operations.add(operation)
-        if not root.tag.startswith(NAMESPACE):
-            self.problem(operation, f"has no S3 namespace: {root.tag}")
+        if not root.tag.startswith(self.namespace):
+            self.problem(operation, f"has no {self.namespace}: {root.tag}")
+        self.whole(operation, root)
+
+    def whole(self, operation, root):
         if operation == "GetBucketLocation":
             return self.scalar(operation, self.model.operation_model(operation).output_shape
                                .members["LocationConstraint"], root.text or "")
@@ -124,8 +131,45 @@ class Checker:
         self.structure(operation, operation, shape.members[payload] if payload else shape, root)
 
 
+class QueryChecker(Checker):
+    """src: botocore, parsers.QueryParser"""
+
+    scalars = {**SCALARS, "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"}
+
+    def __init__(self, service):
+        super().__init__(service)
+        self.namespace = "{%s}" % self.model.metadata["xmlNamespace"]
+        self.camel_case = lambda name: name.partition(":")[2]
+
+    def value(self, where, operation, shape, element):
+        if shape.type_name != "map":
+            return super().value(where, operation, shape, element)
+        for entry in element:
+            names = [child.tag.removeprefix(self.namespace) for child in entry]
+            if entry.tag != self.namespace + "entry" or names != ["key", "value"]:
+                self.problem(where, f"{names} is no entry of a map")
+            else:
+                self.value(where + "/key", operation, shape.key, entry[0])
+                self.value(where + "/value", operation, shape.value, entry[1])
+
+    def scalar(self, where, shape, text):
+        # AWS's model has names that AWS does not send. src: IAM API Reference, SimulatePrincipalPolicy, "Examples"
+        if not where.endswith("/SourcePolicyType") or not text.endswith(" Policy"):
+            super().scalar(where, shape, text)
+
+    def whole(self, operation, root):
+        shape = self.model.operation_model(operation).output_shape
+        parts = {child.tag.removeprefix(self.namespace): child for child in root}
+        wrapper = shape.serialization["resultWrapper"] if shape is not None else None
+        wanted = [name for name in (wrapper, "ResponseMetadata") if name]
+        if root.tag != f"{self.namespace}{operation}Response" or list(parts) != wanted:
+            self.problem(operation, f"{root.tag} has {list(parts)}")
+        elif wrapper:
+            self.structure(operation, operation, shape, parts[wrapper])
+
+
 def main():
-    checker = Checker()
+    checker, query = Checker(), {service: QueryChecker(service) for service in ("iam", "sts")}
     with tempfile.TemporaryDirectory() as directory:
         for program in sys.argv[1:]:
             result = subprocess.run([program], env={**os.environ, "LAKEGATE_SHAPES": directory},
@@ -133,12 +177,15 @@ def main():
             if result.returncode:
                 sys.exit(f"{program} failed:\n{result.stderr[-4000:]}")
         for path in sorted(pathlib.Path(directory).glob("*.xml")):
-            checker.document(path)
-    for problem in sorted(set(checker.problems)):
+            query.get(path.stem.partition(":")[0], checker).document(path)
+    checkers = [checker, *query.values()]
+    problems = sorted({problem for one in checkers for problem in one.problems})
+    for problem in problems:
         print(problem)
-    if checker.problems or not checker.checked:
+    if problems or not checker.checked:
         sys.exit(1)
-    print(f"{checker.checked} responses of {len(checker.operations)} operations are as the model has them")
+    print(f"{sum(one.checked for one in checkers)} responses of {sum(len(one.operations) for one in checkers)} operations "
+          "are as the models have them")
 
 
 main()
