@@ -87,3 +87,42 @@ def assume(someone, role, name="session", **options):
 def keys_of(reply):
     made = reply["Credentials"]
     return made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
+
+
+def send(server, method, path, keys=None, body=b"", headers=None):
+    """A signed request to one of the daemon's own paths: (status, answer)."""
+    import urllib.error
+    import urllib.request
+
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    request = AWSRequest(method, server.endpoint + path, headers=headers or {}, data=body)
+    S3SigV4Auth(Credentials(*(keys or (lakegated.ACCESS_KEY, lakegated.SECRET_KEY))), "s3", lakegated.REGION).add_auth(request)
+    prepared = request.prepare()
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(prepared.url, data=body or None, headers=dict(prepared.headers), method=method)
+        ) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def make_account(server):
+    """Another account's root; name is its 12 digits."""
+    status, answer = send(server, "POST", f"/-/accounts?name={unique('account')}")
+    assert status == 200, answer
+    made = json.loads(answer)
+    return Someone(server, made["id"], f"arn:aws:iam::{made['id']}:root", (made["access_key"], made["secret_key"]))
+
+
+def make_member(owner, allowed=None):
+    """A user of that account."""
+    name = unique("member")
+    arn = owner.iam.create_user(UserName=name)["User"]["Arn"]
+    if allowed:
+        owner.iam.put_user_policy(UserName=name, PolicyName="allowed", PolicyDocument=allowed)
+    key = owner.iam.create_access_key(UserName=name)["AccessKey"]
+    return Someone(owner.server, name, arn, (key["AccessKeyId"], key["SecretAccessKey"]))
