@@ -65,6 +65,8 @@ STAGES = [
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
     ("power", ("build",), make("CC=gcc", "power"), {}),
+    ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
+    ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
     ("disk-faults", ("build",), make("CC=gcc", "disk-faults"), {}),
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("install", ("build",), pytest("install", workers=0), {}),

@@ -1,0 +1,103 @@
+// Is a history of conditional puts, gets, deletes and listings linearizable, key by key? The history comes on
+// standard input, one JSON object a line (history.py); the checker is Porcupine.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// What a client did and saw. Etag: what a put wrote, or a read found ("" nothing).
+type operation struct {
+	Client    int    `json:"client"`
+	Key       string `json:"key"`
+	Call      int64  `json:"call"`
+	Return    int64  `json:"return"` // 0: no answer came
+	Kind      string `json:"kind"`   // put, delete, read
+	Etag      string `json:"etag"`
+	IfMatch   string `json:"if_match"`
+	IfAbsent  bool   `json:"if_absent"`
+	Status    int    `json:"status"` // 0: no answer came
+	Condition bool   `json:"-"`
+}
+
+// May this put go ahead on that state? And what would it be answered where it may not?
+func (o operation) holds(state string) (bool, int) {
+	switch {
+	case o.IfMatch != "" && state == "":
+		return false, 404
+	case o.IfMatch != "" && state != o.IfMatch:
+		return false, 412
+	case o.IfAbsent && state != "":
+		return false, 412
+	}
+	return true, 200
+}
+
+// A key's state is the ETag of what is there.
+var model = porcupine.Model{
+	Init: func() interface{} { return "" },
+	Step: func(state, input, output interface{}) (bool, interface{}) {
+		o, now := input.(operation), state.(string)
+		switch o.Kind {
+		case "put":
+			ok, status := o.holds(now)
+			if o.Status != 0 && o.Status != status {
+				return false, now
+			}
+			if ok {
+				return true, o.Etag
+			}
+			return true, now
+		case "delete":
+			return true, ""
+		default:
+			return o.Etag == now, now
+		}
+	},
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		keys := map[string][]porcupine.Operation{}
+		for _, one := range history {
+			key := one.Input.(operation).Key
+			keys[key] = append(keys[key], one)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range keys {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	DescribeOperation: func(input, output interface{}) string {
+		text, _ := json.Marshal(input)
+		return string(text)
+	},
+}
+
+func main() {
+	var history []porcupine.Operation
+	unanswered := 0
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var o operation
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			fmt.Fprintln(os.Stderr, "linear: not a history:", err)
+			os.Exit(2)
+		}
+		if o.Return == 0 { // it may take effect at any time from then on, or never
+			o.Return = math.MaxInt64
+			unanswered++
+		}
+		history = append(history, porcupine.Operation{ClientId: o.Client, Input: o, Call: o.Call, Return: o.Return})
+	}
+	result := porcupine.CheckOperationsTimeout(model, history, 5*time.Minute)
+	fmt.Printf("%d operations, %d of them without an answer: %s\n", len(history), unanswered, result)
+	if result != porcupine.Ok {
+		os.Exit(1)
+	}
+}
