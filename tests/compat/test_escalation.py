@@ -456,3 +456,29 @@ def test_keys_of_an_account_that_is_gone(server):
         with pytest.raises(someone.s3.exceptions.ClientError) as caught:
             someone.s3.list_buckets()
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+# ---- zones ----
+
+
+def test_zone_tag_is_not_a_users_to_set(server, bucket):
+    """The tag is a shorthand for a zones document, so it needs lakegate:PutBucketZones, too."""
+    user = make_user(server, only(bucket, "s3:PutBucketTagging", "s3:GetBucketTagging"))
+    other, zone = {"Key": "team", "Value": "lake"}, {"Key": "lakegate:zone", "Value": "raw"}
+    cannot(user.s3.put_bucket_tagging, Bucket=bucket, Tagging={"TagSet": [zone]})
+    cannot(user.s3.put_bucket_tagging, Bucket=bucket, Tagging={"TagSet": [other, zone]})
+    user.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [other]})
+    lakegated.client(server).put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [zone]})
+    cannot(user.s3.put_bucket_tagging, Bucket=bucket, Tagging={"TagSet": [other]})  # it would take the zone away
+    cannot(user.s3.put_bucket_tagging, Bucket=bucket, Tagging={"TagSet": [{**zone, "Value": "refined"}]})
+    cannot(user.s3.delete_bucket_tagging, Bucket=bucket)
+    assert user.s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [zone]
+
+
+def test_lineage_of_a_source_that_may_not_be_read(server, bucket, secret):
+    user = make_user(server, only(bucket))
+
+    def declare(request, **_):
+        request.headers["x-lakegate-source"] = f"/{secret}/k"
+
+    cannot(user.s3.put_object, Bucket=bucket, Key="derived", Body=b"x", Metadata={"lakegate-source": f"/{secret}/k"})
+    user.s3.meta.events.register("before-sign.s3.PutObject", declare)
+    cannot(user.s3.put_object, Bucket=bucket, Key="derived", Body=b"x")
