@@ -348,6 +348,10 @@ static enum iam_err make_federated(struct identity_maker *maker, const struct se
     bool by_root = is->is_root;
     is->is_root = false;
     is->user_name = SPAN_ABSENT;
+    if (!by_root) { /* what names the user counts, within the session policy */
+        is->principal.role_arn = is->principal.arn;
+        is->principal.role_id = is->principal.unique_id;
+    }
     is->principal.kind = POLICY_FEDERATED_USER;
     is->session_name = arena_copy(arena, session->name);
     is->principal.arn = arena_format(arena, "arn:aws:sts::%.*s:federated-user/%.*s",
