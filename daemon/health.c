@@ -1,5 +1,6 @@
 #include "daemon/health.h"
 
+#include "daemon/authorize.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
@@ -9,6 +10,7 @@
 #include "daemon/staging.h"
 #include "daemon/system.h"
 #include "daemon/workers.h"
+#include "daemon/zones.h"
 
 static enum s3_err answer(struct request *request, int status, const char *type, size_t max_bytes)
 {
@@ -36,10 +38,24 @@ static enum s3_err health_ready(struct request *request)
     return err;
 }
 
+/* Names of buckets are not for everybody, though the page may be. */
+static bool may_see_names(struct request *request)
+{
+    if (request->op->action != NULL)
+        return true;
+    bool may = authorize_system(request, "lakegate:GetMetrics") == S3_OK;
+    request->err = S3_OK;
+    request->err_detail = SPAN_ABSENT;
+    request->err_fields = SPAN_ABSENT;
+    return may;
+}
+
 static enum s3_err metrics_page(struct request *request)
 {
     enum s3_err err = answer(request, 200, "text/plain; version=0.0.4", METRICS_TEXT_MAX_BYTES);
     metrics_write(request->daemon->metrics, request->daemon, &request->response.buffer);
+    if (may_see_names(request))
+        zones_metrics(request, &request->response.buffer);
     return err;
 }
 

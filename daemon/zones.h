@@ -14,7 +14,11 @@
 
 /* What may be read to compare one request's bytes with those of candidates, where no setting says. */
 #define ZONES_COMPARE_DEFAULT_BYTES (UINT64_C(1) << 30)
-enum { ZONES_CANDIDATES_MAX = 8 };
+enum {
+    ZONES_CANDIDATES_MAX = 8,
+    ZONES_METRICS_MAX = 256, /* zones on the metrics page */
+    ZONES_METRICS_BUCKETS_MAX = 1000,
+};
 
 /* ---- which zone ---- */
 
@@ -104,5 +108,10 @@ enum s3_err zones_fail(
 
 /* x-lakegate-duplicate-of: percent-encoded, and only for who may list or read that key. */
 void zones_duplicate_header(struct request *request, struct span key);
+
+/* ---- to see ---- */
+
+/* lakegate_zone_… gauges, for who may see the names of buckets. */
+void zones_metrics(struct request *request, struct buf *out);
 
 #endif

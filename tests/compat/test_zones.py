@@ -209,3 +209,12 @@ def test_statistics_duplicates_lineage(server, s3, lake):
     assert [group["Keys"] for group in groups] == [["trusted/1", "trusted/2"]]
     lineage = json.loads(call(server, "GET", f"/{lake}/refined/1?lakegate-lineage")[2])
     assert [edge["Key"] for edge in lineage["Sources"]] == ["trusted/1"] and lineage["Sources"][0]["Kind"] == "recorded"
+
+
+def test_metrics(server, s3, lake):
+    """Names of buckets are for who signs, and may lakegate:GetMetrics."""
+    s3.put_object(Bucket=lake, Key="raw/1", Body=b"four")
+    page = call(server, "GET", "/-/metrics")[2].decode()
+    assert f'lakegate_zone_bytes{{bucket="{lake}",zone="raw"}} 4\n' in page
+    with urllib3.PoolManager() as pool:
+        assert "lakegate_zone_" not in pool.request("GET", f"{server.endpoint}/-/metrics").data.decode()
