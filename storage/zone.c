@@ -1,10 +1,13 @@
 #include "storage/zone.h"
 
+#include <assert.h>
+
 /* ---- patterns ---- */
 
 static size_t character_bytes(struct span text, size_t at)
 {
     size_t end = at + 1;
+    assert(text.ptr);
     while (end < text.len && ((uint8_t)text.ptr[end] & 0xc0) == 0x80)
         end++;
     return end - at;
@@ -14,6 +17,8 @@ static size_t character_bytes(struct span text, size_t at)
 static bool glob_matches(struct span pattern, struct span text)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, retry = 0;
+    if (!pattern.ptr || !text.ptr)
+        return pattern.len == text.len;
     while (t < text.len) {
         if (p < pattern.len && pattern.ptr[p] == '*') {
             star = p++;

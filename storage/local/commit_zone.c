@@ -50,7 +50,8 @@ static enum storage_err keep(struct zone_cache *cache, struct bucket_zones *zone
 {
     if (cache->count == cache->capacity) {
         size_t capacity = cache->capacity ? cache->capacity * 2 : 16;
-        struct bucket_zones **items = realloc(cache->items, capacity * sizeof(*items));
+        struct bucket_zones **items =
+            realloc(cache->items, capacity * sizeof(struct bucket_zones *));
         if (!items)
             return STORAGE_NO_MEMORY;
         cache->items = items;

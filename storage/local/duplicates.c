@@ -70,6 +70,19 @@ static enum storage_err add_group(struct listing *listing, struct content_hash h
     return read_group(listing, hash, group);
 }
 
+/* The last row before a group. err: NO_SUCH_KEY */
+static enum storage_err seek_before(struct listing *listing, struct index_cursor *cursor,
+    struct content_hash hash, struct span *ret_key)
+{
+    struct index_key buffer;
+    struct span value;
+    struct span from = key_of_content(&buffer, listing->content_id, hash, (struct content_ref){0});
+    enum storage_err err = index_seek(cursor, from, ret_key, &value);
+    return err == STORAGE_NO_SUCH_KEY ? index_last(cursor, ret_key, &value)
+           : err == STORAGE_OK        ? index_prev(cursor, ret_key, &value)
+                                      : err;
+}
+
 /* Counts the rows of the group that the cursor stands in, backwards, and leaves it on the last row of the group
  * before. err: NO_SUCH_KEY: there is none before */
 static enum storage_err count_group(struct listing *listing, struct index_cursor *cursor,
@@ -79,43 +92,28 @@ static enum storage_err count_group(struct listing *listing, struct index_cursor
     struct content_hash hash = content_hash_at(*key);
     size_t total = 0;
     enum storage_err err = STORAGE_OK;
-    for (; err == STORAGE_OK && key_u64_at(*key, 0) == listing->content_id &&
-           hash_eq(content_hash_at(*key), hash);
-         err = index_prev(cursor, key, &value)) {
+    while (err == STORAGE_OK && total < DUPLICATES_COUNT_MAX &&
+           key_u64_at(*key, 0) == listing->content_id && hash_eq(content_hash_at(*key), hash)) {
         listing->rows++;
-        if (++total == DUPLICATES_COUNT_MAX) {
-            struct index_key buffer;
-            struct span from =
-                key_of_content(&buffer, listing->content_id, hash, (struct content_ref){0});
-            err = index_seek(cursor, from, key, &value); /* its first row: go on before it */
-        }
+        total++;
+        err = index_prev(cursor, key, &value);
     }
     *ret_hash = hash;
-    *ret_total = total < DUPLICATES_COUNT_MAX ? total : DUPLICATES_COUNT_MAX;
-    return err;
-}
-
-/* The last row before a group, or of all. err: NO_SUCH_KEY */
-static enum storage_err seek_before(
-    struct listing *listing, struct index_cursor *cursor, struct span *ret_key)
-{
-    struct index_key buffer;
-    struct span value, from = key_of_u64(&buffer, listing->content_id + 1);
-    const struct duplicates_after *after = &listing->query->after;
-    if (listing->query->has_after)
-        from = key_of_content(&buffer, listing->content_id,
-            (struct content_hash){after->size_bytes, after->crc64nvme}, (struct content_ref){0});
-    enum storage_err err = index_seek(cursor, from, ret_key, &value);
-    return err == STORAGE_NO_SUCH_KEY ? index_last(cursor, ret_key, &value)
-           : err == STORAGE_OK        ? index_prev(cursor, ret_key, &value)
-                                      : err;
+    *ret_total = total;
+    return err == STORAGE_OK && total == DUPLICATES_COUNT_MAX
+               ? seek_before(listing, cursor, hash, key)
+               : err;
 }
 
 static enum storage_err list_groups(struct listing *listing, struct index_cursor *cursor)
 {
     struct span key;
     struct duplicates_page *page = &listing->page;
-    enum storage_err err = seek_before(listing, cursor, &key);
+    const struct duplicates_after *after = &listing->query->after;
+    struct content_hash from = {UINT64_MAX, UINT64_MAX}; /* above all that there is */
+    if (listing->query->has_after)
+        from = (struct content_hash){after->size_bytes, after->crc64nvme};
+    enum storage_err err = seek_before(listing, cursor, from, &key);
     while (err == STORAGE_OK && key_u64_at(key, 0) == listing->content_id) {
         struct content_hash hash;
         size_t total;

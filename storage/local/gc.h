@@ -17,18 +17,18 @@ enum {
     RECLAIM_PIECES = 256,
     RECLAIM_UPLOADS = 64,
     GC_EPOCH_WAIT_MS = 20,
-    GC_COMPACT_EVERY = 4, /* steps, however much is to be reclaimed */
-    DROPPED_MAX = 64,     /* segments whose row is gone and whose last reader may not be */
-    REFUSED_MAX = 64,     /* damaged segments that compaction leaves alone */
-    SCAN_VERSIONS = 1000, /* of zones, counted in one commit */
-    CONTENT_ROWS = 1000,  /* of the index of contents, deleted in one commit */
-    AGES_EVERY_MS =
-        3600 * 1000,      /* oldest and newest of a zone are counted anew, where they are gone */
-    AGES_KEYS = 1000,     /* looked at in a step */
-    AGES_LOOK_ROWS = 256, /* zones looked at in a step */
-    COMPACT_LIVE_PERCENT = 70, /* a segment with less is rewritten */
-    COMPACT_LOOK_ROWS = 4096,  /* segment rows looked at in a step */
-    COMPACT_EXTENTS = 256,     /* moved in one commit */
+    GC_COMPACT_EVERY = 4,        /* steps, however much is to be reclaimed */
+    DROPPED_MAX = 64,            /* segments whose row is gone and whose last reader may not be */
+    REFUSED_MAX = 64,            /* damaged segments that compaction leaves alone */
+    SCAN_VERSIONS = 1000,        /* of zones, counted in one commit */
+    CONTENT_ROWS = 1000,         /* of the index of contents, deleted in one commit */
+    AGES_EVERY_MS = 3600 * 1000, /* a zone's oldest and newest are counted anew */
+    AGES_LOOK_EVERY_MS = 60 * 1000, /* all zones are looked at for that */
+    AGES_KEYS = 1000,               /* looked at in a step */
+    AGES_LOOK_ROWS = 256,           /* of zones, looked at in a step */
+    COMPACT_LIVE_PERCENT = 70,      /* a segment with less is rewritten */
+    COMPACT_LOOK_ROWS = 4096,       /* segment rows looked at in a step */
+    COMPACT_EXTENTS = 256,          /* moved in one commit */
     COMPACT_BYTES = 4 * 1024 * 1024,
     COMPACT_WINDOW_BYTES = 1024 * 1024, /* scanned for footers at once */
     COMPACT_WINDOWS = 16,               /* in a step */
@@ -52,6 +52,7 @@ struct ages {
     uint64_t bucket_id, zone_id; /* zone_id 0: none */
     int64_t begun_ms, oldest_ms, newest_ms;
     uint64_t after_bucket_id, after_zone_id; /* the next look for one begins behind it */
+    int64_t pass_at_ms;                      /* when the last pass over all zones began */
     size_t key_len;                          /* the next key; 0: the first */
     char key[STORAGE_KEY_MAX_BYTES];
 };

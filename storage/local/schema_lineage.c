@@ -71,7 +71,7 @@ enum storage_err schema_decode_lineage(
     struct span key, struct span value, struct lineage_record *ret_record)
 {
     struct record_reader r;
-    struct lineage_record record = {0};
+    struct lineage_record record = {.edge.gone = false};
     struct lineage_edge *edge = &record.edge;
     enum storage_err err = record_open(key, value, &r);
     if (err != STORAGE_OK)

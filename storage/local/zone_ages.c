@@ -194,13 +194,18 @@ enum storage_err ages_step(struct gc *gc, bool patient, bool *ret_more)
     enum storage_err err = STORAGE_OK;
     *ret_more = false;
     if (ages->zone_id == 0) {
+        bool begins = ages->after_bucket_id == 0;
+        int64_t now_ms = engine_now_ms(), since_ms = now_ms - ages->pass_at_ms;
+        if (begins && patient && since_ms >= 0 && since_ms < AGES_LOOK_EVERY_MS)
+            return STORAGE_OK;
+        ages->pass_at_ms = begins ? now_ms : ages->pass_at_ms;
         err = index_read_begin(gc->storage->index, &txn);
         if (err == STORAGE_OK)
             err = find_due(txn, ages, patient, ret_more);
         index_read_end(txn);
         if (err != STORAGE_OK || ages->zone_id == 0)
             return err;
-        ages->begun_ms = engine_now_ms();
+        ages->begun_ms = now_ms;
         ages->oldest_ms = ages->newest_ms = 0;
         ages->key_len = 0;
         err = commit_ages(gc, false, &gone);
