@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* ---- as it is kept: "1:F *:R", a grant for each word ---- */
+/* ---- as it is kept: "1:F *:R", a grant for each word; "-" without any ---- */
 
 enum { GRANT_TEXT_BYTES = 32, ACL_TEXT_BYTES = ACL_GRANTS_MAX * GRANT_TEXT_BYTES };
 
@@ -81,6 +81,8 @@ struct span acl_text(struct arena *arena, const struct acl *acl)
 {
     struct buf text CLEANUP(buf_free) = {0};
     buf_init(&text, ACL_TEXT_BYTES);
+    if (acl->count == 0)
+        buf_add_char(&text, '-');
     for (size_t i = 0; i < acl->count; i++) {
         const struct acl_grant *grant = &acl->grants[i];
         if (i > 0)
@@ -125,6 +127,8 @@ bool acl_read(
 {
     struct span rest = text, word;
     size_t count = 0;
+    if (span_eq(text, SPAN("-")))
+        rest = SPAN_ABSENT;
     while (rest.len > 0 && span_split(&rest, ' ', &word))
         if (count == ACL_GRANTS_MAX || !read_grant(word, &ret_grants[count++]))
             return false;
@@ -284,6 +288,17 @@ static bool may_delete(const struct request *request, const struct object_info *
            info->attributes.owner_id == request->principal.account_id;
 }
 
+/* Who may list sees what is not there. Nothing is allowed by that, since the object may come about before the
+ * operation looks. err: NO_SUCH_KEY */
+static enum s3_err judge_missing(struct request *request, const struct bucket_info *bucket)
+{
+    struct acl acl;
+    bool may_list;
+    TRY(acl_of_bucket(request, bucket, &acl));
+    TRY(grants_it(request, bucket, &acl, ACL_READ, &may_list));
+    return may_list ? FAIL(request, NO_SUCH_KEY, NULL) : S3_OK;
+}
+
 static enum s3_err judge_object(struct request *request, const struct bucket_info *bucket,
     struct span key, struct span version_id, enum acl_permission permission,
     struct acl_verdict *verdict)
@@ -293,7 +308,8 @@ static enum s3_err judge_object(struct request *request, const struct bucket_inf
     bool there;
     TRY(load(request, bucket, key, version_id, &info, &there));
     if (!there)
-        return S3_OK;
+        return permission == ACL_READ && version_id.len == 0 ? judge_missing(request, bucket)
+                                                             : S3_OK;
     verdict->owner_id = info.attributes.owner_id;
     verdict->foreign = verdict->owner_id != bucket->owner_id;
     if (permission == ACL_NOTHING)

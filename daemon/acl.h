@@ -71,7 +71,7 @@ struct acl_verdict {
  * belongs to the bucket's owner. A grant to everybody counts unless the public access block ignores it. A
  * grant to the asking identity's own account says nothing beyond the owner's: the account's policies decide
  * that. Costs one read of the index where the object's owner matters and ACLs are on, none where they are off.
- * err: INTERNAL, the store's faults */
+ * err: INTERNAL, the store's faults; NO_SUCH_KEY for who may list the bucket by its ACL */
 enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
     struct span version_id, const char *action, struct acl_verdict *ret_verdict) MUST_USE;
 

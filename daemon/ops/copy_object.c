@@ -1,6 +1,7 @@
 /* CopyObject: one record that points to the source's bytes. The copy keeps the source's ETag, parts
  * and checksums; bytes are read only when a checksum is asked for that the source does not have.
  * src: Amazon S3 API Reference, "CopyObject" */
+#include "daemon/acl_request.h"
 #include "daemon/metadata.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
@@ -102,10 +103,10 @@ static enum s3_err attempt(
     copy->mutation = copy->template;
     struct object_attributes *attributes = &copy->mutation.copy.attributes;
     *attributes = info->attributes;
-    attributes->owner_id = request->bucket.owner_id;
     attributes->storage_class = copy->storage_class;
     if (copy->replace_metadata)
         attributes->metadata = copy->metadata;
+    TRY(acl_new_object(request, attributes)); /* the source's stays with the source */
     copy->mutation.copy.from = copy_origin_from(&copy->origin);
     TRY(fill_checksum(request, copy, reader));
     TRY(copy_origin_lineage(request, &copy->origin, &copy->mutation, copy->metadata));

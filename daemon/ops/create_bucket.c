@@ -1,6 +1,7 @@
 /* CreateBucket. What a request asks for and Lakegate cannot give is refused, never ignored.
  * src: Amazon S3 API Reference, "CreateBucket" */
 #include "bodies.h"
+#include "daemon/acl_request.h"
 #include "daemon/authorize.h"
 #include "daemon/bucket_tags.h"
 #include "daemon/config.h"
@@ -19,37 +20,6 @@ static enum s3_err check_lock(struct request *request)
     if (span_eq_nocase(value, SPAN("true")))
         return FAIL(request, NOT_IMPLEMENTED, NULL);
     return FAIL_ARGUMENT(request, name, value, NULL);
-}
-
-/* Objects belong to their bucket's owner, as in every bucket that AWS makes today: ACLs say
- * nothing. */
-static enum s3_err check_ownership(struct request *request)
-{
-    static const char name[] = "x-amz-object-ownership";
-    struct span value = request_header(request, span_str(name));
-    if (!span_present(value) || span_eq(value, SPAN("BucketOwnerEnforced")))
-        return S3_OK;
-    if (span_eq(value, SPAN("BucketOwnerPreferred")) || span_eq(value, SPAN("ObjectWriter")))
-        return FAIL(request, NOT_IMPLEMENTED, NULL);
-    return FAIL_ARGUMENT(request, name, value, "Invalid x-amz-object-ownership header");
-}
-
-static enum s3_err check_acl(struct request *request)
-{
-    static const struct span canned[] = {
-        SPAN("public-read"), SPAN("public-read-write"), SPAN("authenticated-read")};
-    static const struct span grants[] = {SPAN("x-amz-grant-full-control"), SPAN("x-amz-grant-read"),
-        SPAN("x-amz-grant-read-acp"), SPAN("x-amz-grant-write"), SPAN("x-amz-grant-write-acp")};
-    for (size_t i = 0; i < ARRAY_LEN(grants); i++)
-        if (span_present(request_header(request, grants[i])))
-            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
-    struct span acl = request_header(request, SPAN("x-amz-acl"));
-    if (!span_present(acl) || span_eq(acl, SPAN("private")))
-        return S3_OK;
-    for (size_t i = 0; i < ARRAY_LEN(canned); i++)
-        if (span_eq(acl, canned[i]))
-            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
-    return FAIL_ARGUMENT(request, "x-amz-acl", acl, NULL);
 }
 
 /* Does this look like a region's name (eu-west-1)? S3 tells such from nonsense. */
@@ -124,7 +94,7 @@ static enum s3_err check_body(struct request *request, struct tags *ret_tags)
 
 /* What a bucket has from the start, in the commit that makes it. */
 struct first_documents {
-    struct bucket_document items[2];
+    struct bucket_document items[4];
     size_t count;
     char public_access[PUBLIC_ACCESS_TEXT_BYTES];
 };
@@ -138,6 +108,29 @@ static void block_public_access(const struct request *request, struct first_docu
     public_access_text(&all, documents->public_access);
     documents->items[documents->count++] = (struct bucket_document){DOCUMENT_PUBLIC_ACCESS_BLOCK,
         span_of(documents->public_access, sizeof(documents->public_access))};
+}
+
+/* Its own block is there by now, and the account's holds for it, too. */
+static bool blocks_public_acls(
+    const struct request *request, const struct first_documents *documents)
+{
+    struct public_access account = {false, false, false, false};
+    struct account_blocks *blocks = request->daemon->account_blocks;
+    return documents->count > 0 ||
+           (blocks != NULL && account_blocks_get(blocks, request->principal.account_id, &account) &&
+               account.block_public_acls);
+}
+
+static enum s3_err add_ownership(struct request *request, struct first_documents *documents)
+{
+    struct span ownership, acl;
+    bool blocks = blocks_public_acls(request, documents);
+    TRY(acl_new_bucket(request, blocks, &ownership, &acl));
+    documents->items[documents->count++] =
+        (struct bucket_document){DOCUMENT_OWNERSHIP_CONTROLS, ownership};
+    if (span_present(acl))
+        documents->items[documents->count++] = (struct bucket_document){DOCUMENT_ACL, acl};
+    return S3_OK;
 }
 
 static enum s3_err add_tags(struct request *request, const struct tags *tags,
@@ -165,13 +158,12 @@ static enum s3_err exists(struct request *request, const struct bucket_info *the
 enum s3_err op_create_bucket(struct request *request)
 {
     TRY(check_lock(request));
-    TRY(check_ownership(request));
-    TRY(check_acl(request));
     struct tags tags = {NULL, 0};
     TRY(check_body(request, &tags));
 
     struct first_documents documents = {.count = 0};
     block_public_access(request, &documents);
+    TRY(add_ownership(request, &documents));
     struct span name = request->target.bucket;
     struct mutation mutation = {
         .kind = MUTATION_CREATE_BUCKET,

@@ -1,8 +1,8 @@
 #include "daemon/ops/object_common.h"
-#include "daemon/authorize.h"
 
 #include "checksum.h"
 #include "conditions.h"
+#include "daemon/acl_request.h"
 #include "daemon/authorize.h"
 #include "daemon/metadata.h"
 #include "daemon/storage_class.h"
@@ -94,9 +94,10 @@ enum s3_err object_storage_class(struct request *request, uint8_t *ret_class)
 
 enum s3_err object_new_attributes(struct request *request, struct object_attributes *ret_attributes)
 {
-    struct object_attributes attributes = {.owner_id = request->bucket.owner_id};
+    struct object_attributes attributes = {0};
     TRY(object_storage_class(request, &attributes.storage_class));
     TRY(metadata_read(request, &attributes.metadata));
+    TRY(acl_new_object(request, &attributes));
     *ret_attributes = attributes;
     return S3_OK;
 }

@@ -1,4 +1,4 @@
-#include "daemon/ops/arguments.h"
+#include "daemon/acl_request.h"
 #include "daemon/ops/object_common.h"
 
 struct refused {
@@ -24,7 +24,6 @@ static const struct refused refused[] = {
     {SPAN("x-amz-object-lock-"), true, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
     {SPAN("x-amz-website-redirect-location"), false, false, true, S3_ERR_NOT_IMPLEMENTED, NULL},
     {SPAN("x-amz-write-offset-bytes"), false, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
-    {SPAN("x-amz-grant-"), true, false, false, S3_ERR_ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL},
 };
 
 static enum s3_err refuse_field(
@@ -46,23 +45,6 @@ static enum s3_err refuse_field(
     return S3_OK;
 }
 
-/* src: Amazon S3 User Guide, "Canned ACL" and "Controlling ownership of objects": with ACLs
- * disabled only those pass that give the bucket owner full control. */
-static enum s3_err refuse_acl(struct request *request)
-{
-    static const struct span others[] = {SPAN("public-read"), SPAN("public-read-write"),
-        SPAN("authenticated-read"), SPAN("aws-exec-read"), SPAN("bucket-owner-read"),
-        SPAN("log-delivery-write")};
-    struct span acl = object_amz_header(request, SPAN("x-amz-acl"));
-    if (!span_present(acl) || span_eq(acl, SPAN("private")) ||
-        span_eq(acl, SPAN("bucket-owner-full-control")))
-        return S3_OK;
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (span_eq(acl, others[i]))
-            return FAIL(request, ACCESS_CONTROL_LIST_NOT_SUPPORTED, NULL);
-    return FAIL_ARGUMENT(request, "x-amz-acl", acl, NULL);
-}
-
 enum s3_err object_refuse_unsupported(struct request *request, enum object_use use)
 {
     for (size_t i = 0; i < request->headers.count; i++)
@@ -73,5 +55,5 @@ enum s3_err object_refuse_unsupported(struct request *request, enum object_use u
             const struct query_param *param = &request->target.query.params[i];
             TRY(refuse_field(request, use, param->name, param->value));
         }
-    return use == OBJECT_WRITE ? refuse_acl(request) : S3_OK;
+    return use == OBJECT_WRITE ? acl_check_object(request) : S3_OK;
 }

@@ -3,7 +3,7 @@ import pytest
 
 import raw
 
-OBJECT_SUB_RESOURCES = ["acl", "tagging", "retention", "legal-hold", "restore", "torrent", "select", "select&select-type=2", "attributes", "renameObject",
+OBJECT_SUB_RESOURCES = ["tagging", "retention", "legal-hold", "restore", "torrent", "select", "select&select-type=2", "attributes", "renameObject",
                         "encryption", "uploads"]
 
 
@@ -12,6 +12,12 @@ def test_put_of_a_sub_resource_never_overwrites_the_object(server, present, quer
     """PUT /bucket/key?restore that falls through to PutObject replaces data by a few lines of XML."""
     reply = raw.request(server, "PUT", f"{present}?{query}", body=b"<RestoreRequest/>")
     assert (reply.status, reply.code) == (501, "NotImplemented"), reply
+    assert raw.request(server, "GET", present).body == b"0123456789"
+
+
+def test_put_of_an_acl_never_overwrites_the_object(server, present):
+    reply = raw.request(server, "PUT", f"{present}?acl", body=b"<X/>")
+    assert (reply.status, reply.code) == (400, "MalformedACLError"), reply
     assert raw.request(server, "GET", present).body == b"0123456789"
 
 
@@ -39,7 +45,7 @@ BUCKET_SUB_RESOURCES = ["acl", "policy", "website", "lifecycle", "replication", 
 def test_put_of_a_bucket_sub_resource(server, bucket, query):
     """What is there refuses this body, what is not there refuses everything."""
     reply = raw.request(server, "PUT", f"/{bucket}?{query}", body=b"<X/>")
-    assert (reply.status, reply.code) in ((501, "NotImplemented"), (400, "MalformedXML"), (400, "MalformedPolicy"), (400, "MalformedACLError")), reply
+    assert (reply.status, reply.code) in ((501, "NotImplemented"), (400, "MalformedXML"), (400, "MalformedPolicy"), (400, "AccessControlListNotSupported")), reply
 
 
 @pytest.mark.parametrize("query", BUCKET_SUB_RESOURCES)
@@ -56,7 +62,6 @@ ABSENT = {
     "policy": "NoSuchBucketPolicy", "policyStatus": "NoSuchBucketPolicy", "cors": "NoSuchCORSConfiguration", "website": "NoSuchWebsiteConfiguration",
     "lifecycle": "NoSuchLifecycleConfiguration", "replication": "ReplicationConfigurationNotFoundError",
     "encryption": "ServerSideEncryptionConfigurationNotFoundError", "object-lock": "ObjectLockConfigurationNotFoundError", "tagging": "NoSuchTagSet",
-    "ownershipControls": "OwnershipControlsNotFoundError",
 }
 
 

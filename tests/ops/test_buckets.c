@@ -40,11 +40,11 @@ static const struct create_case create_cases[] = {
     {"not-locked", "x-amz-bucket-object-lock-enabled: false", NULL, 200, NULL},
     {"odd-lock", "x-amz-bucket-object-lock-enabled: maybe", NULL, 400, "InvalidArgument"},
     {"private", "x-amz-acl: private", NULL, 200, NULL},
-    {"public", "x-amz-acl: public-read", NULL, 400, "AccessControlListNotSupported"},
+    {"public", "x-amz-acl: public-read", NULL, 400, "InvalidBucketAclWithObjectOwnership"},
     {"odd-acl", "x-amz-acl: everything", NULL, 400, "InvalidArgument"},
-    {"granted", "x-amz-grant-read: id=\"x\"", NULL, 400, "AccessControlListNotSupported"},
+    {"granted", "x-amz-grant-read: id=\"x\"", NULL, 400, "InvalidArgument"},
     {"enforced", "x-amz-object-ownership: BucketOwnerEnforced", NULL, 200, NULL},
-    {"writers", "x-amz-object-ownership: ObjectWriter", NULL, 501, "NotImplemented"},
+    {"writers", "x-amz-object-ownership: ObjectWriter", NULL, 200, NULL},
     {"odd-owner", "x-amz-object-ownership: Nobody", NULL, 400, "InvalidArgument"},
     {"UPPER", NULL, NULL, 400, "InvalidBucketName"},
     {"xn--reserved", NULL, NULL, 400, "InvalidBucketName"},
@@ -222,7 +222,6 @@ static const struct {
     {"encryption", "ServerSideEncryptionConfigurationNotFoundError", false},
     {"object-lock", "ObjectLockConfigurationNotFoundError", false},
     {"tagging", "NoSuchTagSet", true},
-    {"ownershipControls", "OwnershipControlsNotFoundError", true},
 };
 
 static void test_absent(void **state)

@@ -153,7 +153,9 @@ static void test_refused_headers(void **state)
         {"x-amz-acl: bucket-owner-full-control", 200, NULL},
         {"x-amz-acl: public-read", 400, "AccessControlListNotSupported"},
         {"x-amz-acl: nonsense", 400, "InvalidArgument"},
-        {"x-amz-grant-read: id=1", 400, "AccessControlListNotSupported"},
+        {"x-amz-grant-read: id=1", 400, "InvalidArgument"},
+        {"x-amz-grant-read: uri=http://acs.amazonaws.com/groups/global/AllUsers", 400,
+            "AccessControlListNotSupported"},
         {"x-amz-request-payer: requester", 200, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
