@@ -231,10 +231,16 @@ static bool read_except(struct reading *reading, const char *member, const struc
     size_t count;
     if (!read_texts(reading, member, value, ZONES_EXCEPT_MAX, &patterns, &count))
         return false;
-    for (size_t i = 0; i < count; i++)
+    size_t total_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
         if (patterns[i].len == 0 || patterns[i].len > ZONES_EXCEPT_MAX_BYTES)
             return wrong(reading, "Zones[%zu].%s[%zu]: must be 1 to %d bytes long", reading->at,
                 member, i, ZONES_EXCEPT_MAX_BYTES);
+        total_bytes += patterns[i].len;
+    }
+    if (total_bytes > ZONES_EXCEPT_TOTAL_MAX_BYTES)
+        return wrong(reading, "Zones[%zu].%s: more than %d bytes together", reading->at, member,
+            ZONES_EXCEPT_TOTAL_MAX_BYTES);
     zone->except = patterns;
     zone->except_count = count;
     return true;

@@ -14,6 +14,7 @@ enum {
     ZONES_PREFIX_MAX_BYTES = 1000, /* so that a key fits behind it */
     ZONES_EXCEPT_MAX = 64,
     ZONES_EXCEPT_MAX_BYTES = 256,
+    ZONES_EXCEPT_TOTAL_MAX_BYTES = 4096, /* of a zone's patterns together */
     ZONES_PROMOTE_FROM_MAX = 64,
     ZONES_RETENTION_MAX_DAYS = 36500,
     ZONES_DETAIL_BYTES = 320,

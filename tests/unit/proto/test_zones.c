@@ -192,6 +192,28 @@ static void keeps_its_bounds(void **state)
     free(large);
 }
 
+static void keeps_the_bound_of_patterns(void **state)
+{
+    (void)state;
+    for (size_t count = 16; count <= 17; count++) {
+        struct arena arena CLEANUP(arena_free);
+        struct buf text CLEANUP(buf_free);
+        struct zones_document document;
+        char detail[ZONES_DETAIL_BYTES] = "";
+        buf_init(&text, ZONES_DOCUMENT_MAX_BYTES);
+        buf_add_lit(&text, "{\"Version\":\"2026-11-01\",\"Zones\":[{\"Name\":\"a\",\"Prefix\":"
+                           "\"\",\"Except\":[");
+        for (size_t i = 0; i < count; i++)
+            buf_addf(&text, "%s\"%0256zu\"", i > 0 ? "," : "", i);
+        buf_add_lit(&text, "]}]}");
+        buf_add_char(&text, '\0');
+        bool ok = parse(&arena, text.ptr, &document, detail);
+        assert_int_equal(ok, count == 16);
+        if (!ok)
+            assert_string_equal(detail, "Zones[0].Except: more than 4096 bytes together");
+    }
+}
+
 static void says_when_memory_ends(void **state)
 {
     (void)state;
@@ -285,6 +307,7 @@ int main(void)
         cmocka_unit_test(reads_the_example),
         cmocka_unit_test(names_the_place),
         cmocka_unit_test(keeps_its_bounds),
+        cmocka_unit_test(keeps_the_bound_of_patterns),
         cmocka_unit_test(says_when_memory_ends),
         cmocka_unit_test(knows_the_templates),
         cmocka_unit_test(writes_what_it_reads),
