@@ -100,7 +100,8 @@ static enum iam_err read_policy(
         return iam_policy_missing(call, arn);
     IAM_TRY(err);
     IAM_TRY(from_record(call, &record, ret_policy, ret_latest));
-    return span_eq_nocase(ret_policy->arn, arn) ? IAM_OK : iam_policy_missing(call, arn);
+    /* In just this case: policies compare ARNs so, and a Deny must not be met by another spelling. */
+    return span_eq(ret_policy->arn, arn) ? IAM_OK : iam_policy_missing(call, arn);
 }
 
 enum iam_err iam_policy_read(

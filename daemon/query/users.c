@@ -32,6 +32,10 @@ enum s3_err query_create_user(struct request *request)
     ask.values = &boundary;
     ask.value_count = span_present(make.boundary);
     TRY(authorize_iam(request, &ask));
+    if (make.tag_count > 0) { /* src: IAM User Guide, "Tag IAM users" */
+        ask.action = "iam:TagUser";
+        TRY(authorize_iam(request, &ask));
+    }
     struct iam_call call = query_iam(request);
     struct iam_entity user;
     TRY_IAM(request, &call, iam_create(&call, &make, &user));

@@ -1,6 +1,7 @@
 """Ways by which somebody might get more than the policies give: each is tried, and each must fail."""
 import io
 import json
+import threading
 import urllib.error
 import urllib.request
 
@@ -186,6 +187,45 @@ def test_administrator_within_a_boundary(server, iam, secret):
     cannot(admin.iam.put_user_policy, UserName=admin.name, PolicyName="all", PolicyDocument=ANY)
 
 
+def test_names_in_another_case_are_no_way_round_a_deny(server, iam):
+    """Users and policies are found in any case, or in just one; never is a policy asked about another spelling."""
+    admin_policy = make_policy(server, ANY)
+    victim, role = make_user(server, prefix="Victim"), make_role(server, prefix="Victim")
+    user = make_user(server, policy(
+        ("Allow", ["iam:*", "sts:*"], "*"), ("Deny", "*", [victim.arn, role["Arn"], admin_policy]),
+        ("Deny", "iam:*", "*", {"ArnEquals": {"iam:PolicyARN": [admin_policy, "arn:aws:iam::aws:policy/AdministratorAccess"]}}),
+    ))
+    for name in (victim.name, victim.name.lower(), victim.name.upper()):
+        cannot(user.iam.create_access_key, UserName=name)
+        cannot(user.iam.put_user_policy, UserName=name, PolicyName="x", PolicyDocument=ANY)
+    for name in (role["RoleName"].lower(), role["RoleName"].upper()):
+        cannot(user.iam.update_assume_role_policy, RoleName=name, PolicyDocument=TRUST_ACCOUNT)
+        cannot(assume, user, {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}"})
+    other = make_user(server)
+    for arn in (admin_policy, "arn:aws:iam::aws:policy/AdministratorAccess"):
+        cannot(user.iam.attach_user_policy, UserName=other.name, PolicyArn=arn)
+        for spelling in (arn.replace("policy/p", "policy/P"), arn.replace("policy/A", "policy/a"), arn.upper(), arn + "/"):
+            if spelling != arn:
+                with pytest.raises(user.iam.exceptions.ClientError):
+                    user.iam.attach_user_policy(UserName=other.name, PolicyArn=spelling)
+                with pytest.raises(user.iam.exceptions.ClientError):
+                    user.iam.create_policy_version(PolicyArn=spelling, PolicyDocument=ANY)
+    assert iam.list_attached_user_policies(UserName=other.name)["AttachedPolicies"] == []
+
+
+def test_tags_at_creation_are_tags(server):
+    """Who may make users but not tag them cannot make a tagged one."""
+    admin = make_user(server, policy(("Allow", ["iam:CreateUser", "iam:CreateRole", "iam:CreatePolicy"], "*")))
+    tags = [{"Key": "clearance", "Value": "high"}]
+    cannot(admin.iam.create_user, UserName=unique("tagged"), Tags=tags)
+    cannot(admin.iam.create_role, RoleName=unique("tagged"), AssumeRolePolicyDocument=TRUST_ACCOUNT, Tags=tags)
+    cannot(admin.iam.create_policy, PolicyName=unique("tagged"), PolicyDocument=ANY, Tags=tags)
+    admin.iam.create_user(UserName=unique("plain"))
+    federating = make_user(server, policy(("Allow", "sts:GetFederationToken", "*")))
+    federating.sts.get_federation_token(Name="guest")
+    cannot(federating.sts.get_federation_token, Name="guest", Tags=tags)
+
+
 def test_condition_on_what_is_attached(server, secret):
     admin = make_user(server, policy(
         ("Allow", "iam:AttachUserPolicy", "*", {"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}})
@@ -333,6 +373,41 @@ def test_streams_are_checked_before_they_are_read(server, bucket, secret):
         user.s3.upload_fileobj(io.BytesIO(content(12_000_000)), secret, "large")
     assert "AccessDenied" in str(caught.value)
     cannot(user.s3.list_multipart_uploads, Bucket=secret)
+
+
+# ---- at the same time ----
+
+
+def test_user_deleted_while_its_requests_run(server, iam, bucket):
+    """What begins after the deletion was answered is refused; nothing breaks."""
+    user = make_user(server, ALL_OF_S3)
+    deleted, late, others = threading.Event(), [], []
+
+    def put(number):
+        s3 = lakegated.connect(server, "s3", user.keys)
+        while True:
+            after = deleted.is_set()
+            try:
+                s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"x" * 70_000)
+            except s3.exceptions.ClientError as error:
+                others.append(error.response["Error"]["Code"])
+                return
+            if after:
+                late.append(number)
+                return
+
+    threads = [threading.Thread(target=put, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    iam.delete_access_key(UserName=user.name, AccessKeyId=user.keys[0])
+    iam.delete_user_policy(UserName=user.name, PolicyName="allowed")
+    iam.delete_user(UserName=user.name)
+    deleted.set()
+    for thread in threads:
+        thread.join()
+    assert late == []
+    assert set(others) <= {"InvalidAccessKeyId", "AccessDenied"} and len(others) == 6
+    lakegated.client(server).put_object(Bucket=bucket, Key="after", Body=b"")
 
 
 # ---- other accounts ----
