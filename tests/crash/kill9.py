@@ -6,6 +6,7 @@ usage: kill9.py [--rounds N] [--clients N] [--seed N]
 Each client has keys of its own, so that the order of what happens to a key is known.
 """
 import argparse
+import base64
 import hashlib
 import http.client
 import pathlib
@@ -24,6 +25,9 @@ BUCKET = "crash"
 SIZES = [0, 1, 100, 450, 4096, 4096, 20_000, 65_536, 300_000, 1 << 20, (1 << 20) + 1, 3 << 20]
 PART_BYTES = 5 << 20
 KEYS_PER_CLIENT = 12
+POLICY = """{"Version": "2012-10-17", "Statement": {"Sid": "TEXT", "Effect": "Deny", "Principal": "*",
+ "Action": "s3:PutObject", "Resource": "arn:aws:s3:::BUCKET/never/*"}}"""
+ZONES = '{"Version": "2026-11-01", "Zones": [{"Name": "TEXT", "Prefix": "raw/", "Duplicates": "reject"}]}'
 
 
 def content(name, version, size):
@@ -43,6 +47,8 @@ class Client(threading.Thread):
         self.server, self.number, self.chance = server, number, chance
         self.acknowledged, self.pending, self.upload = {}, {}, None
         self.version = 0
+        # what is set of buckets, in the same way: name → text or None
+        self.set, self.setting = {}, {}
         self.faults, self.changes = [], 0
         self.stopping = threading.Event()
         self.connection = None
@@ -53,8 +59,8 @@ class Client(threading.Thread):
         self.connection = None
         self.start()
 
-    def call(self, method, key, query=None, body=None, accept=(200, 204), headers=None):
-        path = lakegated.presign(self.server, method, f"/{BUCKET}/{key}" if key is not None else f"/{BUCKET}", query, headers=headers)
+    def call(self, method, key, query=None, body=None, accept=(200, 204), headers=None, bucket=BUCKET):
+        path = lakegated.presign(self.server, method, f"/{bucket}/{key}" if key is not None else f"/{bucket}", query, headers=headers)
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
@@ -66,7 +72,7 @@ class Client(threading.Thread):
             raise Broken(str(error))
         if reply.status == 503:
             time.sleep(0.01)
-            return self.call(method, key, query, body, accept, headers)
+            return self.call(method, key, query, body, accept, headers, bucket)
         if reply.status not in accept:
             raise AssertionError(f"{method} {key} {query or ''}: {reply.status} {data[:300]!r}")
         return reply, data
@@ -92,6 +98,10 @@ class Client(threading.Thread):
             self.copy(key)
         elif chance < 0.30:
             self.multipart()
+        elif chance < 0.34:
+            self.delete_many()
+        elif chance < 0.42:
+            self.change_settings()
         else:
             self.version += 1
             size = self.chance.choice(SIZES)
@@ -113,6 +123,63 @@ class Client(threading.Thread):
         source = self.chance.choice(sources)
         headers = {"x-amz-copy-source": f"/{BUCKET}/{source}"}
         self.change(key, self.acknowledged[source], lambda: self.call("PUT", key, headers=headers))
+
+    def delete_many(self):
+        """Each key goes or stays by itself."""
+        keys = sorted({f"c{self.number:02d}/{self.chance.randrange(KEYS_PER_CLIENT):02d}" for _ in range(4)})
+        self.pending.update({key: None for key in keys})
+        xml = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
+        xml = f"<Delete><Quiet>true</Quiet>{xml}</Delete>".encode()
+        md5 = base64.b64encode(hashlib.md5(xml).digest()).decode()
+        _, data = self.call("POST", None, {"delete": ""}, xml, headers={"content-md5": md5})
+        if b"<Error>" in data:
+            raise AssertionError(f"batch delete: {data[:300]!r}")
+        for key in keys:
+            self.acknowledged[key] = None
+            del self.pending[key]
+        self.changes += 1
+
+    # ---- buckets, policies, zones ----
+
+    def change_settings(self):
+        """Makes the client's bucket, or sets or takes away something of it, or removes it with all that is set."""
+        bucket, what = f"crash-{self.number:02d}", self.chance.choice(["bucket", "policy", "lakegate-zones"])
+        self.version += 1
+        if self.set.get("bucket") is None:
+            self.change_setting("bucket", "there", lambda: self.call("PUT", None, bucket=bucket))
+        elif what == "bucket":
+            for name in ("policy", "lakegate-zones"):
+                self.setting[name] = None
+            self.change_setting("bucket", None, lambda: self.call("DELETE", None, bucket=bucket))
+            self.set, self.setting = {}, {}
+        elif self.chance.random() < 0.3:
+            self.change_setting(what, None, lambda: self.call("DELETE", None, {what: ""}, bucket=bucket))
+        else:
+            text = f"v{self.version}"
+            body = POLICY if what == "policy" else ZONES
+            body = body.replace("TEXT", text).replace("BUCKET", bucket).encode()
+            self.change_setting(what, text, lambda: self.call("PUT", None, {what: ""}, body, bucket=bucket))
+
+    def change_setting(self, name, after, act):
+        self.setting[name] = after
+        act()
+        self.set[name] = after
+        del self.setting[name]
+        self.changes += 1
+
+    def check_settings(self):
+        bucket, found = f"crash-{self.number:02d}", {}
+        reply, _ = self.call("GET", None, {"location": ""}, accept=(200, 404), bucket=bucket)
+        found["bucket"] = "there" if reply.status == 200 else None
+        for name in ("policy", "lakegate-zones"):
+            reply, data = self.call("GET", None, {name: ""}, accept=(200, 404), bucket=bucket)
+            text = re.search(rb'"(v\d+)"', data) if reply.status == 200 else None
+            found[name] = text[1].decode() if text else None
+        for name, value in found.items():
+            possible = [self.set.get(name)] + ([self.setting[name]] if name in self.setting else [])
+            if value not in possible:
+                self.faults.append(f"{bucket}: {name} is {value}, expected one of {possible}")
+        self.set, self.setting = found, {}
 
     def multipart(self):
         """One step of an upload, which goes on behind a restart."""
@@ -161,6 +228,7 @@ class Client(threading.Thread):
                 self.faults.append(f"{key}: found {had}, expected one of {possible}")
         self.pending.clear()
         self.check_upload()
+        self.check_settings()
         return present
 
     def check_upload(self):
@@ -198,7 +266,7 @@ def listing(client):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     chance = random.Random(options.seed)
