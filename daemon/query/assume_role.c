@@ -88,7 +88,7 @@ static enum s3_err inherit(struct request *request, struct policy_tag *tags, siz
     *ret_count = 0;
     if (request->identity->principal.kind != POLICY_ROLE_SESSION)
         return S3_OK;
-    struct session own = {0};
+    struct session own = {.kind = SESSION_ASSUMED_ROLE};
     char secret[SESSION_SECRET_BYTES];
     enum session_err err = session_open(request->daemon->vault, request->identity->access_key,
         request->auth.session_token, request->received_ms / 1000, &request->arena, &own, secret);
