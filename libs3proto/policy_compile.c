@@ -83,7 +83,7 @@ static struct span scalar_text(const struct json_node *node, bool bare, char *sc
     if (bare && kind == JSON_KIND_INTEGER)
         len = snprintf(scratch, size, "%lld", (long long)json_node_integer(node, 0));
     else if (bare && kind == JSON_KIND_REAL)
-        len = snprintf(scratch, size, "%.17g", json_node_number(node, 0));
+        len = snprintf(scratch, size, "%.15g", json_node_number(node, 0));
     else if (bare && kind == JSON_KIND_BOOL)
         len = snprintf(scratch, size, "%s", json_node_bool(node, false) ? "true" : "false");
     return len > 0 ? span_of(scratch, (size_t)len) : SPAN_ABSENT;

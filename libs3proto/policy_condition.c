@@ -122,6 +122,8 @@ static bool compile_condition(struct compiler *compiler, struct span key,
     compiler->place.inner = key;
     if (!policy_compile_key(compiler, key, &condition->key))
         return false;
+    if (!policy_key_suits(&condition->key, condition->op->test))
+        policy_warn(compiler, "a key of another type than the operator", key);
     condition->count = policy_string_count(node);
     values.items = arena_array(&compiler->policy->arena, union condition_value, condition->count);
     if (!values.items)

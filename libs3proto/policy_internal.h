@@ -173,6 +173,10 @@ size_t policy_arn_components(struct span arn, bool variables, struct span ret_co
  * have; ret_key of POLICY_KEYS and POLICY_TAG_FAMILIES for one that is kept and never filled. */
 bool policy_compile_key(struct compiler *compiler, struct span name, struct key_ref *ret_key);
 
+bool policy_key_is_list(const struct key_ref *key);
+/* False where an operator of this kind never meets a value of the key's type, or not as meant. */
+bool policy_key_suits(const struct key_ref *key, enum test test);
+
 bool policy_parse_number(struct span text, double *ret_number) MUST_USE;
 /* The W3C forms of ISO 8601, or Unix seconds. */
 bool policy_parse_time(struct span text, int64_t *ret_time_ms) MUST_USE;

@@ -1,10 +1,22 @@
 #include "policy_internal.h"
 
+enum key_type {
+    TYPE_STRING,
+    TYPE_ARN,
+    TYPE_IP,
+    TYPE_BOOL,
+    TYPE_NUMBER,
+    TYPE_DATE,
+    TYPE_BINARY,
+    TYPE_LIST,
+};
+
 static const struct {
     struct span name;
+    enum key_type type;
     bool lacking;
 } keys[] = {
-#define POLICY_KEY(id, name, type, lacking) {{(name), sizeof(name) - 1}, lacking},
+#define POLICY_KEY(id, name, type, lacking) {{(name), sizeof(name) - 1}, TYPE_##type, lacking},
 #include "policy_keys.def"
 #undef POLICY_KEY
 };
@@ -50,6 +62,36 @@ enum policy_key policy_key_named(
 struct span policy_key_name(enum policy_key key)
 {
     return keys[key].name;
+}
+
+bool policy_key_is_list(const struct key_ref *key)
+{
+    return key->key != POLICY_KEYS && keys[key->key].type == TYPE_LIST;
+}
+
+bool policy_key_suits(const struct key_ref *key, enum test test)
+{
+    if (key->key == POLICY_KEYS)
+        return true;
+    enum key_type type = keys[key->key].type;
+    switch (test) {
+    case TEST_STRING:
+        return type != TYPE_IP;
+    case TEST_NUMBER:
+        return type == TYPE_NUMBER || type == TYPE_STRING || key->key == POLICY_KEY_AWS_EPOCH_TIME;
+    case TEST_DATE:
+        return type == TYPE_DATE;
+    case TEST_BOOL:
+        return type == TYPE_BOOL;
+    case TEST_IP:
+        return type == TYPE_IP;
+    case TEST_ARN:
+        return type == TYPE_ARN || type == TYPE_LIST;
+    case TEST_BINARY:
+    case TEST_NULL:
+        break;
+    }
+    return true;
 }
 
 const struct policy_action *policy_action_next(

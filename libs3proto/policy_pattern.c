@@ -237,6 +237,8 @@ static bool add_variable(struct builder *builder, struct span inside)
     }
     if (!policy_compile_key(compiler, name, &part.key))
         return false;
+    if (policy_key_is_list(&part.key))
+        return policy_fail(compiler, "A condition key with several values is no policy variable");
     builder->parts[builder->count++] = part;
     return true;
 }
