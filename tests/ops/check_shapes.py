@@ -21,6 +21,8 @@ NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 # Elements that S3 sends and SDKs use, and some of our own, that the model does not have.
 BEYOND_MODEL = {("ListParts", "EncodingType"), ("SimulateCustomPolicy", "Warnings"), ("SimulatePrincipalPolicy", "Warnings")}
+# Where AWS answers with other words than its own model lists.
+OTHER_WORDS = {"SourcePolicyType": ["iam policy", "resource policy", "permissions boundary policy"]}
 SCALARS = {
     "integer": r"-?\d+",
     "long": r"-?\d+",
@@ -61,6 +63,7 @@ class Checker:
             datetime.datetime.fromisoformat(text.rstrip("Z"))
         # S3 says encoding-type again as it was sent, in any case.
         names = [name.lower() for name in getattr(shape, "enum", None) or []]
+        names += OTHER_WORDS.get(where.rsplit("/")[-1], [])
         if names and text and text.lower() not in names:
             self.problem(where, f"{text!r} is none of {names}")
 
