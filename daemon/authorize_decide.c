@@ -1,13 +1,12 @@
 #include "daemon/authorize_decide.h"
 
+#include "daemon/accounts.h"
 #include "daemon/acl.h"
 #include "daemon/bucket_policy.h"
 #include "daemon/context.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/public_access.h"
-
-enum { OWNER_TEXT_BYTES = 24 };
 
 struct span decide_arn(const struct access_ask *ask, char room[static DECIDE_ARN_BYTES])
 {
@@ -112,14 +111,13 @@ enum s3_err decide_with(struct request *request, const struct access_ask *ask,
     const struct policy *policy, struct access_result *ret_result)
 {
     static const struct policy_context nothing = {.now_s = 0};
-    char arn[DECIDE_ARN_BYTES], owner[OWNER_TEXT_BYTES];
+    char arn[DECIDE_ARN_BYTES], owner[ACCOUNT_ID_DIGITS + 1];
     struct context context;
     struct access_request access = {.resource = policy};
     TRY(decide_subject(request, ask->action, &access));
     if (ask->bucket != NULL) {
-        int len =
-            snprintf(owner, sizeof(owner), "%012llu", (unsigned long long)ask->bucket->owner_id);
-        access.resource_account = span_of(owner, (size_t)len);
+        account_digits(ask->bucket->owner_id, owner);
+        access.resource_account = span_of(owner, ACCOUNT_ID_DIGITS);
         access.root_may_always = mends_policy(ask->action);
         TRY(look_at_bucket(request, ask, &access));
         TRY(look_at_acl(request, ask, &access));

@@ -1,4 +1,5 @@
 /* Questions of the Query API and of the daemon itself: no bucket, so neither bucket policy nor ACL. */
+#include "daemon/accounts.h"
 #include "daemon/authorize.h"
 #include "daemon/authorize_decide.h"
 #include "daemon/context.h"
@@ -55,16 +56,15 @@ static enum s3_err fill(struct request *request, const struct iam_ask *ask,
 static enum s3_err decide_iam(
     struct request *request, const struct iam_ask *ask, struct access_result *ret_result)
 {
-    char account[24];
+    char account[ACCOUNT_ID_DIGITS + 1];
     struct context context;
     struct access_request access = {
         .resource = ask->resource_policy, .resource_must_allow = ask->resource_policy != NULL};
     TRY(decide_subject(request, ask->action, &access));
     access.ask.resource = span_present(ask->resource) ? ask->resource : SPAN("*");
     if (ask->account_id != 0) {
-        int len =
-            snprintf(account, sizeof(account), "%012llu", (unsigned long long)ask->account_id);
-        access.resource_account = span_of(account, (size_t)len);
+        account_digits(ask->account_id, account);
+        access.resource_account = span_of(account, ACCOUNT_ID_DIGITS);
     }
     TRY(fill(request, ask, &access, &context));
     access.ask.context = &context.policy;

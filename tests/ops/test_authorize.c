@@ -382,6 +382,10 @@ static const struct {
         "PUT /lake/new", "x-amz-storage-class: STANDARD", true},
     {"{\"StringEquals\":{\"s3:x-amz-storage-class\":\"STANDARD\"}}", "s3:PutObject",
         "PUT /lake/new", "x-amz-storage-class: STANDARD_IA", false},
+    {"{\"StringEquals\":{\"aws:ResourceTag/team\":\"a\"}}", "s3:GetObject", "GET /lake/key", NULL,
+        true},
+    {"{\"StringEquals\":{\"s3:BucketTag/team\":\"b\"}}", "s3:GetObject", "GET /lake/key", NULL,
+        false},
     {"{\"Null\":{\"s3:if-none-match\":\"false\"}}", "s3:PutObject", "PUT /lake/new2",
         "If-None-Match: *", true},
     {"{\"Null\":{\"s3:if-none-match\":\"false\"}}", "s3:PutObject", "PUT /lake/new3", NULL, false},
@@ -395,6 +399,8 @@ static void test_condition_keys(void **state)
 {
     struct world *world = *state;
     make_lake(world);
+    world_do(world, "PUT /lake?tagging", NULL,
+        "<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>");
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
         char text[1024];
         snprintf(text, sizeof(text),
