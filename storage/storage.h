@@ -590,7 +590,8 @@ struct copy_from {
 enum { STORAGE_COPY_PART_MIN_BYTES = 512 };
 
 /* What the writer of an object says about its zone's rules: PUT_OBJECT, COPY_OBJECT, COMPLETE_UPLOAD, and of
- * DELETE_OBJECT bypass_retention. Zeroed: it has looked at nothing. */
+ * DELETE_OBJECT bypass_retention. Zeroed: it has looked at nothing. On CHANGED it reads rules and contents
+ * again. */
 struct zone_claims {
     bool bypass_retention;
     bool promotes; /* a copy out of another zone, which the zone counts */

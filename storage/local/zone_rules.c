@@ -3,7 +3,8 @@
 #include "storage/local/apply.h"
 #include "storage/local/commit_zone.h"
 
-enum { CANDIDATES_MAX = 1024 /* looked at in the commit; beyond, one counts as the same */ };
+/* Rows that the rules do not look at any more, while a scan takes them away, passed over for one write. */
+enum { STALE_ROWS_MAX = 1024 };
 
 static bool acts(const struct key_state *state)
 {
@@ -24,6 +25,7 @@ static enum storage_err check_retained(struct commit *commit, const struct key_s
     if (retention_ms == 0 || record->is_delete_marker || m->zone.bypass_retention ||
         record->modified_ms + retention_ms <= commit->now_ms)
         return STORAGE_OK;
+    m->zone_outcome.zone_id = state->zone->rule->id;
     m->zone_outcome.retained_until_ms = record->modified_ms + retention_ms;
     return STORAGE_RETAINED;
 }
@@ -136,19 +138,18 @@ static enum storage_err find_unchecked(struct commit *commit, const struct key_s
     struct index_key buffer;
     struct span key, value, object_key;
     struct object_record record;
-    size_t looked_at = 0;
+    size_t stale = 0;
     struct span from =
         key_of_content(&buffer, state->zone->state.content_id, hash, (struct content_ref){0});
     enum storage_err err = index_seek(cursor, from, &key, &value);
     for (; err == STORAGE_OK; err = index_next(cursor, &key, &value)) {
-        if (!span_starts(key, span_first(from, 24)))
+        if (!span_starts(key, span_first(from, 24)) || stale == STALE_ROWS_MAX)
             return STORAGE_NO_SUCH_VERSION;
         struct content_ref ref = content_ref_at(key);
         if ((state->exists && ref.row_id == state->newest.row_id) || is_other(claims, ref))
             continue;
         *ret_ref = ref;
-        if (++looked_at == CANDIDATES_MAX)
-            return STORAGE_OK;
+        stale++;
         err = content_version(commit->txn, ref, &object_key, &record);
         if (err == STORAGE_OK && zone_looks_at(state->zone->rule, object_key, hash.size_bytes))
             return STORAGE_OK;

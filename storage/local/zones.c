@@ -159,7 +159,7 @@ static enum storage_err find_content(struct index_txn *txn, const struct content
 {
     struct index_key buffer;
     struct span key, value;
-    size_t capacity = 0;
+    size_t capacity = 0, looked_at = 0;
     struct span from =
         key_of_content(&buffer, search->content_id, search->hash, (struct content_ref){0});
     enum storage_err err = index_seek(cursor, from, &key, &value);
@@ -167,6 +167,10 @@ static enum storage_err find_content(struct index_txn *txn, const struct content
         struct content_match match;
         if (!span_starts(key, span_first(from, 24)))
             break;
+        if (++looked_at > CONTENT_LOOK_ROWS) {
+            page->truncated = true;
+            break;
+        }
         err = match_of(txn, search->rule, key, arena, &match);
         if (err == STORAGE_NO_SUCH_VERSION)
             continue;

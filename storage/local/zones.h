@@ -13,6 +13,7 @@
 
 enum zone_row { ZONE_ROW_RULE = 0, ZONE_ROW_STATE = 1 };
 enum { ZONE_KEY_BYTES = 17, CONTENT_KEY_BYTES = 40 };
+enum { CONTENT_LOOK_ROWS = 4096 /* for one storage_content_find */ };
 
 /* What a scan does; SCAN_COUNT: counters are not yet of all that is there. */
 enum zone_scan { SCAN_COUNT = 1, SCAN_CONTENT = 2, SCAN_ALL = 3 };
