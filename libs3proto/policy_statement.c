@@ -36,9 +36,10 @@ static bool is_query_service(struct span service)
     return span_eq_nocase(service, SPAN("iam")) || span_eq_nocase(service, SPAN("sts"));
 }
 
+/* Compares with every known action: only for who wants to hear of it. */
 static void warn_of_action(struct compiler *compiler, struct span text, struct span service)
 {
-    if (is_query_service(service) || served(text))
+    if (!compiler->options->warn || is_query_service(service) || served(text))
         return;
     if (!is_ours(service))
         policy_warn(compiler, "an action of another service, never asked for here", text);
@@ -63,8 +64,8 @@ static bool action_good(struct compiler *compiler, struct span text)
         return false;
     if (kind == POLICY_TRUST)
         return span_eq_nocase(service, SPAN("sts"));
-    if (kind == POLICY_BUCKET)
-        return policy_action_next(text, NULL) != NULL;
+    if (kind == POLICY_BUCKET && !policy_action_next(text, NULL))
+        return false;
     warn_of_action(compiler, text, service);
     return true;
 }
@@ -87,8 +88,6 @@ static bool add_action(struct compiler *compiler, struct span text, size_t index
     struct names *names = ctx;
     if (!action_good(compiler, text))
         return policy_fail(compiler, action_message(compiler->options->kind));
-    if (compiler->options->kind == POLICY_BUCKET && !served(text))
-        policy_warn(compiler, "an action that is never asked for here", text);
     bool variables = compiler->variables;
     compiler->variables = false;
     bool good = policy_compile_pattern(compiler, text, true, &names->patterns[index]);
