@@ -22,7 +22,7 @@ XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 # Elements that S3 sends and SDKs use, and some of our own, that the model does not have.
 BEYOND_MODEL = {("ListParts", "EncodingType"), ("SimulateCustomPolicy", "Warnings"), ("SimulatePrincipalPolicy", "Warnings")}
 # Where AWS answers with other words than its own model lists.
-OTHER_WORDS = {"SourcePolicyType": ["iam policy", "resource policy", "permissions boundary policy"]}
+OTHER_WORDS = {"PermissionsBoundaryType": ["policy"], "SourcePolicyType": ["iam policy", "resource policy", "permissions boundary policy"]}
 SCALARS = {
     "integer": r"-?\d+",
     "long": r"-?\d+",

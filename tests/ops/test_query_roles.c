@@ -413,6 +413,83 @@ static void test_details_in_pages(void **state)
     assert_int_equal(pages, 3);
 }
 
+/* ---- each action, once: tests/ops/check_shapes.py looks at what they answer ---- */
+
+#define POLICY_ARN "arn:aws:iam::000000000001:policy/team/lake"
+
+static const char *const each_action[] = {
+    "Action=CreateGroup&GroupName=team",
+    "Action=AddUserToGroup&GroupName=team&UserName=anna",
+    "Action=CreatePolicy&PolicyName=lake&Path=/team/&Description=all&Tags.member.1.Key=a"
+    "&Tags.member.1.Value=b&PolicyDocument=" ALLOW("s3:*"),
+    "Action=GetPolicy&PolicyArn=" POLICY_ARN,
+    "Action=CreatePolicyVersion&SetAsDefault=true&PolicyArn=" POLICY_ARN
+    "&PolicyDocument=" ALLOW("s3:Get*"),
+    "Action=GetPolicyVersion&VersionId=v2&PolicyArn=" POLICY_ARN,
+    "Action=ListPolicyVersions&MaxItems=1&PolicyArn=" POLICY_ARN,
+    "Action=TagPolicy&Tags.member.1.Key=c&Tags.member.1.Value=d&PolicyArn=" POLICY_ARN,
+    "Action=ListPolicyTags&MaxItems=1&PolicyArn=" POLICY_ARN,
+    "Action=UntagPolicy&TagKeys.member.1=c&PolicyArn=" POLICY_ARN,
+    "Action=AttachUserPolicy&UserName=anna&PolicyArn=" POLICY_ARN,
+    "Action=AttachGroupPolicy&GroupName=team&PolicyArn=" POLICY_ARN,
+    "Action=AttachRolePolicy&RoleName=etl&PolicyArn=" POLICY_ARN,
+    "Action=PutRolePermissionsBoundary&RoleName=etl&PermissionsBoundary=" POLICY_ARN,
+    "Action=PutUserPermissionsBoundary&UserName=anna&PermissionsBoundary=" POLICY_ARN,
+    "Action=PutRolePolicy&RoleName=etl&PolicyName=p&PolicyDocument=" ALLOW("s3:*"),
+    "Action=PutGroupPolicy&GroupName=team&PolicyName=p&PolicyDocument=" ALLOW("s3:*"),
+    "Action=GetRolePolicy&RoleName=etl&PolicyName=p",
+    "Action=ListRolePolicies&RoleName=etl",
+    "Action=TagRole&RoleName=etl&Tags.member.1.Key=a&Tags.member.1.Value=b",
+    "Action=ListRoleTags&RoleName=etl",
+    "Action=UpdateRole&RoleName=etl&Description=runs",
+    "Action=UpdateRoleDescription&RoleName=etl&Description=still",
+    "Action=UpdateAssumeRolePolicy&RoleName=etl&PolicyDocument=" TRUST_ACCOUNT,
+    "Action=GetRole&RoleName=etl",
+    "Action=ListRoles&MaxItems=1",
+    "Action=ListPolicies&MaxItems=2",
+    "Action=ListAttachedUserPolicies&UserName=anna",
+    "Action=ListAttachedGroupPolicies&GroupName=team",
+    "Action=ListAttachedRolePolicies&RoleName=etl",
+    "Action=ListEntitiesForPolicy&PolicyArn=" POLICY_ARN,
+    "Action=GetAccountAuthorizationDetails",
+    "Action=SimulatePrincipalPolicy&PolicySourceArn=" ROLE_ARN
+    "&ActionNames.member.1=s3:GetObject&ResourceArns.member.1=arn:aws:s3:::b/k",
+    "Action=SimulateCustomPolicy&ActionNames.member.1=s3:GetObject&CallerArn=" ROLE_ARN
+    "&ResourceArns.member.1=" ROLE_ARN "&ResourcePolicy=" TRUST_ACCOUNT
+    "&PolicyInputList.member.1=" ALLOW("s3:*"),
+    "Action=GetCallerIdentity",
+    "Action=GetSessionToken",
+    "Action=GetFederationToken&Name=guest&Policy=" ALLOW("s3:*"),
+    "Action=DetachUserPolicy&UserName=anna&PolicyArn=" POLICY_ARN,
+    "Action=DetachGroupPolicy&GroupName=team&PolicyArn=" POLICY_ARN,
+    "Action=DetachRolePolicy&RoleName=etl&PolicyArn=" POLICY_ARN,
+    "Action=DeleteUserPermissionsBoundary&UserName=anna",
+    "Action=DeleteRolePermissionsBoundary&RoleName=etl",
+    "Action=DeleteRolePolicy&RoleName=etl&PolicyName=p",
+    "Action=UntagRole&RoleName=etl&TagKeys.member.1=a",
+    "Action=SetDefaultPolicyVersion&VersionId=v1&PolicyArn=" POLICY_ARN,
+    "Action=DeletePolicyVersion&VersionId=v2&PolicyArn=" POLICY_ARN,
+    "Action=DeletePolicy&PolicyArn=" POLICY_ARN,
+    "Action=DeleteRole&RoleName=etl",
+};
+
+static void test_each_action(void **state)
+{
+    struct world *world = *state;
+    struct key key;
+    assert_int_equal(become(world, &anna, now_s()), S3_OK);
+    assume(world, "&SourceIdentity=anna&Policy=" ALLOW("s3:*"), &key);
+    char form[128];
+    snprintf(form, sizeof(form), "Action=GetAccessKeyInfo&AccessKeyId=%s", key.id);
+    must(world, form);
+    assert_int_equal(become(world, &root_key, now_s()), S3_OK);
+    for (size_t i = 0; i < ARRAY_LEN(each_action); i++) {
+        REPLY reply = call(world, each_action[i]);
+        if (reply.status != 200)
+            fail_msg("%s: %.*s", each_action[i], SPAN_ARG(reply.body));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_odd_simulations, make, drop),
         cmocka_unit_test_setup_teardown(test_large_simulation, make, drop),
         cmocka_unit_test_setup_teardown(test_details_in_pages, make, drop),
+        cmocka_unit_test_setup_teardown(test_each_action, make, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
