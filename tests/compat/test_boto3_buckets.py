@@ -91,7 +91,6 @@ ABSENT = [
     ("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError"),
     ("get_object_lock_configuration", "ObjectLockConfigurationNotFoundError"),
     ("get_bucket_tagging", "NoSuchTagSet"),
-    ("get_bucket_ownership_controls", "OwnershipControlsNotFoundError"),
     ("get_bucket_policy_status", "NoSuchBucketPolicy"),
 ]
 
