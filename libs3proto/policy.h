@@ -173,13 +173,15 @@ struct policy_request {
 
 struct policy_verdict {
     enum policy_effect effect; /* a Deny wins over any Allow */
-    size_t statement;          /* index of the deciding one; of a Deny, or of the first Allow */
+    size_t
+        statement; /* index of the deciding one: the Deny, or the first Allow that reaches farthest */
     /* POLICY_ALLOW: enum policy_named, by which statements allowed; complete unless it has EXACTLY or
      * ANYONE, to which nothing could be added */
     unsigned named;
 };
 
-/* Never allocates, never blocks; bounded by the policy's size times the lengths of what it compares. */
+/* Never allocates, never blocks; takes at most a million steps of matching, after which no Allow applies and
+ * every Deny does. */
 void policy_evaluate(const struct policy *policy, const struct policy_request *request,
     struct policy_verdict *ret_verdict);
 

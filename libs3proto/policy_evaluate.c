@@ -112,6 +112,14 @@ static unsigned applies(
     return statement->allow && evaluation.unresolved ? 0 : named;
 }
 
+/* How far an Allow reaches that names whom it names: access_decide */
+static int reach(unsigned named)
+{
+    return named & (POLICY_NAMED_EXACTLY | POLICY_NAMED_ANYONE) ? 2
+           : named & POLICY_NAMED_ROLE                          ? 1
+                                                                : 0;
+}
+
 void policy_evaluate(const struct policy *policy, const struct policy_request *request,
     struct policy_verdict *ret_verdict)
 {
@@ -120,7 +128,7 @@ void policy_evaluate(const struct policy *policy, const struct policy_request *r
     for (size_t i = 0; i < policy->statement_count; i++) {
         const struct statement *statement = &policy->statements[i];
         /* Nothing that an Allow could add. */
-        if (statement->allow && (verdict.named & (POLICY_NAMED_EXACTLY | POLICY_NAMED_ANYONE)))
+        if (statement->allow && reach(verdict.named) == 2)
             continue;
         unsigned named = applies(statement, request, &steps);
         if (!named)
@@ -129,8 +137,9 @@ void policy_evaluate(const struct policy *policy, const struct policy_request *r
             *ret_verdict = (struct policy_verdict){POLICY_DENY, i, 0};
             return;
         }
-        if (verdict.effect == POLICY_NO_MATCH)
-            verdict = (struct policy_verdict){POLICY_ALLOW, i, 0};
+        if (verdict.effect == POLICY_NO_MATCH || reach(named) > reach(verdict.named))
+            verdict.statement = i;
+        verdict.effect = POLICY_ALLOW;
         verdict.named |= named;
     }
     *ret_verdict = verdict;
