@@ -173,8 +173,8 @@ struct policy_request {
 
 struct policy_verdict {
     enum policy_effect effect; /* a Deny wins over any Allow */
-    size_t
-        statement; /* index of the deciding one: the Deny, or the first Allow that reaches farthest */
+    /* index of the deciding one: the Deny, or the first Allow that reaches farthest */
+    size_t statement;
     /* POLICY_ALLOW: enum policy_named, by which statements allowed; complete unless it has EXACTLY or
      * ANYONE, to which nothing could be added */
     unsigned named;
