@@ -1,6 +1,7 @@
 """Ways by which somebody might get more than the policies give: each is tried, and each must fail."""
 import io
 import json
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -8,6 +9,9 @@ import urllib.request
 import pytest
 
 import lakegated
+
+sys.path.append(str(lakegated.ROOT / "tests" / "http"))
+import sigv4  # noqa: E402
 from conftest import content, new_name, refused
 from iam import (
     ACCOUNT, ALL_OF_S3, TRUST_ACCOUNT, Someone, assume, keys_of, make_account, make_member, make_policy, make_role, make_user, policy,
@@ -373,6 +377,43 @@ def test_streams_are_checked_before_they_are_read(server, bucket, secret):
         user.s3.upload_fileobj(io.BytesIO(content(12_000_000)), secret, "large")
     assert "AccessDenied" in str(caught.value)
     cannot(user.s3.list_multipart_uploads, Bucket=secret)
+
+
+# ---- signatures ----
+
+
+def test_signatures_that_do_not_cover_the_action(server, iam):
+    """Of version 2, and of unsigned payloads, who holds a URL could choose the action: IAM takes neither."""
+    host, form, name = f"127.0.0.1:{server.port}", "Action=CreateUser&Version=2010-05-08&UserName=", unique("evil")
+
+    def send_raw(method, target, body=None):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+        request = urllib.request.Request(server.endpoint + target, data=body, headers=headers, method=method)
+        try:
+            return urllib.request.urlopen(request).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    url = sigv4.presigned_version_2("GET", "/")
+    assert send_raw("GET", url) == 200  # ListBuckets
+    assert send_raw("GET", f"{url}&{form}{name}") == 400
+    assert send_raw("POST", sigv4.presigned_version_2("POST", "/"), f"{form}{name}".encode()) == 400
+    empty = sigv4.sha256(b"")
+    for service in ("iam", "sts", "s3"):
+        signer = sigv4.Signer(service=service)
+        assert send_raw("POST", signer.presigned("POST", "/", host), f"{form}{name}".encode()) in (400, 403)
+        assert send_raw("GET", signer.presigned("GET", "/", host, payload=empty) + f"&{form}{name}") in (400, 403)
+        assert send_raw("GET", signer.presigned("GET", f"/?{form}{name}", host)) in (400, 403)
+        body = f"{form}{name}".encode()
+        signed = dict(signer.headers("POST", "/", [("Host", host)], sigv4.sha256(body + b"-other")))
+        request = urllib.request.Request(server.endpoint + "/", data=body, headers=signed, method="POST")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        assert caught.value.code in (400, 403)
+    with refused("NoSuchEntity", 404):
+        iam.get_user(UserName=name)
+    # The same, covered by the signature, is an ordinary call.
+    assert send_raw("GET", sigv4.Signer(service="iam").presigned("GET", f"/?{form}{name}", host, payload=empty)) == 200
 
 
 # ---- at the same time ----
