@@ -210,27 +210,28 @@ static struct document *install(struct bucket_documents *documents, struct entry
     return document;
 }
 
-static enum s3_err load(struct request *request, const struct bucket_info *bucket,
-    const struct document_type *type, struct entry *entry, struct document **ret_document)
+/* NULL: the request's error says why. */
+static struct document *load(struct request *request, const struct bucket_info *bucket,
+    const struct document_type *type, struct entry *entry)
 {
-    struct span text;
-    TRY(bucket_document_text(request, bucket, type->kind, &text));
+    struct span text = SPAN_ABSENT;
+    if (bucket_document_text(request, bucket, type->kind, &text) != S3_OK)
+        return NULL;
     struct document *document = calloc(1, sizeof(*document));
     if (document == NULL)
-        return FAIL(request, INTERNAL, NULL);
+        return NULL;
     document->type = type;
     size_t bytes = sizeof(*document) + text.len;
     if (span_present(text)) {
         document->parsed = type->parse(bucket, text);
         if (document->parsed == NULL) {
             free(document);
-            return FAIL(request, INTERNAL, NULL);
+            return NULL;
         }
         if (type->bytes != NULL)
             bytes = sizeof(*document) + type->bytes(document->parsed);
     }
-    *ret_document = install(request->daemon->documents, entry, document, bytes);
-    return S3_OK;
+    return install(request->daemon->documents, entry, document, bytes);
 }
 
 enum s3_err bucket_document(struct request *request, const struct bucket_info *bucket,
@@ -242,7 +243,9 @@ enum s3_err bucket_document(struct request *request, const struct bucket_info *b
     struct document *document =
         atomic_load_explicit(&entry->documents[type->kind], memory_order_acquire);
     if (document == NULL)
-        TRY(load(request, bucket, type, entry, &document));
+        document = load(request, bucket, type, entry);
+    if (document == NULL)
+        return request->err != S3_OK ? request->err : FAIL(request, INTERNAL, NULL);
     *ret_parsed = document->parsed;
     return S3_OK;
 }

@@ -13,6 +13,8 @@ enum { SHOWN_MAX_BYTES = 4 * POLICY_BUCKET_MAX_BYTES, DOCUMENT_MAX_BYTES = 128 *
 /* Takes the lines off a document: what is left is the text. */
 static bool take_principal(struct span *document, struct span *ret_arn, struct span *ret_id)
 {
+    if (!span_present(*document))
+        return false;
     size_t end = span_find_char(*document, '\n', 0);
     struct span line = span_first(*document, end);
     size_t space = span_find_char(line, ' ', 0);
