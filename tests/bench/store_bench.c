@@ -12,7 +12,7 @@ enum {
     THREADS_MAX = 256,
     BODY_MAX_BYTES = 4 * 1024 * 1024,
     LIST_KEYS = 1000,
-    TURNS = 4,
+    TURNS = 15,
 };
 
 static struct {
@@ -160,6 +160,18 @@ static struct bucket_ref make_bucket(struct span name)
     return (struct bucket_ref){create.bucket_info.id, name};
 }
 
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static double median(double *values)
+{
+    qsort(values, TURNS, sizeof(*values), by_value);
+    return values[TURNS / 2];
+}
+
 static void compare_zones(unsigned threads, double seconds)
 {
     static const struct span except[] = {SPAN("*/"), SPAN("_SUCCESS"), SPAN("_temporary"),
@@ -174,7 +186,7 @@ static void compare_zones(unsigned threads, double seconds)
         .except_count = ARRAY_LEN(except)};
     struct arena arena;
     struct zone_set set;
-    double rates[2][2] = {{0}}; /* in a zone; puts */
+    double rates[2][2][TURNS]; /* in a zone; puts; each turn */
     uint64_t written[2][THREADS_MAX] = {{0}};
     struct bucket_ref buckets[2] = {make_bucket(SPAN("plain")), make_bucket(SPAN("zone"))};
     struct mutation m = {.kind = MUTATION_PUT_ZONES, .bucket = buckets[1]};
@@ -191,16 +203,20 @@ static void compare_zones(unsigned threads, double seconds)
         bench.rule = in_zone ? &set.rules[0] : NULL;
         for (unsigned i = 0; i < threads; i++)
             bench.workers[i].written = written[in_zone][i];
-        rates[in_zone][1] += run(true, threads, seconds) / TURNS;
+        rates[in_zone][1][turn / 2] = run(true, threads, seconds);
         for (unsigned i = 0; i < threads; i++)
             written[in_zone][i] = bench.workers[i].written;
-        rates[in_zone][0] += run(false, threads < 2 ? 1 : 2, seconds) / TURNS;
+        rates[in_zone][0][turn / 2] = run(false, threads < 2 ? 1 : 2, seconds);
     }
     arena_free(&arena);
-    for (int puts = 1; puts >= 0; puts--)
+    for (int puts = 1; puts >= 0; puts--) {
+        double ratios[TURNS]; /* of neighbours, which the machine treated alike */
+        for (int turn = 0; turn < TURNS; turn++)
+            ratios[turn] = rates[1][puts][turn] / rates[0][puts][turn];
         printf("%-28s %8.0f /s, without %8.0f /s: %.0f %%\n",
-            puts ? "put in a zone" : "get in a zone", rates[1][puts], rates[0][puts],
-            100 * rates[1][puts] / rates[0][puts]);
+            puts ? "put in a zone" : "get in a zone", median(rates[1][puts]),
+            median(rates[0][puts]), 100 * median(ratios));
+    }
 }
 
 int main(int argc, char **argv)
@@ -233,7 +249,7 @@ int main(int argc, char **argv)
     time_listing("list with delimiter",
         (struct list_query){.bucket_id = bench.bucket.id, .max = LIST_KEYS, .delimiter = SPAN("/")},
         500);
-    compare_zones(threads, seconds / 2);
+    compare_zones(threads, seconds / 10);
     storage_close(bench.storage);
     free(bench.body);
     return 0;
