@@ -28,6 +28,7 @@ struct config {
     const char *tls_cert, *tls_key;
     const char *root_access_key, *root_secret_key;
     const char *secrets_key;
+    bool forget_secrets;
     uint64_t connections;
     uint64_t io_threads; /* 0: one a processor */
     uint64_t workers, worker_queue;

@@ -25,6 +25,8 @@ const struct setting settings_table[] = {
         "Root secret key, given together with root_access_key."},
     {"secrets_key", SETTING_TEXT, AT(secrets_key), "", 0, 0, false, NULL, NULL,
         "What access keys' secrets are sealed with: 64 hexadecimal digits; several, with commas, the last in use. Without it: the systemd credential secrets.key, else DATA/secrets.key, which is made at the first start."},
+    {"forget_secrets", SETTING_BOOL, AT(forget_secrets), "off", 0, 0, false, NULL, NULL,
+        "Start although the secrets key is another than the one before, which is lost. Access keys that were sealed with it have to be made anew."},
     {"connections", SETTING_COUNT, AT(connections), "4096", 8, 200000, true, NULL, NULL,
         "Connections that are served at once. Above it requests are answered 503 SlowDown."},
     {"io_threads", SETTING_COUNT, AT(io_threads), "0", 0, 64, true, NULL, NULL,

@@ -67,9 +67,10 @@ enum iam_err {
 struct iam *iam_new(struct storage *storage, struct vault *vault, struct log *log);
 /* Takes NULL. */
 void iam_free(struct iam *iam);
-/* Does the vault open what this store's secrets are sealed with? The first time it is asked, that is written down.
- * Blocks. False also when the store fails, which is logged. */
-bool iam_check_vault(struct iam *iam) MUST_USE;
+/* Does the vault open what this store's secrets are sealed with? The first time it is asked, that is written down; so it
+ * is with `forget`, when the old key is lost: keys that do not open are then of no use. Blocks. False also when
+ * the store fails, which is logged. */
+bool iam_check_vault(struct iam *iam, bool forget) MUST_USE;
 /* Rises with each change; never 0. */
 uint64_t iam_generation(const struct iam *iam);
 
@@ -331,7 +332,8 @@ enum iam_err iam_key_get(struct iam_call *call, struct span id, struct iam_key *
 enum iam_err iam_key_set_active(
     struct iam_call *call, struct span user, struct span id, bool active) MUST_USE;
 enum iam_err iam_key_delete(struct iam_call *call, struct span user, struct span id) MUST_USE;
-/* The secret of a key, opened by the vault, for identities.c alone; wipe it. */
+/* The secret of a key, opened by the vault, for identities.c alone; wipe it. One that does not open is logged, and
+ * NO_SUCH_ENTITY. */
 enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_key *ret_key,
     char ret_secret[static IAM_SECRET_KEY_BYTES]) MUST_USE;
 

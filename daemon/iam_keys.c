@@ -229,8 +229,7 @@ enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_ke
         return IAM_OK;
     log_message(call->iam->log, LOG_ERROR,
         "the secret of access key %.*s does not open with the secrets key", SPAN_ARG(id));
-    call->detail = SPAN_ABSENT;
-    return IAM_FAILED;
+    return no_such_key(call, id);
 }
 
 /* ---- changing ---- */

@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "daemon/iam_records.h"
+#include "daemon/log.h"
 #include "daemon/vault.h"
 
 static const struct span sample = {"Lakegate", 8};
@@ -23,7 +24,7 @@ static enum iam_err write_sample(struct iam_call *call)
     return iam_changes_commit(call, &changes);
 }
 
-bool iam_check_vault(struct iam *iam)
+bool iam_check_vault(struct iam *iam, bool forget)
 {
     struct arena arena CLEANUP(arena_free);
     struct iam_record record CLEANUP(iam_record_free) = {0};
@@ -38,10 +39,11 @@ bool iam_check_vault(struct iam *iam)
     size_t len;
     struct buf plain CLEANUP(buf_free);
     buf_init(&plain, sizeof(sealed));
-    return base64_decode(json_node_string(json_node_member(record.json, "sample"), SPAN("")),
-               sealed, sizeof(sealed), &len) &&
-           vault_unseal(iam->vault, sample_key(&arena), span_of(sealed, len), &plain) &&
-           span_eq(buf_span(&plain), sample);
+    bool opens = base64_decode(json_node_string(json_node_member(record.json, "sample"), SPAN("")),
+                     sealed, sizeof(sealed), &len) &&
+                 vault_unseal(iam->vault, sample_key(&arena), span_of(sealed, len), &plain) &&
+                 span_eq(buf_span(&plain), sample);
+    return opens || (forget && write_sample(&call) == IAM_OK);
 }
 
 /* Seals one record's secret with the newest key. Its content stays, so the generation needs not rise. */
@@ -57,9 +59,11 @@ static enum iam_err reseal_key(struct iam_call *call, struct span id, bool *ret_
     if (err == IAM_NO_SUCH_ENTITY) /* deleted meanwhile */
         return IAM_OK;
     IAM_TRY(err);
-    if (!iam_unseal(call, id, sealed, secret, &stale))
-        return iam_fail(call, IAM_FAILED,
-            "The secret of access key %.*s does not open with any key of the ring.", SPAN_ARG(id));
+    if (!iam_unseal(call, id, sealed, secret, &stale)) { /* of a key that is lost */
+        log_message(call->iam->log, LOG_WARNING,
+            "the secret of access key %.*s opens with no key of the ring", SPAN_ARG(id));
+        return IAM_OK;
+    }
     if (stale)
         err = iam_seal(call, id, span_of(secret, sizeof(secret)), &sealed);
     wipe(secret, sizeof(secret));

@@ -159,9 +159,10 @@ static bool open_identities(struct world *world)
     daemon->iam = iam_new(daemon->store, daemon->vault, daemon->log);
     if (daemon->iam == NULL)
         return refuse("not enough memory");
-    if (!iam_check_vault(daemon->iam))
-        return refuse("the secrets key is not the one that this data folder's secrets are sealed "
-                      "with; hand that one in again (see docs/SECURITY.md)");
+    if (!iam_check_vault(daemon->iam, world->config.forget_secrets))
+        return refuse(
+            "the secrets key is not the one that this data folder's secrets are sealed "
+            "with: hand that one in again, or, if it is lost, start with forget_secrets = on");
     daemon->accounts = accounts_open(daemon->store, daemon->iam);
     daemon->identities =
         identities_new(daemon->iam, daemon->vault, daemon->credentials, daemon->log);

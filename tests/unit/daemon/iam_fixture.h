@@ -49,7 +49,7 @@ static inline void fixture_open(struct fixture *fixture)
         fail_msg("%s", error);
     fixture->iam = iam_new(fixture->storage, fixture->vault, NULL);
     assert_non_null(fixture->iam);
-    assert_true(iam_check_vault(fixture->iam));
+    assert_true(iam_check_vault(fixture->iam, false));
     fixture->accounts = accounts_open(fixture->storage, fixture->iam);
     assert_non_null(fixture->accounts);
     assert_true(credentials_open(fixture->dir, SPAN("rootkey"), SPAN("rootsecret"),

@@ -83,7 +83,7 @@ static void test_a_secret_opens_for_its_key_alone(void **state)
     struct mutation mutation = {
         .kind = MUTATION_CHANGE_RECORDS, .records = {.changes = &change, .count = 1}};
     assert_int_equal(storage_commit(fixture->storage, &mutation), STORAGE_OK);
-    assert_iam(call, iam_key_secret(call, second.id, &read, opened), IAM_FAILED);
+    assert_iam(call, iam_key_secret(call, second.id, &read, opened), IAM_NO_SUCH_ENTITY);
     assert_iam(call, iam_key_secret(call, first.id, &read, opened), IAM_OK);
 }
 
@@ -175,10 +175,23 @@ static void test_rotation_keeps_every_secret(void **state)
     assert_int_equal(storage_open(&options, &fixture->storage, &detail), STORAGE_OK);
     assert_true(vault_open(fixture->dir, span_of(old_ring, old_len), &old, error));
     struct iam *iam = iam_new(fixture->storage, old, NULL);
-    assert_false(iam_check_vault(iam));
+    assert_false(iam_check_vault(iam, false));
+    assert_true(iam_check_vault(iam, true)); /* the new key is lost: the old one is in use again */
+    struct iam_call other = {.iam = iam, .account = 1, .arena = &fixture->arena};
+    char opened[IAM_SECRET_KEY_BYTES];
+    struct iam_key key;
+    arena_init(&fixture->arena, 1024 * 1024);
+    assert_iam(&other, iam_key_secret(&other, span_str(ids[0]), &key, opened), IAM_NO_SUCH_ENTITY);
+    assert_iam(&other, iam_key_delete(&other, SPAN("u0"), span_str(ids[0])), IAM_OK);
+    struct span secret;
+    assert_iam(&other, iam_key_create(&other, SPAN("u0"), &key, &secret), IAM_OK);
+    assert_iam(&other, iam_key_secret(&other, key.id, &key, opened), IAM_OK);
+    assert_iam(&other, iam_rotate(&other, 0, &rotation), IAM_OK); /* the others stay as they are */
+    arena_free(&fixture->arena);
     iam_free(iam);
     vault_free(old);
     storage_close(fixture->storage);
+    assert_true(private_file_write(fixture->dir, path, span_of(old_ring, old_len)));
     fixture_open(fixture);
 }
 
