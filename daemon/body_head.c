@@ -1,9 +1,11 @@
 #include "daemon/body_head.h"
 
+#include "daemon/daemon.h"
 #include "daemon/post_form.h"
 
 struct body_head {
     struct buf bytes; /* of a Query body; a form's decoder has its own */
+    size_t counted;   /* of daemon->head_bytes */
 };
 
 enum s3_err body_head_begin(struct request *request)
@@ -32,10 +34,15 @@ enum s3_err body_head_bytes(struct request *request, struct span *input, bool *r
             body_head_free(request);
         return S3_OK;
     }
-    buf_add(&request->head->bytes, *input);
+    struct body_head *head = request->head;
+    head->counted += input->len;
+    if (atomic_fetch_add(&request->daemon->head_bytes, input->len) + input->len >
+        BODY_HEADS_MAX_BYTES)
+        return FAIL(request, SLOW_DOWN, NULL);
+    buf_add(&head->bytes, *input);
     *input = span_from(*input, input->len);
     *ret_over = false;
-    return buf_ok(&request->head->bytes) ? S3_OK : FAIL(request, MAX_MESSAGE_LENGTH_EXCEEDED, NULL);
+    return buf_ok(&head->bytes) ? S3_OK : FAIL(request, MAX_MESSAGE_LENGTH_EXCEEDED, NULL);
 }
 
 enum s3_err body_head_end(struct request *request)
@@ -57,6 +64,7 @@ void body_head_free(struct request *request)
 {
     if (request->head == NULL)
         return;
+    atomic_fetch_sub(&request->daemon->head_bytes, request->head->counted);
     buf_free(&request->head->bytes);
     request->head = NULL;
 }

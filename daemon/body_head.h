@@ -13,14 +13,15 @@
 
 #include "daemon/request.h"
 
-enum { BODY_HEAD_MAX_BYTES = 256 * 1024 };
+/* All heads together: whoever sends them is not known yet. */
+enum { BODY_HEAD_MAX_BYTES = 256 * 1024, BODY_HEADS_MAX_BYTES = 64 * 1024 * 1024 };
 
 /* err: MISSING_CONTENT_LENGTH (forms), MAX_MESSAGE_LENGTH_EXCEEDED, PRECONDITION_FAILED (no form),
  * INVALID_ARGUMENT */
 enum s3_err body_head_begin(struct request *request) MUST_USE;
 
 /* Takes bytes off the front of *input. *ret_over: the head is complete.
- * err: MAX_MESSAGE_LENGTH_EXCEEDED (forms: MAX_POST_PRE_DATA_LENGTH_EXCEEDED), MALFORMED_POST_REQUEST */
+ * err: SLOW_DOWN: there are too many of them at this moment; MAX_MESSAGE_LENGTH_EXCEEDED (forms: MAX_POST_PRE_DATA_LENGTH_EXCEEDED), MALFORMED_POST_REQUEST */
 enum s3_err body_head_bytes(struct request *request, struct span *input, bool *ret_over) MUST_USE;
 
 /* err: what a form lacks that ends in its head */

@@ -1,4 +1,5 @@
 /* IAM's actions on users, groups and access keys, without HTTP: what they answer, refuse, and ask for first. */
+#include "daemon/body_head.h"
 #include "tests/ops/support.h"
 
 #define FORM "Content-Type: application/x-www-form-urlencoded"
@@ -229,6 +230,21 @@ static void test_what_is_no_call(void **state)
     refused(world, "Action=AssumeRoleWithWebIdentity", 400, "InvalidAction");
 }
 
+/* Forms of strangers take no more memory than they may have together, and give it back. */
+static void test_memory_for_forms(void **state)
+{
+    struct world *world = *state;
+    static const char form[] = "Action=ListUsers";
+    size_t room = sizeof(form) - 1;
+    atomic_store(&world->daemon.head_bytes, BODY_HEADS_MAX_BYTES - room);
+    done(world, form);
+    assert_int_equal(atomic_load(&world->daemon.head_bytes), BODY_HEADS_MAX_BYTES - room);
+    atomic_store(&world->daemon.head_bytes, BODY_HEADS_MAX_BYTES - room + 1);
+    refused(world, form, 503, "SlowDown");
+    assert_int_equal(atomic_load(&world->daemon.head_bytes), BODY_HEADS_MAX_BYTES - room + 1);
+    atomic_store(&world->daemon.head_bytes, 0);
+}
+
 /* Everything is there after a restart. */
 static void test_restart(void **state)
 {
@@ -257,6 +273,7 @@ int main(void)
         TEST(test_tags),
         TEST(test_the_account),
         TEST(test_what_is_no_call),
+        TEST(test_memory_for_forms),
         TEST(test_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
