@@ -318,6 +318,55 @@ static void test_of_racing_duplicates_one_wins(void **state)
     }
 }
 
+#define ALLOW(action)                                                                              \
+    "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\","        \
+    "\"Action\":" action ",\"Resource\":[\"arn:aws:s3:::bkt\",\"arn:aws:s3:::bkt/*\"]}]}"
+
+/* The bucket's policy, by root; then everybody is anonymous. */
+static void everybody_may(void **state, const char *policy)
+{
+    struct world *world = *state;
+    world->principal = (struct principal){.kind = PRINCIPAL_ROOT, .account_id = ROOT_ACCOUNT_ID};
+    world_do(world, "DELETE /bkt?publicAccessBlock", NULL, NULL);
+    world_do(world, "PUT /bkt?policy", NULL, policy);
+    world->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS};
+}
+
+static void test_the_other_key_is_told_to_who_may_know_it(void **state)
+{
+    static const struct {
+        const char *policy, *header;
+    } cases[] = {
+        {ALLOW("\"s3:PutObject\""), NULL},
+        {ALLOW("[\"s3:PutObject\",\"s3:GetObject\"]"), "raw/a"},
+        {ALLOW("[\"s3:PutObject\",\"s3:ListBucket\"]"), "raw/a"},
+    };
+    zones(state, DOCUMENT(REJECT));
+    PASSES("PUT /bkt/raw/a", NULL, "content");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        everybody_may(state, cases[i].policy);
+        REPLY reply = SEND("PUT /bkt/raw/b", NULL, "content");
+        assert_code(reply, 409, "DuplicateObject");
+        assert_lacks(reply, "raw/a");
+        assert_header(reply, "x-lakegate-duplicate-of", cases[i].header);
+    }
+}
+
+static void test_a_flag_is_told_to_who_may_know_it(void **state)
+{
+    zones(state, DOCUMENT("{\"Name\":\"z\",\"Prefix\":\"z/\",\"Duplicates\":\"flag\"}"));
+    PASSES("PUT /bkt/z/a", NULL, "content");
+    PASSES("PUT /bkt/z/b", NULL, "content");
+    everybody_may(state,
+        "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\","
+        "\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::bkt/z/b\"}]}");
+    REPLY get = SEND("GET /bkt/z/b", NULL, "");
+    assert_status(get, 200);
+    assert_header(get, "x-lakegate-zone", "z");
+    assert_header(get, "x-lakegate-duplicate-of", NULL);
+    REFUSED("GET /bkt/z/a", NULL, "", 403, "AccessDenied");
+}
+
 /* ---- PromoteFrom ---- */
 
 #define STAGES                                                                                     \
@@ -405,6 +454,19 @@ static void test_retention(void **state)
     assert_code(get, 404, "NoSuchKey");
 }
 
+static void test_the_bypass_needs_its_action(void **state)
+{
+    zones(state, DOCUMENT(RETAINED));
+    PASSES("PUT /bkt/raw/a", NULL, "one");
+    everybody_may(state, ALLOW("[\"s3:DeleteObject\",\"s3:PutObject\"]"));
+    REFUSED("DELETE /bkt/raw/a", BYPASS, "", 403, "AccessDenied");
+    REFUSED("PUT /bkt/raw/a", BYPASS, "two", 403, "AccessDenied");
+    everybody_may(
+        state, ALLOW("[\"s3:DeleteObject\",\"s3:PutObject\",\"s3:BypassGovernanceRetention\"]"));
+    PASSES("PUT /bkt/raw/a", BYPASS, "two");
+    world_do(*state, "DELETE /bkt/raw/a", BYPASS, NULL);
+}
+
 static void test_retention_with_versions(void **state)
 {
     set_versioning(state, VERSIONING_ON);
@@ -481,8 +543,11 @@ int main(void)
         TEST(test_flag),
         TEST(test_link),
         TEST(test_of_racing_duplicates_one_wins),
+        TEST(test_the_other_key_is_told_to_who_may_know_it),
+        TEST(test_a_flag_is_told_to_who_may_know_it),
         TEST(test_promotion),
         TEST(test_retention),
+        TEST(test_the_bypass_needs_its_action),
         TEST(test_retention_with_versions),
         TEST(test_lowering_retention_needs_the_bypass),
         TEST(test_quotas),
