@@ -178,7 +178,7 @@ static bool is_well_formed(enum kind kind, struct span text)
     bool rooted = kind == KIND_PATH || kind == KIND_PREFIX;
     if (rooted && !span_starts(text, SPAN("/")))
         return false;
-    return kind != KIND_PATH || span_ends(text, SPAN("/"));
+    return kind != KIND_PATH || (span_ends(text, SPAN("/")) && text.len != 2);
 }
 
 static void complain_of_form(struct query_params *params, enum kind kind, struct span name)

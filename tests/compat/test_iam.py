@@ -172,6 +172,36 @@ def test_delete_conflicts(iam, user, group, server):
     iam.delete_group(GroupName=group)
 
 
+def test_races(server, iam, user):
+    """Of racing calls as many win as there is room for."""
+    import threading
+
+    def race(count, call):
+        results = []
+
+        def run(number):
+            try:
+                call(lakegated.connect(server, "iam"), number)
+                results.append("won")
+            except ClientError as error:
+                results.append(error.response["Error"]["Code"])
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(results, key=lambda result: result != "won")
+
+    name = unique("racing")
+    assert race(8, lambda one, n: one.create_user(UserName=name if n % 2 else name.upper())) == ["won"] + ["EntityAlreadyExists"] * 7
+    assert race(6, lambda one, n: one.create_access_key(UserName=user)) == ["won"] * 2 + ["LimitExceeded"] * 4
+    assert len(iam.list_access_keys(UserName=user)["AccessKeyMetadata"]) == 2
+    assert race(6, lambda one, n: one.delete_user(UserName=name)) == ["won"] + ["NoSuchEntity"] * 5
+    assert race(8, lambda one, n: one.tag_user(UserName=user, Tags=[{"Key": f"k{n}", "Value": ""}])) == ["won"] * 8
+    assert len(iam.list_user_tags(UserName=user)["Tags"]) == 8
+
+
 # ---- tags ----
 
 

@@ -91,6 +91,9 @@ static const struct text_case text_cases[] = {
     {PARAM_UserName, "UserName=a%0A", "The specified value for userName is invalid. " ALPHANUMERIC},
     {PARAM_Path, "Path=%2F", NULL},
     {PARAM_Path, "Path=%2Fa%2Fb%2F", NULL},
+    {PARAM_Path, "Path=%2F%2F",
+        "The specified value for path is invalid. It must begin and end with / and contain only "
+        "alphanumeric characters and/or / characters."},
     {PARAM_Path, "Path=%2Fa",
         "The specified value for path is invalid. It must begin and end with / and contain only "
         "alphanumeric characters and/or / characters."},
