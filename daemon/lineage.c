@@ -14,6 +14,7 @@ static const struct span source_metadata = SPAN("lakegate-source");
 struct sources {
     struct lineage_source *items;
     size_t count;
+    enum lineage_missing missing;
 };
 
 static enum s3_err fail_source(struct request *request, struct span text, const char *detail)
@@ -37,8 +38,7 @@ static enum s3_err find_bucket(
 }
 
 /* One source: may it be read, and which version is it? */
-static enum s3_err read_source(
-    struct request *request, struct span text, struct lineage_source *ret_source)
+static enum s3_err read_source(struct request *request, struct span text, struct sources *sources)
 {
     static const char form[] = "A source is /bucket/key, percent-encoded, with or without "
                                "?versionId=";
@@ -62,12 +62,14 @@ static enum s3_err read_source(
     if (err == STORAGE_NO_SUCH_KEY || err == STORAGE_NO_SUCH_VERSION ||
         err == STORAGE_DELETE_MARKER) {
         TRY(authorize_missing(request, &bucket));
+        if (sources->missing == LINEAGE_MISSING_LEFT_OUT)
+            return S3_OK;
         return fail_source(request, text, "The declared source does not exist");
     }
     if (err != STORAGE_OK)
         return FAIL_STORAGE(request, err);
     TRY(zones_of(request, &bucket, source.key, &zone));
-    *ret_source = (struct lineage_source){.kind = LINEAGE_DECLARED,
+    sources->items[sources->count++] = (struct lineage_source){.kind = LINEAGE_DECLARED,
         .end = {.bucket_id = bucket.id,
             .bucket = bucket.name,
             .key = source.key,
@@ -93,8 +95,7 @@ static enum s3_err read_list(struct request *request, struct span list, struct s
         item = span_trim(item);
         if (item.len == 0)
             continue;
-        TRY(read_source(request, item, &sources->items[sources->count]));
-        sources->count++;
+        TRY(read_source(request, item, sources));
     }
     return S3_OK;
 }
@@ -116,7 +117,7 @@ static struct span who(const struct request *request)
 }
 
 enum s3_err lineage_fill(struct request *request, struct mutation *mutation,
-    const struct lineage_end *copied, struct span metadata)
+    const struct lineage_end *copied, struct span metadata, enum lineage_missing missing)
 {
     struct span in_metadata =
         metadata.len > 0 ? metadata_user(metadata, source_metadata) : SPAN_ABSENT;
@@ -125,7 +126,7 @@ enum s3_err lineage_fill(struct request *request, struct mutation *mutation,
         return S3_OK;
     if (declared > LINEAGE_DECLARED_MAX)
         return fail_source(request, SPAN_ABSENT, "At most 100 sources can be declared");
-    struct sources sources = {NULL, 0};
+    struct sources sources = {.missing = missing};
     struct zone_of zone;
     sources.items = arena_array(&request->arena, struct lineage_source, declared + 1);
     if (sources.items == NULL)

@@ -105,7 +105,8 @@ static enum s3_err attempt(
     memcpy(complete->mutation.complete.parts_hash, complete->parts_hash, MD5_BYTES);
     TRY(complete_parts_choose(
         request, &arena, &upload, &page, &complete->body, &complete->claims, &complete->mutation));
-    TRY(lineage_fill(request, &complete->mutation, NULL, upload.attributes.metadata));
+    TRY(lineage_fill(
+        request, &complete->mutation, NULL, upload.attributes.metadata, LINEAGE_MISSING_LEFT_OUT));
     TRY(zones_prepare(
         request, &complete->mutation, chosen_size(&page, &complete->mutation), again));
     *ret_err = storage_commit(request_store(request), &complete->mutation);

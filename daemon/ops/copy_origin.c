@@ -153,7 +153,7 @@ enum s3_err copy_origin_lineage(struct request *request, const struct copy_origi
 {
     struct zone_of zone;
     if (origin->bucket.id == request->bucket.id && span_eq(origin->key, mutation->key))
-        return lineage_fill(request, mutation, NULL, metadata);
+        return lineage_fill(request, mutation, NULL, metadata, LINEAGE_MISSING_REFUSED);
     TRY(zones_of(request, &origin->bucket, origin->key, &zone));
     struct lineage_end end = {.bucket_id = origin->bucket.id,
         .bucket = origin->bucket.name,
@@ -161,7 +161,7 @@ enum s3_err copy_origin_lineage(struct request *request, const struct copy_origi
         .zone = zone.name,
         .version = origin->info.version,
         .etag = origin->info.attributes.etag};
-    return lineage_fill(request, mutation, &end, metadata);
+    return lineage_fill(request, mutation, &end, metadata, LINEAGE_MISSING_REFUSED);
 }
 
 enum s3_err copy_origin_too_large(struct request *request)

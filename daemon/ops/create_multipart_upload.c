@@ -1,6 +1,7 @@
 /* CreateMultipartUpload. src: Amazon S3 API Reference, "CreateMultipartUpload" */
 #include "checksum.h"
 #include "daemon/initiator.h"
+#include "daemon/lineage.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
 #include "daemon/upload_id.h"
@@ -39,6 +40,10 @@ enum s3_err op_create_multipart_upload(struct request *request)
     mutation.create_upload.checksum_algo = algo;
     mutation.create_upload.checksum_type = type;
     TRY(object_new_attributes(request, &mutation.create_upload.attributes));
+    /* Recorded when it is complete; refused while nothing is lost by it. */
+    struct mutation declared = {.key = mutation.key};
+    TRY(lineage_fill(request, &declared, NULL, mutation.create_upload.attributes.metadata,
+        LINEAGE_MISSING_REFUSED));
     TRY(initiator_keep(request, &mutation.create_upload.attributes.metadata));
     enum storage_err err = storage_commit(request_store(request), &mutation);
     if (err != STORAGE_OK)

@@ -31,7 +31,7 @@ enum s3_err op_put_object(struct request *request)
     attributes->etag = request->body.etag;
     attributes->crc64nvme = request->body.crc64nvme;
     attributes->checksum = request->body.checksum;
-    TRY(lineage_fill(request, mutation, NULL, attributes->metadata));
+    TRY(lineage_fill(request, mutation, NULL, attributes->metadata, LINEAGE_MISSING_REFUSED));
     mutation->put.stage = TAKE(request->body.stage);
     return zones_commit(request, mutation, request->body.size_bytes, answer);
 }

@@ -172,6 +172,27 @@ static void test_declared_lineage(void **state)
     assert_has(derived, "\"Key\":\"trusted/y\"");
 }
 
+static void test_lineage_of_an_upload_whose_source_goes(void **state)
+{
+    REPLY refused =
+        world_send(*state, "POST /bkt/w?uploads", "x-amz-meta-lakegate-source: bkt/none", SPAN(""));
+    assert_code(refused, 400, "InvalidArgument");
+    world_put(*state, "bkt", SPAN("s"), SPAN("1"));
+    world_put(*state, "bkt", SPAN("t"), SPAN("2"));
+    struct upload upload = upload_begin(*state, "w", "x-amz-meta-lakegate-source: bkt/s,bkt/t");
+    REPLY part = upload_send(*state, &upload, 1, NULL, SPAN("part"));
+    assert_status(part, 200);
+    world_do(*state, "DELETE /bkt/s", NULL, NULL);
+    char parts[160];
+    snprintf(parts, sizeof(parts), "<Part><PartNumber>1</PartNumber><ETag>%.*s</ETag></Part>",
+        SPAN_ARG(reply_header(&part, "ETag")));
+    REPLY complete = upload_complete(*state, &upload, NULL, parts);
+    assert_status(complete, 200);
+    REPLY lineage = world_send(*state, "GET /bkt/w?lakegate-lineage", NULL, SPAN(""));
+    assert_has(lineage, "\"Key\":\"t\"");
+    assert_lacks(lineage, "\"Key\":\"s\"");
+}
+
 static void test_declared_lineage_refuses(void **state)
 {
     static const struct {
@@ -241,6 +262,7 @@ int main(void)
         TEST(test_lineage_of_copies),
         TEST(test_lineage_of_part_copies),
         TEST(test_declared_lineage),
+        TEST(test_lineage_of_an_upload_whose_source_goes),
         TEST(test_declared_lineage_refuses),
         TEST(test_lineage_pages_and_levels),
     };
