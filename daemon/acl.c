@@ -102,12 +102,11 @@ struct span acl_text(struct arena *arena, const struct acl *acl)
 
 static bool read_grant(struct span word, struct acl_grant *ret_grant)
 {
-    size_t colon = span_find_char(word, ':', 0);
     struct acl_grant grant = {.grantee = ACL_ACCOUNT};
     bool known = false;
-    if (colon == SIZE_MAX)
+    struct span what = word, who;
+    if (!span_split(&what, ':', &who) || !span_present(what))
         return false;
-    struct span who = span_first(word, colon), what = span_from(word, colon + 1);
     for (size_t i = 0; i < ARRAY_LEN(permissions); i++)
         if (span_eq(permissions[i].letter, what)) {
             grant.permission = permissions[i].permission;
@@ -292,8 +291,8 @@ static bool may_delete(const struct request *request, const struct object_info *
  * operation looks. err: NO_SUCH_KEY */
 static enum s3_err judge_missing(struct request *request, const struct bucket_info *bucket)
 {
-    struct acl acl;
-    bool may_list;
+    struct acl acl = {0};
+    bool may_list = false;
     TRY(acl_of_bucket(request, bucket, &acl));
     TRY(grants_it(request, bucket, &acl, ACL_READ, &may_list));
     return may_list ? FAIL(request, NO_SUCH_KEY, NULL) : S3_OK;
@@ -304,8 +303,8 @@ static enum s3_err judge_object(struct request *request, const struct bucket_inf
     struct acl_verdict *verdict)
 {
     struct object_info info;
-    struct acl acl;
-    bool there;
+    struct acl acl = {0};
+    bool there = false;
     TRY(load(request, bucket, key, version_id, &info, &there));
     if (!there)
         return permission == ACL_READ && version_id.len == 0 ? judge_missing(request, bucket)
@@ -323,7 +322,7 @@ static enum s3_err judge_bucket(struct request *request, const struct bucket_inf
     struct acl_verdict *verdict)
 {
     struct object_info info;
-    struct acl acl;
+    struct acl acl = {0};
     bool there = false;
     TRY(acl_of_bucket(request, bucket, &acl));
     TRY(grants_it(request, bucket, &acl, permission, &verdict->allows));
@@ -346,20 +345,21 @@ static const char *meant(const struct request *request, const char *action)
 enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
     struct span version_id, const char *action, struct acl_verdict *ret_verdict)
 {
-    enum object_ownership ownership;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     struct acl_verdict verdict = {.owner_id = bucket->owner_id};
     enum acl_permission permission = ACL_NOTHING;
     bool of_object = true;
     TRY(ownership_of(request, bucket, &ownership));
+    *ret_verdict = verdict;
+    if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
+        return S3_OK;
     action = meant(request, action);
     for (size_t i = 0; i < ARRAY_LEN(mapping); i++)
         if (strcmp(mapping[i].action, action) == 0) {
             permission = mapping[i].permission;
             of_object = mapping[i].of_object;
         }
-    if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
-        permission = ACL_NOTHING; /* lists say nothing */
-    else if (span_present(key) && of_object && !is_bucket_owners(action))
+    if (span_present(key) && of_object && !is_bucket_owners(action))
         TRY(judge_object(request, bucket, key, version_id, permission, &verdict));
     else if (permission != ACL_NOTHING && !of_object)
         TRY(judge_bucket(request, bucket, key, action, permission, &verdict));

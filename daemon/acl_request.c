@@ -162,7 +162,7 @@ enum s3_err acl_from_headers(
     struct request *request, const struct acl_subject *subject, struct acl *ret_acl, bool *ret_said)
 {
     struct draft draft;
-    bool has_grants;
+    bool has_grants = false;
     struct span name = object_amz_header(request, SPAN("x-amz-acl"));
     TRY(start(request, &draft));
     TRY(from_grants(request, &draft, &has_grants));
@@ -291,11 +291,11 @@ static bool is_named_plainly(const struct request *request)
 
 static enum s3_err read_object_acl(struct request *request, struct acl *ret_acl)
 {
-    enum object_ownership ownership;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     const struct bucket_info *bucket = &request->bucket;
     struct acl_subject subject = {
         .owner_id = request->principal.account_id, .bucket_owner_id = bucket->owner_id};
-    bool said;
+    bool said = false;
     TRY(ownership_of(request, bucket, &ownership));
     struct span name = object_amz_header(request, SPAN("x-amz-acl"));
     bool given = ownership == OWNERSHIP_BUCKET_OWNER_PREFERRED &&
@@ -317,13 +317,13 @@ static enum s3_err read_object_acl(struct request *request, struct acl *ret_acl)
 
 enum s3_err acl_check_object(struct request *request)
 {
-    struct acl acl;
+    struct acl acl = {0};
     return read_object_acl(request, &acl);
 }
 
 enum s3_err acl_new_object(struct request *request, struct object_attributes *attributes)
 {
-    struct acl acl;
+    struct acl acl = {0};
     TRY(read_object_acl(request, &acl));
     struct span text = SPAN_ABSENT;
     if (acl.count > 0 && !acl_is_default(&acl)) {
@@ -340,9 +340,9 @@ enum s3_err acl_new_object(struct request *request, struct object_attributes *at
 enum s3_err acl_new_bucket(struct request *request, bool blocks_public,
     struct span *ret_ownership_text, struct span *ret_acl_text)
 {
-    struct acl acl;
-    bool said;
-    enum object_ownership ownership;
+    struct acl acl = {0};
+    bool said = false;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     struct acl_subject subject = {.is_bucket = true,
         .owner_id = request->principal.account_id,
         .bucket_owner_id = request->principal.account_id};

@@ -30,7 +30,7 @@ bool ownership_by_name(struct span name, enum object_ownership *ret_ownership)
 static void *parse(const struct bucket_info *bucket, struct span text)
 {
     (void)bucket;
-    enum object_ownership ownership;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     return ownership_by_name(text, &ownership) ? (void *)&names[ownership] : NULL;
 }
 
@@ -56,7 +56,7 @@ enum s3_err ownership_controls(struct request *request, const struct bucket_info
 enum s3_err ownership_of(
     struct request *request, const struct bucket_info *bucket, enum object_ownership *ret_ownership)
 {
-    bool there;
+    bool there = false;
     return ownership_controls(request, bucket, &there, ret_ownership);
 }
 

@@ -6,11 +6,16 @@
 static const struct span methods[] = {
     SPAN("GET"), SPAN("PUT"), SPAN("POST"), SPAN("DELETE"), SPAN("HEAD")};
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct span trimmed(struct span text)
 {
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[0], 4) != NULL)
+    while (text.len > 0 && is_space(text.ptr[0]))
         text = span_from(text, 1);
-    while (text.len > 0 && memchr(" \t\r\n", text.ptr[text.len - 1], 4) != NULL)
+    while (text.len > 0 && is_space(text.ptr[text.len - 1]))
         text.len--;
     return text;
 }
@@ -199,14 +204,15 @@ void cors_xml(struct buf *out, const struct cors *cors)
 static bool fits(struct span pattern, struct span text, bool ignore_case)
 {
     size_t star = span_find_char(pattern, '*', 0);
-    if (star == SIZE_MAX)
+    if (star == SIZE_MAX || !span_present(pattern))
         return ignore_case ? span_eq_nocase(pattern, text) : span_eq(pattern, text);
     struct span before = span_first(pattern, star), after = span_from(pattern, star + 1);
     if (text.len < before.len + after.len)
         return false;
-    struct span end = span_from(text, text.len - after.len);
-    return ignore_case ? span_starts_nocase(text, before) && span_eq_nocase(end, after)
-                       : span_starts(text, before) && span_eq(end, after);
+    if (!ignore_case)
+        return span_starts(text, before) && span_ends(text, after);
+    return span_starts_nocase(text, before) &&
+           span_eq_nocase(span_from(text, text.len - after.len), after);
 }
 
 static bool list_fits(const struct cors_list *list, struct span text, bool ignore_case)

@@ -43,7 +43,7 @@ static bool is_boundary_char(char c)
 
 static struct span trim_left(struct span text)
 {
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
+    while (span_present(text) && text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
         text = span_from(text, 1);
     return text;
 }
@@ -58,7 +58,7 @@ static bool next_parameter(struct span *rest, struct span *ret_name, struct span
         return false;
     text = trim_left(span_from(text, 1));
     size_t equals = span_find_char(text, '=', 0);
-    if (equals == SIZE_MAX || equals == 0)
+    if (equals == SIZE_MAX || equals == 0 || !span_present(text))
         return false;
     *ret_name = span_trim(span_first(text, equals));
     text = span_from(text, equals + 1);
@@ -108,9 +108,10 @@ struct form *form_new(struct span boundary, struct span file_field)
         return NULL;
     buf_init(&form->head, FORM_HEAD_MAX_BYTES);
     form->file_field = file_field;
-    memcpy(form->delimiter_bytes, "\r\n--", 4);
-    memcpy(form->delimiter_bytes + 4, boundary.ptr, boundary.len);
-    form->delimiter = span_of(form->delimiter_bytes, 4 + boundary.len);
+    static const struct span dashes = SPAN("\r\n--");
+    memcpy(form->delimiter_bytes, dashes.ptr, dashes.len);
+    memcpy(form->delimiter_bytes + dashes.len, boundary.ptr, boundary.len);
+    form->delimiter = span_of(form->delimiter_bytes, dashes.len + boundary.len);
     /* The first boundary may stand at the very beginning: as if a line had ended before it. */
     buf_add_lit(&form->head, "\r\n");
     return form;
@@ -312,7 +313,8 @@ const struct form_field *form_fields(const struct form *form, size_t *ret_count)
 static size_t match_length(const struct form *form, struct span text)
 {
     size_t len = 0;
-    while (len < text.len && len < form->delimiter.len && text.ptr[len] == form->delimiter.ptr[len])
+    while (span_present(text) && len < text.len && len < form->delimiter.len &&
+           text.ptr[len] == form->delimiter.ptr[len])
         len++;
     return len;
 }

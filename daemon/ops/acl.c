@@ -15,8 +15,8 @@ static enum s3_err owner_alone(struct request *request, uint64_t owner_id)
 
 enum s3_err op_get_bucket_acl(struct request *request)
 {
-    struct acl acl;
-    enum object_ownership ownership;
+    struct acl acl = {0};
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     TRY(ownership_of(request, &request->bucket, &ownership));
     if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
         return owner_alone(request, request->bucket.owner_id);
@@ -26,9 +26,9 @@ enum s3_err op_get_bucket_acl(struct request *request)
 
 enum s3_err op_get_object_acl(struct request *request)
 {
-    struct acl acl;
+    struct acl acl = {0};
     struct object_info info;
-    enum object_ownership ownership;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     TRY(object_exists(request, &info));
     TRY(ownership_of(request, &request->bucket, &ownership));
     if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
@@ -41,7 +41,7 @@ enum s3_err op_get_object_acl(struct request *request)
 static enum s3_err read_request(
     struct request *request, const struct acl_subject *subject, struct acl *ret_acl)
 {
-    bool said;
+    bool said = false;
     TRY(acl_from_headers(request, subject, ret_acl, &said));
     if (said && request->body.text.len > 0)
         return FAIL(request, UNEXPECTED_CONTENT, NULL);
@@ -56,8 +56,8 @@ static enum s3_err read_request(
 
 enum s3_err op_put_bucket_acl(struct request *request)
 {
-    struct acl acl;
-    enum object_ownership ownership;
+    struct acl acl = {0};
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     const struct bucket_info *bucket = &request->bucket;
     struct acl_subject subject = {
         .is_bucket = true, .owner_id = bucket->owner_id, .bucket_owner_id = bucket->owner_id};
@@ -85,7 +85,7 @@ enum s3_err op_put_bucket_acl(struct request *request)
 static enum s3_err change(
     struct request *request, const struct object_info *info, enum storage_err *ret_err)
 {
-    struct acl acl;
+    struct acl acl = {0};
     struct acl_subject subject = {
         .owner_id = info->attributes.owner_id, .bucket_owner_id = request->bucket.owner_id};
     TRY(read_request(request, &subject, &acl));
@@ -108,7 +108,7 @@ static enum s3_err change(
 /* Where ownership is enforced, an ACL that says what is so anyway is taken and changes nothing. */
 static enum s3_err put_where_enforced(struct request *request)
 {
-    struct acl acl;
+    struct acl acl = {0};
     struct acl_subject subject = {
         .owner_id = request->bucket.owner_id, .bucket_owner_id = request->bucket.owner_id};
     if (request->body.text.len == 0)
@@ -123,7 +123,7 @@ static enum s3_err put_where_enforced(struct request *request)
 enum s3_err op_put_object_acl(struct request *request)
 {
     struct object_info info;
-    enum object_ownership ownership;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     enum storage_err err = STORAGE_CHANGED;
     TRY(object_exists(request, &info));
     TRY(ownership_of(request, &request->bucket, &ownership));

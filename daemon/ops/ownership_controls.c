@@ -7,8 +7,8 @@
 
 enum s3_err op_get_ownership_controls(struct request *request)
 {
-    bool there;
-    enum object_ownership ownership;
+    bool there = false;
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     TRY(ownership_controls(request, &request->bucket, &there, &ownership));
     if (!there) {
         request_error_field(request, SPAN("BucketName"), request->bucket.name);
@@ -49,8 +49,8 @@ static enum s3_err commit(struct request *request, struct mutation *mutation, in
 
 enum s3_err op_put_ownership_controls(struct request *request)
 {
-    struct acl acl;
-    enum object_ownership ownership;
+    struct acl acl = {0};
+    enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     TRY(read_document(request, &ownership));
     /* With ACLs off, what the bucket's ACL grants would silently go: it has to be taken back first. */
     TRY(acl_of_bucket(request, &request->bucket, &acl));
