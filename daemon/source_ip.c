@@ -72,6 +72,14 @@ static struct span without_port(struct span text)
     return one ? span_first(text, colon) : text;
 }
 
+/* ::ffff:192.0.2.1 is what proxies on dual-stack sockets write for version 4. */
+static struct span without_mapping(struct span text)
+{
+    static const struct span mapped = {"::ffff:", 7};
+    bool is_mapped = span_starts_nocase(text, mapped) && span_find_char(text, '.', 0) != SIZE_MAX;
+    return is_mapped ? span_from(text, mapped.len) : text;
+}
+
 /* Takes the last item off a list. */
 static struct span take_last(struct span *list)
 {
@@ -80,7 +88,7 @@ static struct span take_last(struct span *list)
         at--;
     struct span item = span_trim(span_from(*list, at));
     *list = at > 0 ? span_first(*list, at - 1) : SPAN_ABSENT;
-    return without_port(item);
+    return without_mapping(without_port(item));
 }
 
 struct span source_ip(const struct request *request)

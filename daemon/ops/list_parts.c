@@ -1,6 +1,7 @@
 /* ListParts: the parts of an upload that is under way.
  * src: Amazon S3 API Reference, "ListParts" */
 #include "checksum.h"
+#include "daemon/initiator.h"
 #include "daemon/ops/listing_xml.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
@@ -28,7 +29,9 @@ static void write_head(struct listing *listing, const struct parts_request *part
     xml_text(out, SPAN("Bucket"), listing->request->bucket.name);
     listing_name(listing, SPAN("Key"), listing->request->target.key);
     xml_text(out, SPAN("UploadId"), parts->upload_text);
-    listing_owner(listing, SPAN("Initiator"), upload->attributes.owner_id);
+    struct initiator initiator =
+        initiator_of(&listing->request->bucket, upload->attributes.metadata);
+    listing_owner(listing, SPAN("Initiator"), initiator.account_id);
     listing_owner(listing, SPAN("Owner"), upload->attributes.owner_id);
     xml_text(out, SPAN("StorageClass"), storage_class_name(upload->attributes.storage_class));
     xml_u64(out, SPAN("PartNumberMarker"), (uint64_t)parts->after);

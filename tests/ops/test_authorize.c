@@ -289,7 +289,11 @@ static void test_uploads_go_on_by_who_began_them(void **state)
     /* Without a word in the policy: who began it lists and aborts it, and so does the bucket's owner. */
     snprintf(line, sizeof(line), "GET /lake/big?uploadId=%s", id);
     as(world, stranger);
-    world_do(world, line, NULL, NULL);
+    REPLY parts = world_send(world, line, NULL, SPAN(""));
+    assert_status(parts, 200);
+    char initiator[CANONICAL_ID_BYTES + 1];
+    account_canonical_of(OTHER_ACCOUNT, initiator);
+    assert_has(parts, initiator);
     as(world, owner);
     world_do(world, line, NULL, NULL);
     as(world, nobody);
