@@ -96,10 +96,12 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
     unlink_dropped(gc);
     bool more_of_zones = false;
     enum storage_err err = reclaim_step(gc, &more);
-    if (err == STORAGE_OK)
-        err = zone_step(gc, &more_of_zones);
-    if (err == STORAGE_OK && !more_of_zones)
-        err = ages_step(gc, patient, &more_of_zones);
+    /* What zones need holds nothing up that gives space back. */
+    enum storage_err zones_err = zone_step(gc, &more_of_zones);
+    if (zones_err == STORAGE_OK && !more_of_zones)
+        zones_err = ages_step(gc, patient, &more_of_zones);
+    if (zones_err != STORAGE_OK)
+        more_of_zones = false;
     bool due = !patient || gc->compaction.segment_id != 0 || monotonic_ms() >= gc->look_at_ms;
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
@@ -112,7 +114,7 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
     }
     *ret_more = more || more_of_zones || gc->dropped_count > 0;
     pthread_mutex_unlock(&gc->step_lock);
-    return err;
+    return err == STORAGE_OK ? zones_err : err;
 }
 
 static struct gc *gc_new(struct storage *storage)

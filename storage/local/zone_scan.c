@@ -245,6 +245,8 @@ enum storage_err zone_step(struct gc *gc, bool *ret_more)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct zone_work work = {.work.apply = kinds[i].apply};
         bool any;
+        if (kinds[i].kind == FREED_SCAN && space_short(gc->storage->space, 0))
+            continue; /* it makes the index larger */
         enum storage_err err = next_work(gc, kinds[i].kind, &any, &work);
         if (err == STORAGE_OK && any)
             err = gc_commit(gc, &work.work);

@@ -79,6 +79,13 @@ static void test_an_old_folder_opens(void **state)
     struct mutation m = {.kind = MUTATION_CHANGE_RECORDS, .records = {&one, 1}};
     assert_int_equal(storage_commit(store, &m), STORAGE_OK);
     put(bucket_named("plain"), SPAN("packed"), span_of(big, 5000));
+    struct zone_rule rule = {.name = SPAN("raw"), .duplicates = DUPLICATES_FLAG};
+    struct mutation zones = {.kind = MUTATION_PUT_ZONES, .bucket = bucket_named("versioned")};
+    zones.zones.kind = DOCUMENT_ZONES;
+    zones.zones.text = SPAN("{}");
+    zones.zones.rules = &rule;
+    zones.zones.count = 1;
+    assert_int_equal(storage_commit(store, &zones), STORAGE_OK);
     bool more = true;
     while (more)
         assert_int_equal(storage_gc_step(store, &more), STORAGE_OK);
@@ -87,6 +94,12 @@ static void test_an_old_folder_opens(void **state)
     store_open();
     check_old_contents();
     check_tallies();
+    struct zone_set set;
+    struct zone_stats stats;
+    uint64_t id = zones.bucket.id;
+    assert_int_equal(storage_zones_get(store, id, &test_arena, &set), STORAGE_OK);
+    assert_int_equal(storage_zone_stats(store, id, set.rules[0].id, &stats), STORAGE_OK);
+    assert_true(!stats.indexing && stats.objects == 2 && stats.bytes == 2005);
 }
 
 /* ---- newer ones ---- */
