@@ -13,7 +13,7 @@ static enum iam_err expect_policy(
     struct iam_call *call, struct iam_changes *changes, struct span arn, struct span *ret_id)
 {
     struct iam_policy policy;
-    unsigned latest;
+    unsigned latest = 0;
     IAM_TRY(iam_policy_id(call, arn, ret_id));
     if (managed_policy_is_arn(arn))
         return IAM_OK;

@@ -147,9 +147,9 @@ static enum iam_err fill_used(struct iam_call *call, struct iam_key *key)
 
 enum iam_err iam_key_get(struct iam_call *call, struct span id, struct iam_key *ret_key)
 {
-    struct iam_key key;
-    struct span sealed;
-    uint64_t generation;
+    struct iam_key key = {0};
+    struct span sealed = SPAN_ABSENT;
+    uint64_t generation = 0;
     IAM_TRY(iam_key_read(call, id, &key, &sealed, &generation));
     if (!key.is_root) {
         struct iam_entity user;
@@ -167,7 +167,7 @@ enum iam_err iam_key_get(struct iam_call *call, struct span id, struct iam_key *
 enum iam_err iam_key_list(
     struct iam_call *call, struct span user, struct iam_key **ret_keys, size_t *ret_count)
 {
-    struct owner owner;
+    struct owner owner = {0};
     IAM_TRY(read_owner(call, user, &owner));
     struct iam_key *keys = arena_array(call->arena, struct iam_key, IAM_ACCESS_KEYS_MAX);
     if (keys == NULL)
@@ -221,8 +221,8 @@ bool iam_unseal(struct iam_call *call, struct span id, struct span sealed_base64
 enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_key *ret_key,
     char ret_secret[static IAM_SECRET_KEY_BYTES])
 {
-    struct span sealed;
-    uint64_t generation;
+    struct span sealed = SPAN_ABSENT;
+    uint64_t generation = 0;
     bool stale;
     IAM_TRY(iam_key_read(call, id, ret_key, &sealed, &generation));
     if (iam_unseal(call, id, sealed, ret_secret, &stale))
@@ -237,7 +237,7 @@ enum iam_err iam_key_secret(struct iam_call *call, struct span id, struct iam_ke
 static enum iam_err create_key(
     struct iam_call *call, struct span user, struct iam_key *ret_key, struct span *ret_secret)
 {
-    struct owner owner;
+    struct owner owner = {0};
     struct iam_changes changes = {.count = 0};
     char secret[IAM_SECRET_KEY_BYTES + 1];
     IAM_TRY(read_owner(call, user, &owner));
@@ -251,7 +251,8 @@ static enum iam_err create_key(
         .active = true,
         .is_root = owner.is_root,
         .created_ms = clock_unix_ms()};
-    struct span *keys = arena_array(call->arena, struct span, owner.count + 1), sealed;
+    struct span *keys = arena_array(call->arena, struct span, owner.count + 1);
+    struct span sealed = SPAN_ABSENT;
     if (keys == NULL)
         return iam_no_memory(call);
     for (size_t i = 0; i < owner.count; i++)
@@ -293,11 +294,11 @@ static enum iam_err find_key(struct iam_call *call, struct span user, struct spa
 
 static enum iam_err set_active(struct iam_call *call, struct span user, struct span id, bool active)
 {
-    struct owner owner;
-    struct iam_key key;
-    struct span sealed;
-    size_t at;
-    uint64_t generation;
+    struct owner owner = {0};
+    struct iam_key key = {0};
+    struct span sealed = SPAN_ABSENT;
+    size_t at = 0;
+    uint64_t generation = 0;
     struct iam_changes changes = {.count = 0};
     IAM_TRY(find_key(call, user, id, &owner, &at));
     IAM_TRY(iam_key_read(call, id, &key, &sealed, &generation));
@@ -318,8 +319,8 @@ enum iam_err iam_key_set_active(
 
 static enum iam_err delete_key(struct iam_call *call, struct span user, struct span id)
 {
-    struct owner owner;
-    size_t at, left = 0;
+    struct owner owner = {0};
+    size_t at = 0, left = 0;
     struct iam_changes changes = {.count = 0};
     IAM_TRY(find_key(call, user, id, &owner, &at));
     struct span keys[IAM_ACCESS_KEYS_MAX];

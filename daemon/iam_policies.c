@@ -116,8 +116,8 @@ enum iam_err iam_policy_read(
 
 enum iam_err iam_policy_id(struct iam_call *call, struct span arn, struct span *ret_id)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     const struct managed_policy *of_aws = managed_policy_find(arn);
     if (of_aws != NULL) {
         *ret_id = of_aws->policy_id;
@@ -149,8 +149,8 @@ static enum iam_err count_uses(struct iam_call *call, struct iam_policy *policy)
 
 enum iam_err iam_policy_get(struct iam_call *call, struct span arn, struct iam_policy *ret_policy)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     const struct managed_policy *of_aws = managed_policy_find(arn);
     if (of_aws != NULL)
         policy = policy_of_aws(of_aws);
@@ -175,7 +175,7 @@ static enum iam_err create_policy(
     if (err != IAM_NO_SUCH_ENTITY)
         return err;
     size_t counts[IAM_COUNTS];
-    uint64_t generation;
+    uint64_t generation = 0;
     IAM_TRY(iam_counts_read(call, counts, &generation));
     if (counts[IAM_COUNT_POLICIES] >= IAM_POLICIES_MAX)
         return iam_fail(call, IAM_LIMIT_EXCEEDED, "Cannot exceed quota for PoliciesPerAccount: %d",
@@ -220,10 +220,10 @@ enum iam_err iam_policy_create(
 
 static enum iam_err delete_policy(struct iam_call *call, struct span arn)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     size_t versions, counts[IAM_COUNTS];
-    uint64_t generation;
+    uint64_t generation = 0;
     IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
     IAM_TRY(count_uses(call, &policy));
     if (policy.attachment_count > 0 || policy.boundary_count > 0)
@@ -257,8 +257,8 @@ enum iam_err iam_policy_delete(struct iam_call *call, struct span arn)
 static enum iam_err tag_policy(struct iam_call *call, struct span arn,
     const struct policy_tag *tags, const struct span *dropped, size_t count)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     struct iam_changes changes = {.count = 0};
     IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
     if (tags == NULL)

@@ -14,7 +14,7 @@ static struct span sample_key(struct arena *arena)
 
 static enum iam_err write_sample(struct iam_call *call)
 {
-    struct span sealed;
+    struct span sealed = SPAN_ABSENT;
     struct iam_changes changes = {.count = 0};
     struct span key = sample_key(call->arena);
     IAM_TRY(iam_seal(call, key, sample, &sealed));
@@ -49,9 +49,9 @@ bool iam_check_vault(struct iam *iam, bool forget)
 /* Seals one record's secret with the newest key. Its content stays, so the generation needs not rise. */
 static enum iam_err reseal_key(struct iam_call *call, struct span id, bool *ret_done)
 {
-    struct iam_key key;
-    struct span sealed;
-    uint64_t generation;
+    struct iam_key key = {0};
+    struct span sealed = SPAN_ABSENT;
+    uint64_t generation = 0;
     char secret[IAM_SECRET_KEY_BYTES];
     bool stale;
     *ret_done = false;

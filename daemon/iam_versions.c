@@ -64,8 +64,8 @@ static enum iam_err read_version(struct iam_call *call, const struct iam_policy 
 enum iam_err iam_version_get(
     struct iam_call *call, struct span arn, struct span version, struct iam_version *ret_version)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     const struct managed_policy *of_aws = managed_policy_find(arn);
     if (of_aws != NULL)
         return version_of_aws(call, of_aws, version, ret_version);
@@ -77,9 +77,9 @@ enum iam_err iam_version_get(
 
 enum iam_err iam_policy_text(struct iam_call *call, struct span arn, struct span *ret_text)
 {
-    struct iam_policy policy;
-    struct iam_version version;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    struct iam_version version = {0};
+    unsigned latest = 0;
     const struct managed_policy *of_aws = managed_policy_find(arn);
     if (of_aws != NULL) {
         *ret_text = of_aws->document;
@@ -115,8 +115,8 @@ static enum iam_err versions_walk(struct iam_call *call, struct iam_walk *walk,
 enum iam_err iam_version_list(
     struct iam_call *call, struct span arn, struct iam_version **ret_versions, size_t *ret_count)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     const struct managed_policy *of_aws = managed_policy_find(arn);
     struct iam_version *versions =
         arena_array(call->arena, struct iam_version, IAM_POLICY_VERSIONS_MAX);
@@ -153,10 +153,10 @@ enum iam_err iam_version_list(
 static enum iam_err create_version(struct iam_call *call, struct span arn, struct span text,
     bool make_default, struct iam_version *ret_version)
 {
-    struct iam_policy policy;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    unsigned latest = 0;
     size_t versions, counts[IAM_COUNTS];
-    uint64_t generation;
+    uint64_t generation = 0;
     IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
     IAM_TRY(iam_children_count(call, "version", policy.id, &versions));
     if (versions >= IAM_POLICY_VERSIONS_MAX)
@@ -195,11 +195,11 @@ enum iam_err iam_version_create(struct iam_call *call, struct span arn, struct s
 
 static enum iam_err delete_version(struct iam_call *call, struct span arn, struct span version)
 {
-    struct iam_policy policy;
-    struct iam_version found;
-    unsigned latest, number;
+    struct iam_policy policy = {0};
+    struct iam_version found = {0};
+    unsigned latest = 0, number = 0;
     size_t counts[IAM_COUNTS];
-    uint64_t generation;
+    uint64_t generation = 0;
     IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
     IAM_TRY(read_version(call, &policy, version, &found));
     if (found.is_default || !parse_version(version, &number))
@@ -224,9 +224,9 @@ enum iam_err iam_version_delete(struct iam_call *call, struct span arn, struct s
 
 static enum iam_err set_default(struct iam_call *call, struct span arn, struct span version)
 {
-    struct iam_policy policy;
-    struct iam_version found;
-    unsigned latest;
+    struct iam_policy policy = {0};
+    struct iam_version found = {0};
+    unsigned latest = 0;
     struct iam_changes changes = {.count = 0};
     IAM_TRY(iam_policy_read(call, arn, &policy, &latest));
     IAM_TRY(read_version(call, &policy, version, &found));

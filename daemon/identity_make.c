@@ -120,7 +120,7 @@ static enum iam_err add_policy(struct identity_maker *maker, struct access_polic
         const struct policy **items = arena_array(arena, const struct policy *, room);
         struct span *texts = arena_array(arena, struct span, room);
         if (items != NULL && texts != NULL && count > 0)
-            memcpy(items, policies->items, count * sizeof(*items));
+            memcpy(items, policies->items, count * sizeof(const struct policy *));
         if (items != NULL && texts != NULL && count > 0 && names != NULL)
             memcpy(texts, *names, count * sizeof(*texts));
         if (items != NULL && texts != NULL) {

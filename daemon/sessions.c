@@ -21,7 +21,8 @@ static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /* "ASIA", the account, and random characters. */
 static void make_key_id(uint64_t account, char ret_id[static SESSION_ACCESS_KEY_BYTES + 1])
 {
-    memcpy(ret_id, "ASIA", 4);
+    static const char head[4] = {'A', 'S', 'I', 'A'};
+    memcpy(ret_id, head, sizeof(head));
     for (size_t i = 0; i < ACCOUNT_CHARS; i++)
         ret_id[4 + i] = base32[(account >> (5 * (ACCOUNT_CHARS - 1 - i))) & 31];
     key_text_id(ret_id + 4 + ACCOUNT_CHARS, ID_CHARS);
