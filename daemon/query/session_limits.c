@@ -14,7 +14,9 @@ static enum s3_err refuse_with_sessions(struct request *request, const char *nam
 enum s3_err query_session_limits(struct request *request, const struct query_action *action)
 {
     const struct identity *identity = request->identity;
-    if (identity == NULL || !identity->is_temporary || action->run == query_get_caller_identity)
+    if (identity == NULL) /* STS speaks of nothing else */
+        return action->service == QUERY_STS ? FAIL(request, INTERNAL, NULL) : S3_OK;
+    if (!identity->is_temporary || action->run == query_get_caller_identity)
         return S3_OK;
     if (identity->principal.kind == POLICY_ROLE_SESSION) {
         bool token =

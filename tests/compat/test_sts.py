@@ -370,6 +370,37 @@ def test_deleted_role_ends_its_sessions(server, iam, filled):
         reads(session, filled)
 
 
+def test_older_sessions_can_be_revoked(server, iam, filled):
+    """The policy that AWS's console writes for "revoke active sessions"."""
+    user, role = make_user(server, MAY_ASSUME), make_role(server)
+    old = assume(user, role)
+    reads(old, filled)
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    revoke = lambda stamp: iam.put_role_policy(  # noqa: E731
+        RoleName=role["RoleName"], PolicyName="AWSRevokeOlderSessions",
+        PolicyDocument=policy(("Deny", "*", "*", {"DateLessThan": {"aws:TokenIssueTime": stamp.strftime("%Y-%m-%dT%H:%M:%SZ")}})),
+    )
+    revoke(now)
+    cannot(reads, old, filled)
+    revoke(now - datetime.timedelta(hours=1))  # younger sessions go on
+    reads(old, filled)
+
+
+def test_condition_keys_of_a_session(server, filled):
+    role = make_role(server, Path="/jobs/", allowed=None)
+    conditions = {
+        "ArnEquals": {"aws:PrincipalArn": role["Arn"]},
+        "StringEquals": {"aws:PrincipalType": "AssumedRole", "aws:PrincipalAccount": ACCOUNT, "aws:userid": role["RoleId"] + ":session"},
+        "Null": {"aws:username": "true", "aws:TokenIssueTime": "false"},
+    }
+    lakegated.connect(server, "iam").put_role_policy(
+        RoleName=role["RoleName"], PolicyName="allowed", PolicyDocument=policy(("Allow", "s3:GetObject", "*", conditions))
+    )
+    user = make_user(server, MAY_ASSUME)
+    reads(assume(user, role), filled)
+    cannot(reads, assume(user, role, "other"), filled)
+
+
 def test_deleted_user_ends_its_sessions(server, iam, filled):
     user = make_user(server, ALL_OF_S3)
     reply = user.sts.get_session_token()
