@@ -363,8 +363,8 @@ static enum iam_err list_walk(
 {
     for (;;) {
         const struct record_entry *entry;
-        struct iam_policy policy;
-        unsigned latest;
+        struct iam_policy policy = {0};
+        unsigned latest = 0;
         IAM_TRY(iam_walk_next(walk, &entry));
         if (entry == NULL)
             return IAM_OK;
