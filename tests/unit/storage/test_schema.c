@@ -1,6 +1,7 @@
 /* Are records what they were when they come back, and is a damaged one never taken for good? */
 #include "storage/local/log.h"
 #include "storage/local/schema.h"
+#include "storage/local/zones.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,6 +79,8 @@ static void check_object(const struct object_record *record)
         assert_int_equal(back.is_inline, record->is_inline);
         assert_int_equal(back.size_bytes, record->size_bytes);
         assert_int_equal(back.blob_id, record->blob_id);
+        assert_int_equal(back.duplicate_of.row_id, record->duplicate_of.row_id);
+        assert_int_equal(back.duplicate_of.sequence, record->duplicate_of.sequence);
         assert_int_equal(back.attributes.crc64nvme, record->attributes.crc64nvme);
         assert_int_equal(back.attributes.storage_class, record->attributes.storage_class);
         assert_true(etag_eq(&back.attributes.etag, &record->attributes.etag));
@@ -125,6 +128,8 @@ static void test_objects(void **state)
         record.attributes.checksum = checksum_of(algo, CHECKSUM_COMPOSITE, 17);
         check_object(&record);
     }
+    record.duplicate_of = (struct content_ref){UINT64_MAX, 3};
+    check_object(&record);
     record.has_side = true;
     check_object(&record);
     check_object(&(struct object_record){.is_delete_marker = true,
@@ -255,12 +260,18 @@ static void test_buckets_and_small_rows(void **state)
 {
     (void)state;
     struct span key = SPAN("name");
-    struct bucket_record bucket = {1, 2, 3, VERSIONING_SUSPENDED, 4, 5, 6, 7, 8, SPAN("region")}, back;
+    struct bucket_record bucket = {1, 2, 3, VERSIONING_SUSPENDED, 4, 5, 6, 7, 8, SPAN("region")},
+                         back;
     schema_encode_bucket(key, &bucket, &out);
     assert_int_equal(schema_decode_bucket(key, buf_span(&out), &back), STORAGE_OK);
     assert_true(span_eq(back.region, SPAN("region")));
     assert_int_equal(back.versioning, VERSIONING_SUSPENDED);
     assert_int_equal(back.upload_count, 7);
+    assert_int_equal(back.zones_generation, 8);
+    bucket.zones_generation = 0;
+    schema_encode_bucket(key, &bucket, &out); /* as schema version 1 has it */
+    assert_int_equal(schema_decode_bucket(key, buf_span(&out), &back), STORAGE_OK);
+    assert_int_equal(back.zones_generation, 0);
     CHECK_DAMAGE(schema_decode_bucket, struct bucket_record, key);
 
     struct document_record document = {1, SPAN("text")}, document_back;
@@ -376,6 +387,66 @@ static void test_log_frames(void **state)
     log_free(&log);
 }
 
+static enum storage_err decode_rule(struct span key, struct span value, struct zone_rule *ret_rule)
+{
+    static struct arena arena;
+    uint64_t generation;
+    arena_free(&arena);
+    arena_init(&arena, 65536);
+    enum storage_err err = schema_decode_rule(key, value, &arena, ret_rule, &generation);
+    if (err == STORAGE_OK)
+        assert_int_equal(generation, 77);
+    else
+        arena_free(&arena);
+    return err;
+}
+
+static void test_zones(void **state)
+{
+    (void)state;
+    struct index_key buffer;
+    struct span key = key_of_zone(&buffer, 5, 6, ZONE_ROW_RULE), except[] = {SPAN("*/"), SPAN("x")};
+    struct zone_rule rule = {.name = SPAN("raw"),
+                         .prefix = SPAN("raw/"),
+                         .compress = true,
+                         .duplicates = DUPLICATES_REJECT,
+                         .except = except,
+                         .except_count = 2,
+                         .min_bytes = 1,
+                         .retention_ms = 2,
+                         .max_bytes = 3,
+                         .max_objects = UINT64_MAX},
+                     back;
+    schema_encode_rule(key, &rule, 77, &out);
+    CHECK_DAMAGE(decode_rule, struct zone_rule, key);
+    assert_int_equal(decode_rule(key, buf_span(&out), &back), STORAGE_OK);
+    assert_int_equal(back.id, 6);
+    assert_true(span_eq(back.name, rule.name) && span_eq(back.prefix, rule.prefix));
+    assert_true(!back.write_once && back.compress && back.duplicates == DUPLICATES_REJECT);
+    assert_true(back.except_count == 2 && span_eq(back.except[1], SPAN("x")));
+    assert_true(back.min_bytes == 1 && back.retention_ms == 2 && back.max_bytes == 3 &&
+                back.max_objects == UINT64_MAX);
+    assert_int_not_equal(decode_rule(SPAN(""), SPAN(""), &back), STORAGE_OK); /* frees */
+
+    struct zone_state zone = {1, 2, 3, 4, 5, 6, 7, 8, 9, true, SCAN_ALL, 10, 11, SPAN("cursor")},
+                      zone_back;
+    schema_encode_zone_state(key, &zone, &out);
+    assert_int_equal(schema_decode_zone_state(key, buf_span(&out), &zone_back), STORAGE_OK);
+    assert_true(span_eq(zone_back.cursor, zone.cursor));
+    zone_back.cursor = zone.cursor;
+    assert_true(zone_back.content_id == 1 && zone_back.objects == 2 && zone_back.bytes == 3 &&
+                zone_back.duplicates_found == 4 && zone_back.bytes_saved == 5 &&
+                zone_back.promotions == 6 && zone_back.oldest_ms == 7 && zone_back.newest_ms == 8 &&
+                zone_back.ages_ms == 9 && zone_back.ages_stale && zone_back.scan == SCAN_ALL &&
+                zone_back.scanned == 10 && zone_back.cursor_sequence == 11);
+    CHECK_DAMAGE(schema_decode_zone_state, struct zone_state, key);
+
+    struct content_hash hash = {1, UINT64_MAX};
+    key = key_of_content(&buffer, 9, hash, (struct content_ref){3, 4});
+    assert_int_equal(key.len, CONTENT_KEY_BYTES);
+    assert_true(content_hash_at(key).crc64nvme == UINT64_MAX && content_ref_at(key).sequence == 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_record_of_a_newer_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys_sort_as_what_they_mean, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_frames, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zones, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
