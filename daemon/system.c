@@ -107,6 +107,61 @@ static enum s3_err rotate(struct request *request)
     return S3_OK;
 }
 
+/* ---- holds, for backups ---- */
+
+#define HOLDS_PATH "/-/holds"
+
+/* ?seconds=: how long; absent: a minute. */
+static enum s3_err hold_ms(struct request *request, uint64_t *ret_ms)
+{
+    struct span text = request_query(request, SPAN("seconds"));
+    uint64_t seconds = 60;
+    if (span_present(text) && (!span_to_u64(text, &seconds) || seconds == 0 || seconds > 600))
+        return FAIL(request, INVALID_ARGUMENT, "seconds must be from 1 to 600");
+    *ret_ms = seconds * 1000;
+    return S3_OK;
+}
+
+static enum s3_err hold_id(struct request *request, uint64_t *ret_id)
+{
+    struct span text = span_from(request->target.path, sizeof(HOLDS_PATH "/") - 1);
+    return span_to_u64(text, ret_id) ? S3_OK
+                                     : FAIL(request, INVALID_ARGUMENT, "A hold has a number");
+}
+
+static enum s3_err create_hold(struct request *request)
+{
+    uint64_t ms, id = 0;
+    TRY(hold_ms(request, &ms));
+    enum storage_err err = storage_hold(request_store(request), ms, &id);
+    if (err != STORAGE_OK)
+        return FAIL_STORAGE(request, err);
+    struct buf *out = json_answer(request);
+    buf_addf(out, "{\"id\":%llu,\"seconds\":%llu}\n", (unsigned long long)id,
+        (unsigned long long)ms / 1000);
+    return S3_OK;
+}
+
+static enum s3_err renew_hold(struct request *request)
+{
+    uint64_t ms, id;
+    TRY(hold_ms(request, &ms));
+    TRY(hold_id(request, &id));
+    if (!storage_hold_renew(request_store(request), id, ms))
+        return FAIL(request, INVALID_ARGUMENT, "There is no such hold, or it has expired");
+    request->response.status = 204;
+    return S3_OK;
+}
+
+static enum s3_err release_hold(struct request *request)
+{
+    uint64_t id;
+    TRY(hold_id(request, &id));
+    storage_hold_release(request_store(request), id);
+    request->response.status = 204;
+    return S3_OK;
+}
+
 /* ---- routing ---- */
 
 static const struct {
@@ -126,6 +181,15 @@ static const struct {
             .action = "lakegate:DeleteAccount",
             .class = CLASS_WORKER,
             .run = delete_account}},
+    {METHOD_POST, SPAN(HOLDS_PATH),
+        {.name = "create_hold",
+            .action = "lakegate:CreateBackup",
+            .class = CLASS_WORKER,
+            .run = create_hold}},
+    {METHOD_PUT, SPAN(HOLDS_PATH "/"),
+        {.name = "renew_hold", .action = "lakegate:CreateBackup", .run = renew_hold}},
+    {METHOD_DELETE, SPAN(HOLDS_PATH "/"),
+        {.name = "release_hold", .action = "lakegate:CreateBackup", .run = release_hold}},
     {METHOD_POST, SPAN("/-/secrets/rotate"),
         {.name = "rotate_secrets_key",
             .action = "lakegate:RotateSecretsKey",

@@ -770,6 +770,39 @@ void storage_stats(struct storage *storage, struct storage_stats *ret_stats);
  * For tests and for stores opened with no_background. Blocks on the disk. */
 enum storage_err storage_gc_step(struct storage *storage, bool *ret_more) MUST_USE;
 
+/* ---- backup ---- */
+
+/* While a hold stands nothing is given back: what an index snapshot taken after it names stays where it is. It
+ * ends by itself after ms (at most 10 minutes), unless it is renewed. Waits for a step of GC that is under way.
+ * err: BUSY: there are too many */
+enum storage_err storage_hold(struct storage *storage, uint64_t ms, uint64_t *ret_id) MUST_USE;
+/* False: it has expired, and what was named since may be gone. */
+bool storage_hold_renew(struct storage *storage, uint64_t id, uint64_t ms) MUST_USE;
+void storage_hold_release(struct storage *storage, uint64_t id);
+
+struct storage_backup_figures {
+    uint64_t files, bytes; /* that the copy has */
+    uint64_t copied_files, copied_bytes, linked_files;
+};
+
+struct storage_backup {
+    const char *
+        from; /* data folder; of a running store with a hold, taken before and kept until the end */
+    const char *to; /* is made; what is left of one that failed is the caller's to remove */
+    const char
+        *before; /* an earlier copy on the same file system, whose files are linked; NULL: none */
+    /* Called now and then; false stops it. May be NULL. */
+    bool (*progress)(void *ctx, const struct storage_backup_figures *figures);
+    void *ctx;
+};
+
+/* Copies a store as of one moment into a folder that can be opened as it is. The store may be in use by another
+ * process, but not by this one. Blocks on the disk.
+ * out: *ret_detail  what went wrong, a literal
+ * err: INVALID (`to` is there), BUSY (stopped), CORRUPT, NO_SPACE, UNUSABLE, NEWER_FORMAT, NO_MEMORY */
+enum storage_err storage_backup(const struct storage_backup *order,
+    struct storage_backup_figures *ret_figures, const char **ret_detail) MUST_USE;
+
 /* Checks a store that no process has open: index against blobs, every record's and block's CRC, counts and
  * set hashes, reference counts, live bytes. Reports each finding as a line.
  * out: *ret_findings  number of findings; 0 is a clean store

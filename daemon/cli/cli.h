@@ -79,6 +79,8 @@ void cli_form_help(FILE *out);
 /* The commands: what follows their name, to the process's exit code. */
 int cli_status(int count, char **arguments);
 int cli_verify(int count, char **arguments);
+int cli_backup(int count, char **arguments);
+int cli_restore(int count, char **arguments);
 int cli_account(int count, char **arguments);
 int cli_secrets(int count, char **arguments);
 int cli_zones(int count, char **arguments);

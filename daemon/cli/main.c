@@ -7,6 +7,8 @@ static const char help[] =
     "\n"
     "usage: lakegate status [OPTIONS]   what a running lakegated is doing\n"
     "       lakegate verify DIR         check the data folder of a stopped lakegated\n"
+    "       lakegate backup DIR         copy a store, running or not, into a new folder in DIR\n"
+    "       lakegate restore COPY DIR   make a data folder of a copy, and check it\n"
     "       lakegate whoami             who the keys belong to\n"
     "       lakegate user …             users, their keys, tags and policies (user --help)\n"
     "       lakegate group …            groups and their members (group --help)\n"
@@ -66,6 +68,8 @@ static const struct {
 } commands[] = {
     {"status", cli_status},
     {"verify", cli_verify},
+    {"backup", cli_backup},
+    {"restore", cli_restore},
     {"account", cli_account},
     {"secrets", cli_secrets},
     {"zones", cli_zones},

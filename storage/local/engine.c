@@ -270,6 +270,7 @@ enum storage_err engine_open(const struct storage_options *options, const struct
     storage->lock_fd = -1;
     storage->options = *options;
     storage->sys = sys;
+    holds_init(&storage->holds);
     storage->dir = strdup(options->dir);
     storage->options.dir = storage->dir;
     if (options->segment_bytes == 0)
@@ -318,6 +319,7 @@ void storage_close(struct storage *storage)
     epochs_free(storage->epochs);
     if (storage->lock_fd >= 0)
         close(storage->lock_fd);
+    holds_destroy(&storage->holds);
     free(storage->dir);
     free(storage);
 }

@@ -5,6 +5,7 @@
 #define STORAGE_LOCAL_ENGINE_H
 
 #include "storage/local/epoch.h"
+#include "storage/local/hold.h"
 #include "storage/local/index.h"
 #include "storage/local/space.h"
 
@@ -30,6 +31,7 @@ struct storage {
     struct epochs *epochs;
     struct committer *committer;
     struct gc *gc; /* gc.c's; NULL when there is none */
+    struct holds holds;
     uint64_t boot;
     uint8_t store_id[16];
     atomic_uint_fast64_t next_counter;

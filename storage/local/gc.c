@@ -89,6 +89,11 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
     bool more = false;
     *ret_work = GC_RECLAIMED;
     pthread_mutex_lock(&gc->step_lock);
+    *ret_more = false;
+    if (holds_active(&gc->storage->holds)) {
+        pthread_mutex_unlock(&gc->step_lock);
+        return STORAGE_OK;
+    }
     if (!gc->swept) {
         sweep(gc);
         gc->swept = true;

@@ -315,6 +315,12 @@ void index_close(struct index *index)
     free(index);
 }
 
+enum storage_err index_copy(struct index *index, const char *dir)
+{
+    int rc = mdb_env_copy2(index->env, dir, MDB_CP_COMPACT);
+    return rc == 0 ? STORAGE_OK : open_err(rc);
+}
+
 /* ---- read transactions ---- */
 
 enum storage_err index_read_begin(struct index *index, struct index_txn **ret_txn)

@@ -50,6 +50,10 @@ enum storage_err index_open(const struct index_options *options, struct index **
 /* All transactions must have ended. Takes NULL. */
 void index_close(struct index *index);
 
+/* A compact copy of what is committed, as data.mdb of another folder, synced. Of an index that is read only, so
+ * that no writer of this process waits for it. Blocks on the disk. err: NO_SPACE, UNUSABLE */
+enum storage_err index_copy(struct index *index, const char *dir) MUST_USE;
+
 /* ---- transactions ---- */
 
 /* Waits while the map grows or while INDEX_READERS_MAX others read. err: NO_MEMORY, IO, CORRUPT */
