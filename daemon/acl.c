@@ -306,6 +306,7 @@ static enum s3_err judge_object(struct request *request, const struct bucket_inf
     struct acl acl = {0};
     bool there = false;
     TRY(load(request, bucket, key, version_id, &info, &there));
+    request->judged = (struct acl_judged){true, bucket->id, key, there ? info.version.sequence : 0};
     if (!there)
         return permission == ACL_READ && version_id.len == 0 ? judge_missing(request, bucket)
                                                              : S3_OK;
@@ -365,4 +366,14 @@ enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket,
         TRY(judge_bucket(request, bucket, key, action, permission, &verdict));
     *ret_verdict = verdict;
     return S3_OK;
+}
+
+enum s3_err acl_still_holds(
+    struct request *request, uint64_t bucket_id, struct span key, const struct object_info *info)
+{
+    const struct acl_judged *judged = &request->judged;
+    bool is_it = judged->set && judged->bucket_id == bucket_id && span_eq(judged->key, key);
+    return !is_it || judged->sequence == info->version.sequence
+               ? S3_OK
+               : FAIL(request, SERVICE_UNAVAILABLE, NULL);
 }

@@ -75,4 +75,10 @@ struct acl_verdict {
 enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
     struct span version_id, const char *action, struct acl_verdict *ret_verdict) MUST_USE;
 
+/* Is a version that was read the one that acl_judge looked at? Where ACLs are on, one that was put meanwhile may
+ * belong to somebody else: every operation that reads an object asks, when it has it.
+ * err: SERVICE_UNAVAILABLE: the client tries again */
+enum s3_err acl_still_holds(struct request *request, uint64_t bucket_id, struct span key,
+    const struct object_info *info) MUST_USE;
+
 #endif

@@ -68,6 +68,14 @@ struct principal {
     uint64_t account_id;
 };
 
+/* The object whose owner and ACL were looked at to authorize; acl.h. */
+struct acl_judged {
+    bool set;
+    uint64_t bucket_id;
+    struct span key;
+    uint64_t sequence; /* of the version; 0: there was none */
+};
+
 /* An account as owners are shown. */
 struct shown_owner {
     uint64_t account_id;
@@ -141,6 +149,7 @@ struct request {
     struct principal principal;
     const struct identity *identity; /* identities.h; a reference. NULL: anonymous */
     struct shown_owner owner;        /* the last that was asked for */
+    struct acl_judged judged;
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
     struct documents_held *documents; /* bucket_documents.h */
 

@@ -1,6 +1,7 @@
 #include "daemon/ops/copy_origin.h"
 
 #include "checksum.h"
+#include "daemon/acl.h"
 #include "daemon/authorize.h"
 #include "daemon/clock.h"
 #include "daemon/lineage.h"
@@ -125,6 +126,7 @@ enum s3_err copy_origin_load(
                                      origin->version, &request->arena, &origin->info);
     if (err != STORAGE_OK)
         return load_fail(request, origin, err);
+    TRY(acl_still_holds(request, origin->bucket.id, origin->key, &origin->info));
     return check_conditions(request, origin);
 }
 

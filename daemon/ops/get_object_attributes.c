@@ -2,6 +2,7 @@
  * checksums. src: Amazon S3 API Reference, "GetObjectAttributes" */
 #include "checksum.h"
 #include "conditions.h"
+#include "daemon/acl.h"
 #include "daemon/authorize.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
@@ -186,5 +187,6 @@ enum s3_err op_get_object_attributes(struct request *request)
                   ref, &request->arena, &info);
     if (err != STORAGE_OK)
         return object_read_fail(request, err, &ref, &info);
+    TRY(acl_still_holds(request, request->bucket.id, request->target.key, &info));
     return respond(request, &query, &info);
 }

@@ -1,6 +1,7 @@
 #include "daemon/ops/object_read.h"
 
 #include "checksum.h"
+#include "daemon/acl.h"
 #include "daemon/metadata.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
@@ -202,7 +203,9 @@ static enum s3_err look_up(struct request *request, bool with_body, struct read 
         err = storage_object_get(request_store(request), request->bucket.id, request->target.key,
             ref, &request->arena, &read->info);
     }
-    return err == STORAGE_OK ? S3_OK : object_read_fail(request, err, &ref, &read->info);
+    if (err != STORAGE_OK)
+        return object_read_fail(request, err, &ref, &read->info);
+    return acl_still_holds(request, request->bucket.id, request->target.key, &read->info);
 }
 
 enum s3_err object_read(struct request *request, bool with_body, struct byte_range *ret_range)

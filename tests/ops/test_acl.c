@@ -2,6 +2,7 @@
  * src: Amazon S3 User Guide, "Access control list (ACL) overview", "Controlling ownership of objects" */
 #include "daemon/acl.h"
 #include "daemon/config.h"
+#include "daemon/ops/object_exists.h"
 #include "tests/ops/support_object.h"
 
 #define ALL_USERS "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -459,6 +460,32 @@ static void test_multipart(void **state)
     assert_int_equal(status_as(world, anonymous, "GET /bkt/big", NULL), 200);
 }
 
+/* Another's private object, put between the decision and the look, is not read by what its predecessor granted. */
+static void test_an_object_replaced_meanwhile(void **state)
+{
+    struct world *world = *state;
+    struct acl_verdict verdict;
+    struct object_info info;
+    struct request request;
+    world_do(world, "PUT /bkt", NULL, NULL);
+    world_do(world, "PUT /bkt/a", "x-amz-acl: public-read", "x");
+    request_init(&request, &world->daemon);
+    request.principal = anonymous;
+    request.target.bucket = SPAN("bkt");
+    request.target.key = SPAN("a");
+    assert_int_equal(
+        storage_bucket_get(world->daemon.store, SPAN("bkt"), &request.arena, &request.bucket),
+        STORAGE_OK);
+    assert_int_equal(
+        acl_judge(&request, &request.bucket, SPAN("a"), SPAN_ABSENT, "s3:GetObject", &verdict),
+        S3_OK);
+    assert_true(verdict.allows);
+    assert_int_equal(object_exists(&request, &info), S3_OK);
+    world_do(world, "PUT /bkt/a", NULL, "secret");
+    assert_int_equal(object_exists(&request, &info), S3_ERR_SERVICE_UNAVAILABLE);
+    request_free(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +501,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_enforced, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_public_access_block, legacy_world, world_drop),
         cmocka_unit_test_setup_teardown(test_multipart, legacy_world, world_drop),
+        cmocka_unit_test_setup_teardown(
+            test_an_object_replaced_meanwhile, legacy_world, world_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
