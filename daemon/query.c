@@ -95,6 +95,14 @@ enum s3_err op_query_url(struct request *request)
     return run_action(request, request->target.raw_query);
 }
 
+/* As SDKs presign by default. Parameters stand in one place: nobody need ask which of two counts. */
+enum s3_err op_query_url_posted(struct request *request)
+{
+    if (request->body.text.len > 0)
+        return FAIL(request, MALFORMED_QUERY_STRING, NULL);
+    return run_action(request, request->target.raw_query);
+}
+
 /* ---- errors ---- */
 
 enum s3_err query_check(struct request *request)

@@ -1,6 +1,8 @@
 """Users, groups and access keys by boto3 and aws-cli: what IAM answers, in its words, and with which errors."""
 import json
 import re
+import urllib.error
+import urllib.request
 
 import botocore
 import pytest
@@ -488,6 +490,18 @@ def test_wrong_keys(server):
     unsigned = lakegated.connect(server, "iam", signature_version=botocore.UNSIGNED)
     with refused("MissingAuthenticationToken", 403):
         unsigned.list_users()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_presigned_identity(server, method):
+    """How programs prove to others who they are: the URL is handed on, and whoever has it asks."""
+    someone = make_user(server)
+    url = someone.sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod=method)
+    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as reply:
+        assert f"<Arn>{someone.arn}</Arn>" in reply.read().decode()
+    for altered in (url.replace("Action=GetCallerIdentity", "Action=GetSessionToken"), url + "&DurationSeconds=900", url.replace("X-Amz-Expires=60", "X-Amz-Expires=600")):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(altered, method=method))
 
 
 def test_requests_of_a_deleted_user(iam, server, s3, bucket):

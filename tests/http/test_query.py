@@ -133,6 +133,8 @@ def test_in_a_url(server):
     old = sigv4.presigned_version_2("GET", "/?" + WHO)
     assert send(old).status in (400, 403)
     refused(send("/?" + WHO), "MissingAuthenticationToken", 403)
+    assert raw.request(server, "POST", "/?" + WHO, signer=sigv4.Signer(service="sts")).field("Account") == "000000000001"
+    refused(raw.request(server, "POST", "/?" + WHO, FORM, b"Action=ListUsers", signer=sigv4.Signer(service="sts")), "MalformedQueryString", 400)
     refused(raw.request(server, "GET", "/?Action=NoSuchThing", signer=signer), "InvalidAction", 400)
 
 
