@@ -95,7 +95,7 @@ def test_access_log(start):
     assert len(lines) == 5, "one line a request"
     put, absent, refused, malformed, head = lines
     assert (put["op"], put["bucket"], put["key"], put["status"], put["bytes_in"]) == ("put_object", "log", 'kü"\\\n', 200, 5)
-    assert put["principal"] == lakegated.ACCESS_KEY and put["id"] == reply.header("x-amz-request-id") and put["peer"] == "127.0.0.1"
+    assert put["principal"] == "arn:aws:iam::000000000001:root" and put["id"] == reply.header("x-amz-request-id") and put["peer"] == "127.0.0.1"
     assert (absent["status"], absent["error"]) == (404, "NoSuchKey") and absent["bytes_out"] > 0
     assert (refused["status"], refused["error"], refused["principal"]) == (403, "SignatureDoesNotMatch", "anonymous")
     assert (malformed["status"], head["op"]) == (400, "head_bucket")
