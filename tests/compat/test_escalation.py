@@ -369,6 +369,27 @@ def test_bucket_policy_is_not_the_users_to_write(server, bucket, secret):
     with refused("MalformedPolicy", 400):
         user.s3.put_bucket_policy(Bucket=bucket, Policy=text)
     cannot(user.s3.get_object, Bucket=secret, Key="k")
+    cannot(user.s3.put_object_acl, Bucket=secret, Key="k", ACL="bucket-owner-full-control")
+    cannot(user.s3.put_bucket_acl, Bucket=secret, ACL="public-read-write")
+
+
+def test_acl_with_a_put_is_a_right_of_its_own(server, s3):
+    """Who may write objects, but not their ACLs, cannot make them public while writing."""
+    name = new_name("acls")
+    s3.create_bucket(Bucket=name, ObjectOwnership="BucketOwnerPreferred")
+    s3.delete_public_access_block(Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"secret")
+    user = make_user(server, only(name, "s3:PutObject", "s3:GetObject"))
+    user.s3.put_object(Bucket=name, Key="plain", Body=b"")
+    for options in ({"ACL": "public-read"}, {"GrantRead": "uri=http://acs.amazonaws.com/groups/global/AllUsers"}):
+        cannot(user.s3.put_object, Bucket=name, Key="mine", Body=b"", **options)
+        cannot(user.s3.copy_object, Bucket=name, Key="mine", CopySource=f"{name}/k", **options)
+        cannot(user.s3.create_multipart_upload, Bucket=name, Key="mine", **options)
+        cannot(user.s3.put_object_acl, Bucket=name, Key="k", **options)
+        cannot(user.s3.put_bucket_acl, Bucket=name, **options)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{server.endpoint}/{name}/k")
+    assert caught.value.code == 403
 
 
 def test_streams_are_checked_before_they_are_read(server, bucket, secret):
