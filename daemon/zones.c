@@ -41,7 +41,7 @@ enum s3_err zones_rules_of(
 enum s3_err zones_of(struct request *request, const struct bucket_info *bucket, struct span key,
     struct zone_of *ret_zone)
 {
-    const struct zone_set *set;
+    const struct zone_set *set = NULL;
     TRY(zones_rules_of(request, bucket, &set));
     const struct zone_rule *rule = zone_of_key(set, key);
     *ret_zone = (struct zone_of){rule != NULL ? rule->name : SPAN_ABSENT, rule};

@@ -84,7 +84,10 @@ static bool is_kind(const struct json_node *node, enum json_kind kind)
 static bool copy(struct reading *reading, struct span text, struct span *ret_copy)
 {
     *ret_copy = arena_copy(reading->arena, text);
-    return span_present(*ret_copy) || wrong(reading, "out of memory");
+    if (span_present(*ret_copy))
+        return true;
+    (void)wrong(reading, "out of memory");
+    return false;
 }
 
 typedef bool read_fn(struct reading *reading, const char *member, const struct json_node *value,
@@ -100,6 +103,8 @@ static bool read_text(struct reading *reading, const char *member, const struct 
 
 static bool is_name(struct span text)
 {
+    if (!span_present(text))
+        return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -227,8 +232,8 @@ static bool read_texts(struct reading *reading, const char *member, const struct
 static bool read_except(struct reading *reading, const char *member, const struct json_node *value,
     struct zones_zone *zone)
 {
-    struct span *patterns;
-    size_t count;
+    struct span *patterns = NULL;
+    size_t count = 0;
     if (!read_texts(reading, member, value, ZONES_EXCEPT_MAX, &patterns, &count))
         return false;
     size_t total_bytes = 0;
@@ -265,8 +270,8 @@ static bool read_source(struct reading *reading, struct span text, struct zones_
 static bool read_promote_from(struct reading *reading, const char *member,
     const struct json_node *value, struct zones_zone *zone)
 {
-    struct span *texts;
-    size_t count;
+    struct span *texts = NULL;
+    size_t count = 0;
     if (!read_texts(reading, member, value, ZONES_PROMOTE_FROM_MAX, &texts, &count))
         return false;
     struct zones_source *sources = arena_array(reading->arena, struct zones_source, count);

@@ -69,7 +69,8 @@ static void write_group(struct buf *out, const struct duplicates_group *group)
 
 enum s3_err op_list_duplicates(struct request *request)
 {
-    const struct zone_rule *rule = NULL;
+    static const struct zone_rule none = {.id = 0};
+    const struct zone_rule *rule = &none;
     struct duplicates_query query = {.bucket_id = request->bucket.id};
     struct duplicates_page page;
     TRY(find_zone(request, request_query(request, SPAN("zone")), &rule));

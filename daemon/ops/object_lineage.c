@@ -216,7 +216,7 @@ static enum s3_err start_walk(struct request *request, struct walk *walk)
 enum s3_err op_get_object_lineage(struct request *request)
 {
     struct walk walk;
-    struct lineage_end start;
+    struct lineage_end start = {.bucket_id = 0};
     TRY(look_up(request, &start));
     TRY(start_walk(request, &walk));
     struct buf *out = walk.out = json_answer(request);
