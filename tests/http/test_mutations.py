@@ -10,6 +10,7 @@ import pytest
 
 import raw
 import sigv4
+import test_post_form
 
 BATCH = 300  # at once: a cut request is only given up after a second or two
 BATCHES = int(os.environ.get("MUTATIONS", "1500")) // BATCH
@@ -46,7 +47,10 @@ def parts(bucket):
     delete = b"<Delete><Quiet>false</Quiet><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>null</VersionId></Object></Delete>"
     complete = b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"" + b"0" * 32 + b"\"</ETag></Part></CompleteMultipartUpload>"
     location = b"<CreateBucketConfiguration><LocationConstraint>us-east-1</LocationConstraint></CreateBucketConfiguration>"
+    form = test_post_form.form([("key", "mutated"), ("x-amz-meta-a", "b"), ("success_action_status", "201"),
+                                *test_post_form.signed(test_post_form.encoded(test_post_form.covered(bucket, [["starts-with", "$x-amz-meta-a", ""], {"success_action_status": "201"}])))])
     return [
+        ("POST", f"/{bucket}", [("Content-Type", f"multipart/form-data; boundary={test_post_form.BOUNDARY}")], form),
         ("PUT", key, [("x-amz-meta-a", "b"), ("Content-Type", "text/plain"), ("x-amz-storage-class", "STANDARD")], b"hello"),
         ("PUT", key, [("x-amz-checksum-sha1", base64.b64encode(hashlib.sha1(b"x" * 5000).digest()).decode())], b"x" * 5000),
         ("PUT", key + "?tagging", [], b"<Tagging/>"),
