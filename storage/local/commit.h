@@ -21,10 +21,10 @@ struct commit {
     struct index_txn *txn;
     int64_t now_ms;
     uint64_t cache_changes; /* of what is gathered beside the index */
-    uint64_t notes;         /* figures of refused mutations, which are written though nothing else is */
-    struct buf value;       /* scratch for one encoded record */
-    struct buf moved;       /* scratch for a record that changes its place */
-    struct buf scratch;     /* scratch of an apply */
+    uint64_t notes;     /* figures of refused mutations, which are written though nothing else is */
+    struct buf value;   /* scratch for one encoded record */
+    struct buf moved;   /* scratch for a record that changes its place */
+    struct buf scratch; /* scratch of an apply */
     struct log_frame log;
     struct bucket_cache *buckets;
     struct segment_cache *segments;
