@@ -37,6 +37,16 @@ static enum s3_err find_bucket(
     return FAIL_STORAGE(request, err);
 }
 
+/* What the store has seen itself needs no declaring. */
+static bool is_there(const struct sources *sources, const struct version *version)
+{
+    for (size_t i = 0; i < sources->count; i++)
+        if (sources->items[i].end.version.sequence == version->sequence &&
+            sources->items[i].end.version.random == version->random)
+            return true;
+    return false;
+}
+
 /* One source: may it be read, and which version is it? */
 static enum s3_err read_source(struct request *request, struct span text, struct sources *sources)
 {
@@ -68,6 +78,8 @@ static enum s3_err read_source(struct request *request, struct span text, struct
     }
     if (err != STORAGE_OK)
         return FAIL_STORAGE(request, err);
+    if (is_there(sources, &info.version))
+        return S3_OK;
     TRY(zones_of(request, &bucket, source.key, &zone));
     sources->items[sources->count++] = (struct lineage_source){.kind = LINEAGE_DECLARED,
         .end = {.bucket_id = bucket.id,

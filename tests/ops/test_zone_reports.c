@@ -172,6 +172,15 @@ static void test_declared_lineage(void **state)
     assert_has(derived, "\"Key\":\"trusted/y\"");
 }
 
+static void test_a_copy_is_recorded_though_declared(void **state)
+{
+    world_put(*state, "bkt", SPAN("s"), SPAN("1"));
+    world_do(*state, "PUT /bkt/t", "x-amz-copy-source: bkt/s\nx-lakegate-source: bkt/s", NULL);
+    REPLY lineage = world_send(*state, "GET /bkt/t?lakegate-lineage", NULL, SPAN(""));
+    assert_has(lineage, "\"Kind\":\"recorded\"");
+    assert_lacks(lineage, "declared");
+}
+
 static void test_lineage_of_an_upload_whose_source_goes(void **state)
 {
     REPLY refused =
@@ -262,6 +271,7 @@ int main(void)
         TEST(test_lineage_of_copies),
         TEST(test_lineage_of_part_copies),
         TEST(test_declared_lineage),
+        TEST(test_a_copy_is_recorded_though_declared),
         TEST(test_lineage_of_an_upload_whose_source_goes),
         TEST(test_declared_lineage_refuses),
         TEST(test_lineage_pages_and_levels),
