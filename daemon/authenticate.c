@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/query.h"
+#include "daemon/route.h"
 #include "sigv2.h"
 
 /* A scope that is not ours: the error has its name from where the signature stood. */
@@ -144,6 +145,22 @@ void authenticate_let_in(struct request *request, struct claimant *claimant)
         service.len > 0 ? service : SPAN("s3"), request->auth.region);
 }
 
+/* Version 2 signs the sub-resources and headers that S3 had in its time. What came later could have been added to the
+ * URL by whoever it was given to, and would make another request of it. */
+static enum s3_err refuse_unsigned(struct request *request)
+{
+    static const char text[] = "Signature version 2 does not sign all that this request asks for. "
+                               "Please use AWS4-HMAC-SHA256.";
+    const struct query *query = &request->target.query;
+    for (size_t i = 0; i < query->count; i++)
+        if (route_knows(query->params[i].name) && !sigv2_signs(query->params[i].name))
+            return FAIL(request, ACCESS_DENIED, text);
+    for (size_t i = 0; i < request->headers.count; i++)
+        if (span_starts_nocase(request->headers.items[i].name, SPAN("x-lakegate-")))
+            return FAIL(request, ACCESS_DENIED, text);
+    return S3_OK;
+}
+
 /* A presigned URL of signature version 2. */
 static enum s3_err authenticate_old(struct request *request)
 {
@@ -152,6 +169,7 @@ static enum s3_err authenticate_old(struct request *request)
     enum s3_err err = sigv2_parse(&request->target, &request->headers, &request->auth, &detail);
     if (err != S3_OK)
         return request_fail(request, err, detail, __FILE__, __LINE__);
+    TRY(refuse_unsigned(request));
     TRY(authenticate_find(request, &claimant));
     err = sigv2_verify(&request->arena, request->method_text, &request->target, &request->headers,
         &request->auth, claimant.secret, request->received_ms / 1000, &request->string_to_sign);

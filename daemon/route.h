@@ -13,7 +13,7 @@ enum method method_of(struct span text);
 enum s3_err route(enum method method, const struct target *target,
     const struct header_list *headers, const struct op **ret_op) MUST_USE;
 
-/* Does S3 know a sub-resource of this name? For the test. */
+/* Does a query parameter of this name make a request another operation? */
 bool route_knows(struct span sub_resource);
 
 #endif

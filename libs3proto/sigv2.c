@@ -19,6 +19,14 @@ static const struct span signed_parameters[] = {NAME("accelerate"), NAME("acl"),
     NAME("select-type"), NAME("storageClass"), NAME("tagging"), NAME("torrent"), NAME("uploadId"),
     NAME("uploads"), NAME("versionId"), NAME("versioning"), NAME("versions"), NAME("website")};
 
+bool sigv2_signs(struct span parameter)
+{
+    for (size_t i = 0; i < ARRAY_LEN(signed_parameters); i++)
+        if (span_eq(signed_parameters[i], parameter))
+            return true;
+    return false;
+}
+
 bool sigv2_is_presigned(const struct query *query)
 {
     return query->count > 0 && query_find(query, SPAN("AWSAccessKeyId")) != NULL &&

@@ -11,6 +11,9 @@
 /* Has the query AWSAccessKeyId and Signature? */
 bool sigv2_is_presigned(const struct query *query);
 
+/* Is the query parameter signed, when it is there? x-amz-* are, besides. */
+bool sigv2_signs(struct span parameter);
+
 /* Reads who signs. Checks form, not truth.
  * out: ret_auth  kind SIGV4_PRESIGNED; time_s is when the URL expires, signature is Base64; the
  * rest of what version 4 has is absent. Borrows from target and headers err: INVALID_ARGUMENT

@@ -333,10 +333,14 @@ static bool is_signed(const struct signed_names *names, struct span name)
     return false;
 }
 
+/* x-amz-* and x-lakegate-*; most names are told by one byte. */
 static bool must_be_signed(struct span name)
 {
-    static const size_t dash = 5;
-    return name.len > dash && name.ptr[dash] == '-' && span_starts_nocase(name, SPAN("x-amz-"));
+    static const size_t amz_dash = 5, own_dash = 10;
+    if (name.len > amz_dash && name.ptr[amz_dash] == '-')
+        return span_starts_nocase(name, SPAN("x-amz-"));
+    return name.len > own_dash && name.ptr[own_dash] == '-' &&
+           span_starts_nocase(name, SPAN("x-lakegate-"));
 }
 
 /* What is not signed could have been added or changed on the way.

@@ -340,6 +340,10 @@ VERSION_2 = {
     "path-changed": (lambda t: sigv4.presigned_version_2("GET", t).replace("?", "x?", 1), 403, "SignatureDoesNotMatch"),
     "method-changed": (lambda t: sigv4.presigned_version_2("DELETE", t), 403, "SignatureDoesNotMatch"),
     "sub-resource-added": (lambda t: sigv4.presigned_version_2("GET", t) + "&acl", 403, "SignatureDoesNotMatch"),
+    **{
+        f"{name}-added": (lambda t, name=name: sigv4.presigned_version_2("GET", t) + f"&{name}", 403, "AccessDenied")
+        for name in ("attributes", "retention", "legal-hold", "lakegate-lineage")
+    },
     "override-added": (lambda t: sigv4.presigned_version_2("GET", t) + "&response-content-type=text/html", 403, "SignatureDoesNotMatch"),
     "signature-empty": (lambda t: t + "?AWSAccessKeyId=lakegate-test&Expires=9999999999&Signature=", 403, None),
     "signature-long": (lambda t: t + "?AWSAccessKeyId=lakegate-test&Expires=9999999999&Signature=" + "A" * 5000, 403, "SignatureDoesNotMatch"),
@@ -356,6 +360,27 @@ def test_presigned_version_2(server, present, name):
 def test_presigned_version_2_with_an_unsigned_amz_header(server, present):
     reply = fetch(server, sigv4.presigned_version_2("GET", present), headers=[("x-amz-checksum-mode", "ENABLED")])
     assert reply.code == "SignatureDoesNotMatch", reply
+
+
+def test_presigned_version_2_made_another_operation_on_its_bucket(server, bucket):
+    """Sub-resources that came after version 2 are not in what it signs."""
+    url = lambda method: sigv4.presigned_version_2(method, f"/{bucket}")  # noqa: E731
+    assert fetch(server, url("GET")).status == 200
+    for method in ("GET", "DELETE"):
+        for name in ("publicAccessBlock", "ownershipControls", "policyStatus", "encryption", "lakegate-zones", "lakegate-zone-stats"):
+            reply = fetch(server, f"{url(method)}&{name}", method)
+            assert (reply.status, reply.code) in ((403, "AccessDenied"), (501, "NotImplemented")), (name, reply)
+    assert raw.request(server, "GET", f"/{bucket}?publicAccessBlock").status == 200
+
+
+@pytest.mark.parametrize("header", ["x-lakegate-source", "X-LAKEGATE-Source"])
+def test_source_declared_beside_a_presigned_url(server, key, header):
+    """Its signer may read it, who was given the URL perhaps not."""
+    field = (header, f"/nobodys{key}")
+    for target in (sigv4.presigned_version_2("PUT", key), Signer().presigned("PUT", key, host_of(server))):
+        reply = fetch(server, target, "PUT", [field], body=b"hello")
+        assert (reply.status, reply.code) == (403, "AccessDenied"), reply
+        assert fetch(server, target, "PUT", body=b"hello").status == 200
 
 
 def test_presigned_version_2_with_a_body_of_version_4(server, key):
