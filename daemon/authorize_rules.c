@@ -104,6 +104,10 @@ static enum s3_err check_field(struct request *request, const struct bucket_info
         if ((rules[i].writers & writers) == 0 || !fits(&rules[i], name, value))
             continue;
         struct access_ask ask = ask_for(request, bucket, rules[i].action);
+        if (request->op->run != op_delete_object) { /* what is made is no version yet */
+            ask.action = rules[i].action;
+            ask.version_id = SPAN_ABSENT;
+        }
         TRY(authorize_ask(request, &ask));
     }
     return S3_OK;

@@ -51,7 +51,8 @@ enum s3_err zones_of(struct request *request, const struct bucket_info *bucket, 
 enum s3_err zones_announce(struct request *request)
 {
     struct zone_of zone;
-    if (request->bucket.zones_generation == 0 || !span_present(request->target.key))
+    bool anybodys = request->op->action == NULL; /* a preflight: nobody was asked */
+    if (request->bucket.zones_generation == 0 || !span_present(request->target.key) || anybodys)
         return S3_OK;
     TRY(zones_of(request, &request->bucket, request->target.key, &zone));
     if (zone.rule != NULL)

@@ -63,7 +63,7 @@ static size_t reach(struct walk *walk, const struct lineage_end *end, unsigned l
     return (size_t)walk->slots[slot] - 1;
 }
 
-/* A bucket that is gone has no policy any more: its owner is taken for that of the bucket asked about. */
+/* A bucket that is gone has nobody who could allow it, and the next one of its name is another. */
 static bool may_read(struct walk *walk, const struct lineage_end *end)
 {
     struct request *request = walk->request;
@@ -71,9 +71,10 @@ static bool may_read(struct walk *walk, const struct lineage_end *end)
         enum storage_err err =
             storage_bucket_get(request_store(request), end->bucket, &request->arena, &walk->bucket);
         if (err != STORAGE_OK)
-            walk->bucket =
-                (struct bucket_info){.name = end->bucket, .owner_id = request->bucket.owner_id};
+            walk->bucket = (struct bucket_info){.name = end->bucket};
     }
+    if (walk->bucket.id != end->bucket_id)
+        return false;
     struct access_ask ask = {.action = "s3:GetObject", .bucket = &walk->bucket, .key = end->key};
     return authorize_allows(request, &ask, NULL);
 }

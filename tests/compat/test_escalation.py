@@ -392,6 +392,26 @@ def test_acl_with_a_put_is_a_right_of_its_own(server, s3):
     assert caught.value.code == 403
 
 
+def test_version_in_the_url_of_a_write_turns_its_rights_into_others(server, s3):
+    """s3:PutObjectVersionAcl is no right to give a new object an ACL, nor s3:GetObjectVersion one to ask what is there."""
+    bucket = new_name("versions")
+    s3.create_bucket(Bucket=bucket, ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=bucket)
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"secret")["ETag"]
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", ["s3:PutObjectAcl", "s3:GetObject", "s3:PutObjectTagging"], "*")))
+    for method, path, headers in (
+        ("PUT", f"/{bucket}/new", {"x-amz-acl": "public-read"}),
+        ("PUT", f"/{bucket}/new", {"x-amz-tagging": "a=b"}),
+        ("POST", f"/{bucket}/new?uploads", {"x-amz-acl": "public-read"}),
+        ("PUT", f"/{bucket}/k", {"If-Match": etag}),
+        ("PUT", f"/{bucket}/k", {"If-Match": '"0"'}),
+    ):
+        for version in ("", "versionId=null"):
+            url = path + (("&" if "?" in path else "?") + version if version else "")
+            status, answer = send(server, method, url, user.keys, b"x", headers)
+            assert status == 403 and b"<Code>AccessDenied<" in answer, (url, headers, status, answer)
+
+
 def test_streams_are_checked_before_they_are_read(server, bucket, secret):
     user = make_user(server, only(bucket))
     with pytest.raises(Exception) as caught:
@@ -619,3 +639,45 @@ def test_lineage_of_a_source_that_may_not_be_read(server, bucket, secret):
     cannot(user.s3.put_object, Bucket=bucket, Key="derived", Body=b"x", Metadata={"lakegate-source": f"/{secret}/k"})
     user.s3.meta.events.register("before-sign.s3.PutObject", declare)
     cannot(user.s3.put_object, Bucket=bucket, Key="derived", Body=b"x")
+
+
+def test_lineage_of_another_accounts_bucket_that_is_gone(server):
+    """Whoever takes its name next does not learn what was in it, nor the owner of what was copied there."""
+    mine, theirs = make_account(server), make_account(server)
+    source, copies = new_name("source"), new_name("copies")
+    mine.s3.create_bucket(Bucket=source)
+    mine.s3.put_object(Bucket=source, Key="k", Body=content(5000))
+    text = {"Effect": "Allow", "Principal": {"AWS": theirs.name}, "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{source}/*"}
+    mine.s3.put_bucket_policy(Bucket=source, Policy=json.dumps({"Version": "2012-10-17", "Statement": [text]}))
+    theirs.s3.create_bucket(Bucket=copies)
+    theirs.s3.copy_object(Bucket=copies, Key="plans", CopySource=f"{source}/k")
+
+    def derived():
+        status, answer = send(server, "GET", f"/{source}/k?lakegate-lineage", mine.keys)
+        assert status == 200, answer
+        return json.loads(answer)["Derived"]
+
+    def hidden():
+        return [set(edge) for edge in derived()] == [{"Id", "Of", "Level", "Kind", "At", "Hidden"}]
+
+    assert hidden()
+    theirs.s3.delete_object(Bucket=copies, Key="plans")
+    theirs.s3.delete_bucket(Bucket=copies)
+    assert hidden()
+    mine.s3.create_bucket(Bucket=copies)
+    assert hidden()
+
+
+def test_zone_of_a_key_is_not_told_to_a_preflight(server, bucket, s3):
+    zones = {"Version": "2026-11-01", "Zones": [{"Name": "merger", "Prefix": "merger/"}]}
+    assert send(server, "PUT", f"/{bucket}?lakegate-zones", body=json.dumps(zones).encode())[0] == 204
+    ask = {"Origin": "http://site.example", "Access-Control-Request-Method": "GET"}
+    rules = [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]}]
+    for status in (403, 200):
+        request = urllib.request.Request(f"{server.endpoint}/{bucket}/merger/a", method="OPTIONS", headers=ask)
+        try:
+            reply = urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            reply = error
+        assert (reply.status, reply.headers["x-lakegate-zone"]) == (status, None)
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
