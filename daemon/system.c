@@ -131,7 +131,7 @@ static enum s3_err hold_id(struct request *request, uint64_t *ret_id)
 
 static enum s3_err create_hold(struct request *request)
 {
-    uint64_t ms, id = 0;
+    uint64_t ms = 0, id = 0;
     TRY(hold_ms(request, &ms));
     enum storage_err err = storage_hold(request_store(request), ms, &id);
     if (err != STORAGE_OK)
@@ -144,7 +144,7 @@ static enum s3_err create_hold(struct request *request)
 
 static enum s3_err renew_hold(struct request *request)
 {
-    uint64_t ms, id;
+    uint64_t ms = 0, id = 0;
     TRY(hold_ms(request, &ms));
     TRY(hold_id(request, &id));
     if (!storage_hold_renew(request_store(request), id, ms))
@@ -155,7 +155,7 @@ static enum s3_err renew_hold(struct request *request)
 
 static enum s3_err release_hold(struct request *request)
 {
-    uint64_t id;
+    uint64_t id = 0;
     TRY(hold_id(request, &id));
     storage_hold_release(request_store(request), id);
     request->response.status = 204;
