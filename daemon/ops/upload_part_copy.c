@@ -209,7 +209,7 @@ enum s3_err op_upload_part_copy(struct request *request)
     TRY(upload_part_number(request, &copy.template.part.number));
     TRY(request_upload_open(request, &copy.upload));
     TRY(copy_origin_find(request, &copy.origin));
-    bool promotes; /* counted when the object is there */
+    bool promotes; /* the commit of the whole counts it */
     TRY(zones_check_source(request, &copy.origin.bucket, copy.origin.key, &promotes));
     copy.template.part.upload = copy.upload.id;
     enum storage_err err = STORAGE_CHANGED;

@@ -1,4 +1,5 @@
 #include "storage/local/apply.h"
+#include "storage/local/commit_zone.h"
 #include "storage/local/lineage.h"
 
 #include <endian.h>
@@ -161,7 +162,8 @@ static enum storage_err write_all(struct commit *commit, struct mutation *m,
     if (err == STORAGE_OK)
         err = version_write(commit, state, &record, &m->result);
     if (err == STORAGE_OK)
-        err = lineage_complete(commit, m, blob_id, record.row_id, &m->result);
+        err = lineage_complete(
+            commit, m, record.row_id, state->zone ? state->zone->rule->name : SPAN_ABSENT);
     if (err == STORAGE_OK)
         err = lineage_write(commit, m, record.row_id, &m->result);
     if (err == STORAGE_OK)

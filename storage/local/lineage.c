@@ -147,16 +147,18 @@ static enum storage_err copy_edge(
     return schema_decode_lineage(key, buf_span(&commit->moved), ret_record);
 }
 
-enum storage_err lineage_complete(struct commit *commit, const struct mutation *m, uint64_t blob_id,
-    uint64_t row_id, const struct object_info *written)
+enum storage_err lineage_complete(
+    struct commit *commit, struct mutation *m, uint64_t row_id, struct span zone)
 {
-    struct lineage_node upload = {blob_id, 0}, node = {row_id, written->version.sequence}, other;
-    struct lineage_end derived = end_of(m, written);
+    struct lineage_node upload = {m->complete.upload.blob_id, 0}, other;
+    struct lineage_node node = {row_id, m->result.version.sequence};
+    struct lineage_end derived = end_of(m, &m->result);
     struct index_key buffer;
     struct span key, value;
     struct lineage_record record;
     if (index_tally(commit->txn, TABLE_LINEAGE).count == 0)
         return STORAGE_OK;
+    derived.zone = zone;
     enum storage_err err;
     while ((err = first_under(commit->txn, upload, &buffer, &key, &value)) == STORAGE_OK) {
         err = copy_edge(commit, key, value, &record);
@@ -164,7 +166,11 @@ enum storage_err lineage_complete(struct commit *commit, const struct mutation *
             err = index_delete(commit->txn, TABLE_LINEAGE, key);
         if (err != STORAGE_OK)
             return err;
-        err = find_node(commit, &record.edge.end, &other);
+        const struct lineage_end *end = &record.edge.end;
+        if (record.edge.kind == LINEAGE_RECORDED && span_present(end->zone) &&
+            (end->bucket_id != m->bucket.id || !span_present(zone) || !span_eq(end->zone, zone)))
+            m->zone.promotes = true;
+        err = find_node(commit, end, &other);
         if (err != STORAGE_OK && !is_gone(err))
             return err;
         if (is_gone(err) || (other.row_id == node.row_id && other.sequence == node.sequence))

@@ -38,9 +38,10 @@ enum storage_err lineage_write(struct commit *commit, const struct mutation *m, 
     const struct object_info *written) MUST_USE;
 /* The same for a part: they wait under the upload. */
 enum storage_err lineage_write_part(struct commit *commit, const struct mutation *m) MUST_USE;
-/* What waited under a completed upload goes to the version that it became. */
-enum storage_err lineage_complete(struct commit *commit, const struct mutation *m, uint64_t blob_id,
-    uint64_t row_id, const struct object_info *written) MUST_USE;
+/* What waited under a completed upload goes to the version that it became, in this zone (absent: in none). Sets
+ * m->zone.promotes when a part was copied out of another. */
+enum storage_err lineage_complete(
+    struct commit *commit, struct mutation *m, uint64_t row_id, struct span zone) MUST_USE;
 /* A version, or with sequence 0 an upload, is no more. */
 enum storage_err lineage_gone(struct commit *commit, struct lineage_node node) MUST_USE;
 

@@ -148,6 +148,14 @@ static void test_lineage_of_part_copies(void **state)
     REPLY lineage = world_send(*state, "GET /bkt/trusted/whole?lakegate-lineage", NULL, SPAN(""));
     assert_has(lineage, "\"Kind\":\"recorded\"");
     assert_has(lineage, "\"Key\":\"raw/a\"");
+    /* The other end knows its zone, and the zone has counted a promotion. */
+    REPLY derived = world_send(*state, "GET /bkt/raw/a?lakegate-lineage", NULL, SPAN(""));
+    assert_has(derived, "\"Key\":\"trusted/whole\"");
+    assert_has(derived, "\"Zone\":\"trusted\"");
+    REPLY stats = world_send(*state, "GET /bkt?lakegate-zone-stats", NULL, SPAN(""));
+    assert_has(stats, "{\"Name\":\"trusted\",\"Prefix\":\"trusted/\",\"Objects\":1,\"Bytes\":6000,"
+                      "\"MaxObjects\":0,\"MaxBytes\":0,\"DuplicatesFound\":0,\"BytesSaved\":0,"
+                      "\"Promotions\":1,");
     free(content);
 }
 
