@@ -180,7 +180,7 @@ struct policy_verdict {
     unsigned named;
 };
 
-/* Never allocates, never blocks; takes at most a million steps of matching, after which no Allow applies and
+/* Never allocates, never blocks; takes at most 100,000 steps of matching, after which no Allow applies and
  * every Deny does. */
 void policy_evaluate(const struct policy *policy, const struct policy_request *request,
     struct policy_verdict *ret_verdict);

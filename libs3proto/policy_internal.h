@@ -118,7 +118,7 @@ struct policy {
     bool uses_tags[POLICY_TAG_FAMILIES];
 };
 
-enum { POLICY_STEPS_MAX = 1000000 };
+enum { POLICY_STEPS_MAX = 100000 };
 
 /* ---- compiling ---- */
 

@@ -1,5 +1,7 @@
 #include "policy_internal.h"
 
+enum { STEP_BYTES = 16 }; /* compared in about the time of a step */
+
 /* Bytes of the character at the front of text, which is not empty. A byte that is no UTF-8 is a character. */
 static size_t character_bytes(struct span text)
 {
@@ -86,6 +88,9 @@ static size_t take_part(const struct part *part, struct span text, size_t at,
             return SIZE_MAX;
         }
     }
+    /* A variable is as long as the request makes it, and compared anew at each place. */
+    if (part->kind == PART_KEY && !take_steps(evaluation, literal.len / STEP_BYTES))
+        return SIZE_MAX;
     return starts(rest, literal, ignore_case) ? at + literal.len : SIZE_MAX;
 }
 
