@@ -98,6 +98,10 @@ unit: $(UNIT_PROTO) $(UNIT_STORAGE) $(UNIT_DAEMON)
 	@scripts/run-cmocka $^
 ops: $(OPS_TESTS)
 	@scripts/run-cmocka $^
+# The XML that the ops tests see, against botocore's model of S3 (PYTHON has botocore).
+.PHONY: shapes
+shapes: $(OPS_TESTS)
+	@$(PYTHON) tests/ops/check_shapes.py $^
 # Random operations against the store and against a model of it; RANDOM_ARGS: see tests/crash/random_ops.c.
 RANDOM_ARGS ?= --runs 20
 .PHONY: random

@@ -30,7 +30,7 @@ struct daemon {
     struct storage *store;
     struct span region;
     bool verify_reads;
-    uint64_t compare_bytes;    /* zones.h: of one request with candidates; 0: the default */
+    uint64_t compare_bytes;     /* zones.h: of one request with candidates; 0: the default */
     const struct span *domains; /* virtual-host style, lower case */
     size_t domain_count;
 

@@ -20,7 +20,7 @@ enum {
     GC_COMPACT_EVERY = 4,        /* steps, however much is to be reclaimed */
     DROPPED_MAX = 64,            /* segments whose row is gone and whose last reader may not be */
     REFUSED_MAX = 64,            /* damaged segments that compaction leaves alone */
-    SCAN_VERSIONS = 500,        /* of zones, counted in one commit */
+    SCAN_VERSIONS = 500,         /* of zones, counted in one commit */
     CONTENT_ROWS = 1000,         /* of the index of contents, deleted in one commit */
     AGES_EVERY_MS = 3600 * 1000, /* a zone's oldest and newest are counted anew */
     AGES_LOOK_EVERY_MS = 60 * 1000, /* all zones are looked at for that */

@@ -129,10 +129,9 @@ void step_complete(void)
     }
     enum model_condition condition = any_condition();
     set_condition(&m, condition, model_newest(bucket, key));
-    enum storage_err wanted =
-        late ? STORAGE_CHANGED : model_check(model_newest(bucket, key), condition);
-    if (wanted == STORAGE_OK && names_missing)
-        wanted = STORAGE_NO_SUCH_PART;
+    enum storage_err wanted = late            ? STORAGE_CHANGED
+                              : names_missing ? STORAGE_NO_SUCH_PART
+                                              : model_check(model_newest(bucket, key), condition);
     struct model_version *version = NULL;
     if (wanted == STORAGE_OK) {
         version = model_write(bucket, key);

@@ -63,7 +63,7 @@ def test_example_settings(installed, tmp_path):
     config.write_text(example)
     with lakegated.Lakegated(arguments=["--config", str(config)]) as server:
         assert server.ready()
-    keep_out = ("data", "listen", "tls_cert", "tls_key", "root_access_key", "root_secret_key", "log")
+    keep_out = ("data", "listen", "tls_cert", "tls_key", "root_access_key", "root_secret_key", "secrets_key", "log")
     config.write_text(re.sub(rf"^#((?!(?:{'|'.join(keep_out)}) )[a-z_]+ = )", r"\1", example, flags=re.M))
     with lakegated.Lakegated(arguments=["--config", str(config)]) as server:
         assert server.ready()
@@ -84,6 +84,8 @@ def test_options_in_the_manual():
     settings = set(re.findall(r"^\.BR ([a-z_]+) \" = ", (lakegated.ROOT / "docs/man/lakegate.conf.5").read_text(), re.M))
     for name, page in (("lakegated", "lakegated.8"), ("lakegate", "lakegate.1")):
         printed = subprocess.run([lakegated.program(name), "--help"], capture_output=True, text=True, check=True).stdout
+        for words in ("user", "group", "role", "policy", "policy test", "zones", "account") if name == "lakegate" else ():
+            printed += subprocess.run([lakegated.program(name), *words.split(), "--help"], capture_output=True, text=True, check=True).stdout
         for option in re.findall(r"Fl -([a-z][a-z-]+)", (lakegated.ROOT / "docs/man" / page).read_text()):
             assert option == "name" or f"--{option}" in printed, (page, option)
         if name == "lakegated":

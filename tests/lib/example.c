@@ -15,8 +15,8 @@ static enum s3_err sign_and_check(struct arena *arena)
     const char *detail;
     uint8_t key[SHA256_BYTES];
     TRY(target_parse(arena, SPAN("/bucket/key"), SPAN("localhost"), NULL, 0, &target));
-    items[3].value = sigv4_authorization(
-        arena, SPAN("GET"), &target, &headers, SPAN("AKEXAMPLE"), secret, SPAN("us-east-1"), SPAN("s3"));
+    items[3].value = sigv4_authorization(arena, SPAN("GET"), &target, &headers, SPAN("AKEXAMPLE"),
+        secret, SPAN("us-east-1"), SPAN("s3"));
     headers.count = 4;
     TRY(sigv4_parse(&target, &headers, &auth, &detail));
     return sigv4_verify(
