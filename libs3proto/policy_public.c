@@ -1,6 +1,7 @@
 #include "policy_internal.h"
 
-/* What S3 calls public: a policy is, unless each Allow fixes who asks, or where from. Denies change nothing.
+/* What S3 calls public: a policy is, unless each Allow fixes who asks, or where from. Denies change nothing. AWS takes
+ * a KMS key for such, too; here it is only what a header says.
  * src: S3 User Guide, "Blocking public access to your Amazon S3 storage", "The meaning of public" */
 
 enum { PUBLIC_V4_BITS = 8, PUBLIC_V6_BITS = 32, ACCOUNT_DIGITS = 12 };
@@ -13,6 +14,13 @@ static bool is_fixed(const struct pattern *pattern)
         if (pattern->parts[i].kind != PART_TEXT)
             return false;
     return true;
+}
+
+/* What keys about who asks say of requests without a signature. src: IAM User Guide, "AWS global condition context
+ * keys", aws:PrincipalAccount and aws:userid */
+static bool is_nobody(const struct pattern *pattern)
+{
+    return pattern->count == 1 && span_eq_nocase(pattern->parts[0].text, SPAN("anonymous"));
 }
 
 /* "AROAEXAMPLE:*": any session of one role */
@@ -39,7 +47,7 @@ static bool value_limits(const struct condition *condition, const union conditio
     if (condition->op->test == TEST_IP)
         return value->net.bits >= (value->net.family_bytes == 4 ? PUBLIC_V4_BITS : PUBLIC_V6_BITS);
     if (is_fixed(&value->pattern))
-        return true;
+        return !is_nobody(&value->pattern);
     if (condition->key.key == POLICY_KEY_AWS_USERID)
         return is_role_sessions(&value->pattern);
     return condition->key.key == POLICY_KEY_S3_DATA_ACCESS_POINT_ARN &&
@@ -52,8 +60,7 @@ static bool key_limits(const struct condition *condition)
         POLICY_KEY_AWS_PRINCIPAL_ARN, POLICY_KEY_AWS_PRINCIPAL_ORG_ID,
         POLICY_KEY_AWS_SOURCE_ACCOUNT, POLICY_KEY_AWS_SOURCE_ARN, POLICY_KEY_AWS_SOURCE_OWNER,
         POLICY_KEY_AWS_SOURCE_VPC, POLICY_KEY_AWS_SOURCE_VPCE, POLICY_KEY_AWS_USERID,
-        POLICY_KEY_S3_DATA_ACCESS_POINT_ACCOUNT, POLICY_KEY_S3_DATA_ACCESS_POINT_ARN,
-        POLICY_KEY_S3_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID};
+        POLICY_KEY_S3_DATA_ACCESS_POINT_ACCOUNT, POLICY_KEY_S3_DATA_ACCESS_POINT_ARN};
     if (condition->key.family != POLICY_TAG_FAMILIES)
         return false;
     if (condition->op->test == TEST_IP)

@@ -681,3 +681,27 @@ def test_zone_of_a_key_is_not_told_to_a_preflight(server, bucket, s3):
             reply = error
         assert (reply.status, reply.headers["x-lakegate-zone"]) == (status, None)
         s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+
+
+def test_policies_that_look_as_if_they_were_not_public(server, bucket, s3):
+    """What holds for everybody is public, by whichever words; the block must not be talked round."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    off = dict.fromkeys(("BlockPublicPolicy", "BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets"), False)
+    kms = "x-amz-server-side-encryption-aws-kms-key-id"
+    for condition in (
+        {"StringEquals": {"aws:userid": "anonymous"}},
+        {"StringEquals": {"aws:PrincipalAccount": "anonymous"}},
+        {"StringEqualsIgnoreCase": {"aws:userid": "ANONYMOUS"}},
+        {"StringEquals": {f"s3:{kms}": "key"}},
+        {"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-12345678"}},
+        {"StringEquals": {"aws:PrincipalArn": "${aws:PrincipalArn, 'nobody'}"}},
+    ):
+        text = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*", "Condition": condition}
+        put = lambda: s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [text]}))  # noqa: E731
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**off, "BlockPublicPolicy": True})
+        cannot(put)
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**off, "RestrictPublicBuckets": True})
+        put()
+        for headers in ({}, {kms: "key"}):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/{bucket}/k", headers=headers))
