@@ -287,15 +287,12 @@ static bool may_delete(const struct request *request, const struct object_info *
            info->attributes.owner_id == request->principal.account_id;
 }
 
-/* Who may list sees what is not there. Nothing is allowed by that, since the object may come about before the
- * operation looks. err: NO_SUCH_KEY */
-static enum s3_err judge_missing(struct request *request, const struct bucket_info *bucket)
+static enum s3_err judge_missing(
+    struct request *request, const struct bucket_info *bucket, struct acl_verdict *verdict)
 {
     struct acl acl = {0};
-    bool may_list = false;
     TRY(acl_of_bucket(request, bucket, &acl));
-    TRY(grants_it(request, bucket, &acl, ACL_READ, &may_list));
-    return may_list ? FAIL(request, NO_SUCH_KEY, NULL) : S3_OK;
+    return grants_it(request, bucket, &acl, ACL_READ, &verdict->missing);
 }
 
 static enum s3_err judge_object(struct request *request, const struct bucket_info *bucket,
@@ -308,8 +305,9 @@ static enum s3_err judge_object(struct request *request, const struct bucket_inf
     TRY(load(request, bucket, key, version_id, &info, &there));
     request->judged = (struct acl_judged){true, bucket->id, key, there ? info.version.sequence : 0};
     if (!there)
-        return permission == ACL_READ && version_id.len == 0 ? judge_missing(request, bucket)
-                                                             : S3_OK;
+        return permission == ACL_READ && version_id.len == 0
+                   ? judge_missing(request, bucket, verdict)
+                   : S3_OK;
     verdict->owner_id = info.attributes.owner_id;
     verdict->foreign = verdict->owner_id != bucket->owner_id;
     if (permission == ACL_NOTHING)

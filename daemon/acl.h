@@ -65,13 +65,16 @@ struct acl_verdict {
      * its Deny does. access_request.resource_cannot_allow */
     bool foreign;
     bool allows; /* a grant allows the action to who asks: access_request.acl_allows */
+    /* There is no such object, and a grant lets who asks list: unless a policy denies it, they may know. Nothing is
+     * allowed by that, since the object may come about before the operation looks. */
+    bool missing;
 };
 
 /* action "s3:GetObject" …; key absent: the bucket itself; version_id absent: the newest. What is not there
  * belongs to the bucket's owner. A grant to everybody counts unless the public access block ignores it. A
  * grant to the asking identity's own account says nothing beyond the owner's: the account's policies decide
  * that. Costs one read of the index where the object's owner matters and ACLs are on, none where they are off.
- * err: INTERNAL, the store's faults; NO_SUCH_KEY for who may list the bucket by its ACL */
+ * err: INTERNAL, the store's faults */
 enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
     struct span version_id, const char *action, struct acl_verdict *ret_verdict) MUST_USE;
 

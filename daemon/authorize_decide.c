@@ -81,13 +81,14 @@ static enum s3_err look_at_bucket(
     return restrict_public(request, ask->bucket, policy, access);
 }
 
-static enum s3_err look_at_acl(
-    struct request *request, const struct access_ask *ask, struct access_request *access)
+static enum s3_err look_at_acl(struct request *request, const struct access_ask *ask,
+    struct access_request *access, bool *ret_missing)
 {
     struct acl_verdict verdict;
     if (ask->bucket->id == 0)
         return S3_OK;
     TRY(acl_judge(request, ask->bucket, ask->key, ask->version_id, ask->action, &verdict));
+    *ret_missing = verdict.missing;
     access->acl_allows = verdict.allows;
     access->resource_cannot_allow |= verdict.foreign;
     if (verdict.owner_id != ask->bucket->owner_id)
@@ -107,6 +108,15 @@ static bool mends_policy(const char *action)
     return false;
 }
 
+/* Who may list sees what is not there. err: NO_SUCH_KEY */
+static enum s3_err tell_missing(struct request *request, const struct access_ask *ask)
+{
+    struct access_ask list = {.action = "s3:ListBucket", .bucket = ask->bucket};
+    struct access_result result;
+    TRY(decide(request, &list, &result));
+    return result.allowed ? FAIL(request, NO_SUCH_KEY, NULL) : S3_OK;
+}
+
 enum s3_err decide_with(struct request *request, const struct access_ask *ask,
     const struct policy *policy, struct access_result *ret_result)
 {
@@ -114,13 +124,14 @@ enum s3_err decide_with(struct request *request, const struct access_ask *ask,
     char arn[DECIDE_ARN_BYTES], owner[ACCOUNT_ID_DIGITS + 1];
     struct context context;
     struct access_request access = {.resource = policy};
+    bool missing = false;
     TRY(decide_subject(request, ask->action, &access));
     if (ask->bucket != NULL) {
         account_digits(ask->bucket->owner_id, owner);
         access.resource_account = span_of(owner, ACCOUNT_ID_DIGITS);
         access.root_may_always = mends_policy(ask->action);
         TRY(look_at_bucket(request, ask, &access));
-        TRY(look_at_acl(request, ask, &access));
+        TRY(look_at_acl(request, ask, &access, &missing));
     }
     access.ask.resource = decide_arn(ask, arn);
     if (!span_present(access.ask.resource))
@@ -131,7 +142,9 @@ enum s3_err decide_with(struct request *request, const struct access_ask *ask,
         access.ask.context = &context.policy;
     }
     access_decide(&access, ret_result);
-    return S3_OK;
+    return missing && !ret_result->allowed && !ret_result->explicit_deny
+               ? tell_missing(request, ask)
+               : S3_OK;
 }
 
 enum s3_err decide(

@@ -705,3 +705,23 @@ def test_policies_that_look_as_if_they_were_not_public(server, bucket, s3):
         for headers in ({}, {kms: "key"}):
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(urllib.request.Request(f"{server.endpoint}/{bucket}/k", headers=headers))
+
+
+def test_missing_keys_are_not_told_past_a_deny(server, s3):
+    """A bucket that everybody may list by its ACL, but for what its policy denies."""
+    bucket = new_name("listed")
+    s3.create_bucket(Bucket=bucket, ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="secret/there", Body=b"x")
+
+    def status(key):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{server.endpoint}/{bucket}/{key}")
+        return caught.value.code
+
+    assert (status("secret/there"), status("secret/nope")) == (403, 404)
+    for action, resource in (("s3:GetObject", f"{bucket}/secret/*"), ("s3:ListBucket", bucket)):
+        text = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [text]}))
+        assert (status("secret/there"), status("secret/nope")) == (403, 403), action
