@@ -73,9 +73,12 @@ enum s3_err public_access_parse(
     return S3_OK;
 }
 
-void public_access_xml(struct buf *out, const struct public_access *access)
+void public_access_xml(struct buf *out, const struct public_access *access, bool of_account)
 {
-    xml_begin_document(out, SPAN("PublicAccessBlockConfiguration"));
+    if (of_account)
+        xml_begin_document_in(out, SPAN("PublicAccessBlockConfiguration"), XML_S3_CONTROL);
+    else
+        xml_begin_document(out, SPAN("PublicAccessBlockConfiguration"));
     for (size_t i = 0; i < SWITCHES; i++)
         xml_bool(out, switches[i].name, is_on(access, i));
     xml_close(out, SPAN("PublicAccessBlockConfiguration"));

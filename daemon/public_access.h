@@ -37,7 +37,8 @@ bool public_access_read(struct span text, struct public_access *ret_access) MUST
  * err: MALFORMED_XML */
 enum s3_err public_access_parse(
     struct arena *arena, struct span document, struct public_access *ret_access) MUST_USE;
-void public_access_xml(struct buf *out, const struct public_access *access);
+/* of_account: as S3 Control answers it. */
+void public_access_xml(struct buf *out, const struct public_access *access, bool of_account);
 
 /* The accounts' switches (account_blocks.c): records of the store, mirrored in memory. */
 struct account_blocks;

@@ -84,8 +84,7 @@ static void write_error(struct request *request, struct buf *out)
 static void write_control_error(struct request *request, struct buf *out)
 {
     const struct s3_err_info *info = s3_err_info(request->err);
-    xml_begin_document_in(
-        out, SPAN("ErrorResponse"), SPAN("http://awss3control.amazonaws.com/doc/2018-08-20/"));
+    xml_begin_document_in(out, SPAN("ErrorResponse"), XML_S3_CONTROL);
     xml_open(out, SPAN("Error"));
     xml_text(out, SPAN("Code"), span_str(info->code));
     xml_text(out, SPAN("Message"),

@@ -9,6 +9,7 @@
 void xml_begin_document(struct buf *out, struct span root);
 /* The same in another namespace, without the declaration: as AWS's Query APIs answer. */
 void xml_begin_document_in(struct buf *out, struct span root, struct span xmlns);
+#define XML_S3_CONTROL SPAN("http://awss3control.amazonaws.com/doc/2018-08-20/")
 /* The same without a namespace, as error documents have it. */
 void xml_begin_document_plain(struct buf *out, struct span root);
 void xml_open(struct buf *out, struct span name);

@@ -4,9 +4,6 @@
 #include "daemon/bucket_tags.h"
 #include "daemon/ops/arguments.h"
 
-static const struct span control_namespace =
-    SPAN("http://awss3control.amazonaws.com/doc/2018-08-20/");
-
 /* Only buckets have tags here; of the account that the request names. */
 static enum s3_err check_resource(struct request *request)
 {
@@ -26,7 +23,7 @@ enum s3_err op_list_tags_for_resource(struct request *request)
     TRY(check_resource(request));
     TRY(bucket_tags_of(request, &request->bucket, &tags));
     struct buf *out = response_xml(request, 200);
-    xml_begin_document_in(out, SPAN("ListTagsForResourceResult"), control_namespace);
+    xml_begin_document_in(out, SPAN("ListTagsForResourceResult"), XML_S3_CONTROL);
     xml_open(out, SPAN("Tags"));
     if (tags != NULL)
         tags_write(out, tags);

@@ -9,7 +9,7 @@
 static enum s3_err answer(struct request *request, const struct public_access *access)
 {
     struct buf *out = response_xml(request, 200);
-    public_access_xml(out, access);
+    public_access_xml(out, access, request->target.scope == TARGET_CONTROL);
     return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 

@@ -23,6 +23,9 @@ XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 BEYOND_MODEL = {("ListParts", "EncodingType"), ("SimulateCustomPolicy", "Warnings"), ("SimulatePrincipalPolicy", "Warnings")}
 # Where AWS answers with other words than its own model lists.
 OTHER_WORDS = {"PermissionsBoundaryType": ["policy"], "SourcePolicyType": ["iam policy", "resource policy", "permissions boundary policy"]}
+CONTROL_NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+# The rows of ops.def with scope CONTROL.
+CONTROL = {"get_account_public_access_block", "list_tags_for_resource", "tag_resource", "untag_resource"}
 SCALARS = {
     "integer": r"-?\d+",
     "long": r"-?\d+",
@@ -113,6 +116,8 @@ class Checker:
 
     def document(self, path):
         operation = self.camel_case(path.stem.rsplit("-", 1)[0])
+        if path.read_bytes().lstrip().startswith(b"{"):
+            return  # policies, and what zones tell, are JSON
         try:
             root = ElementTree.fromstring(path.read_bytes())
         except ElementTree.ParseError as error:
@@ -132,6 +137,16 @@ class Checker:
         shape = self.model.operation_model(operation).output_shape
         payload = shape.serialization.get("payload")  # then the root is that member
         self.structure(operation, operation, shape.members[payload] if payload else shape, root)
+
+
+class ControlChecker(Checker):
+    """S3 Control, whose operations on an account have the names of those on a bucket."""
+
+    def __init__(self):
+        super().__init__("s3control")
+        self.namespace = "{%s}" % CONTROL_NAMESPACE
+        named = self.camel_case
+        self.camel_case = lambda name: named(name).replace("AccountPublicAccessBlock", "PublicAccessBlock")
 
 
 class QueryChecker(Checker):
@@ -172,7 +187,8 @@ class QueryChecker(Checker):
 
 
 def main():
-    checker, query = Checker(), {service: QueryChecker(service) for service in ("iam", "sts")}
+    checker, control = Checker(), ControlChecker()
+    query = {service: QueryChecker(service) for service in ("iam", "sts")}
     with tempfile.TemporaryDirectory() as directory:
         for program in sys.argv[1:]:
             result = subprocess.run([program], env={**os.environ, "LAKEGATE_SHAPES": directory},
@@ -180,8 +196,9 @@ def main():
             if result.returncode:
                 sys.exit(f"{program} failed:\n{result.stderr[-4000:]}")
         for path in sorted(pathlib.Path(directory).glob("*.xml")):
-            query.get(path.stem.partition(":")[0], checker).document(path)
-    checkers = [checker, *query.values()]
+            by_name = control if path.stem.rsplit("-", 1)[0] in CONTROL else checker
+            query.get(path.stem.partition(":")[0], by_name).document(path)
+    checkers = [checker, control, *query.values()]
     problems = sorted({problem for one in checkers for problem in one.problems})
     for problem in problems:
         print(problem)
