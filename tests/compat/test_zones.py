@@ -218,3 +218,66 @@ def test_metrics(server, s3, lake):
     assert f'lakegate_zone_bytes{{bucket="{lake}",zone="raw"}} 4\n' in page
     with urllib3.PoolManager() as pool:
         assert "lakegate_zone_" not in pool.request("GET", f"{server.endpoint}/-/metrics").data.decode()
+
+
+def keys_of_new_user(server, policies=()):
+    """A user with these statements; (a client of theirs, their ARN)."""
+    root = boto3.client(
+        "iam", endpoint_url=server.endpoint, region_name=lakegated.REGION,
+        aws_access_key_id=lakegated.ACCESS_KEY, aws_secret_access_key=lakegated.SECRET_KEY)
+    user = root.create_user(UserName=new_name("user"))["User"]
+    for statement in policies:
+        root.put_user_policy(UserName=user["UserName"], PolicyName=new_name("policy"),
+                             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    key = root.create_access_key(UserName=user["UserName"])["AccessKey"]
+    return boto3.client(
+        "s3", endpoint_url=server.endpoint, region_name=lakegated.REGION, aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"]), user["Arn"]
+
+
+def test_three_statements(server, s3, lake):
+    """The cleaning job reads raw and writes trusted, analysts read refined, nobody else anything."""
+    (cleaner, cleaner_arn), (analyst, analyst_arn) = keys_of_new_user(server), keys_of_new_user(server)
+    stranger, _ = keys_of_new_user(server)
+    s3.put_bucket_policy(Bucket=lake, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": who}, "Action": action, "Resource": f"arn:aws:s3:::{lake}/*",
+         "Condition": {"StringEquals": {"lakegate:zone": zone}}}
+        for who, action, zone in [(cleaner_arn, "s3:GetObject", "raw"), (cleaner_arn, "s3:PutObject", "trusted"),
+                                  (analyst_arn, "s3:GetObject", "refined")]]}))
+    stages = ["raw", "trusted", "refined"]
+    for stage in [*stages, "free"]:
+        s3.put_object(Bucket=lake, Key=f"{stage}/a", Body=stage.encode())
+    reads = {cleaner: ["raw"], analyst: ["refined"], stranger: []}
+    writes = {cleaner: ["trusted"], analyst: [], stranger: []}
+    for client in reads:
+        for stage in [*stages, "free"]:
+            if stage in reads[client]:
+                assert client.get_object(Bucket=lake, Key=f"{stage}/a")["Body"].read() == stage.encode()
+            else:
+                with refused("AccessDenied", 403):
+                    client.get_object(Bucket=lake, Key=f"{stage}/a")
+            if stage in writes[client]:
+                client.put_object(Bucket=lake, Key=f"{stage}/b", Body=b"b")
+            else:
+                with refused("AccessDenied", 403):
+                    client.put_object(Bucket=lake, Key=f"{stage}/b", Body=b"b")
+    cleaner.copy_object(Bucket=lake, Key="trusted/copy", CopySource=f"{lake}/raw/a")
+    with refused("AccessDenied", 403):
+        cleaner.copy_object(Bucket=lake, Key="trusted/copy", CopySource=f"{lake}/free/a")
+
+
+def test_the_zone_of_a_copys_source_is_a_condition(server, s3, lake):
+    """In a policy of an identity: what the job puts into trusted comes from raw, as copies alone."""
+    everything = f"arn:aws:s3:::{lake}/*"
+    job, _ = keys_of_new_user(server, [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": everything},
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": everything,
+         "Condition": {"StringLike": {"lakegate:zone": "trust*", "lakegate:sourceZone": "r?w"}}}])
+    s3.put_object(Bucket=lake, Key="raw/a", Body=b"raw")
+    s3.put_object(Bucket=lake, Key="free/a", Body=b"free")
+    job.copy_object(Bucket=lake, Key="trusted/a", CopySource=f"{lake}/raw/a")
+    for key, source in [("trusted/b", "free/a"), ("free/b", "raw/a"), ("trusted/b", "trusted/a")]:
+        with refused("AccessDenied", 403):
+            job.copy_object(Bucket=lake, Key=key, CopySource=f"{lake}/{source}")
+    with refused("AccessDenied", 403):
+        job.put_object(Bucket=lake, Key="trusted/b", Body=b"b")
