@@ -281,3 +281,31 @@ def test_the_zone_of_a_copys_source_is_a_condition(server, s3, lake):
             job.copy_object(Bucket=lake, Key=key, CopySource=f"{lake}/{source}")
     with refused("AccessDenied", 403):
         job.put_object(Bucket=lake, Key="trusted/b", Body=b"b")
+
+
+def test_forms_meet_the_rules(server, s3, lake):
+    def post(key, body, name="file"):
+        form = s3.generate_presigned_post(lake, key)
+        with urllib3.PoolManager() as pool:
+            return pool.request("POST", form["url"], fields={**form["fields"], "file": (name, body)})
+
+    assert [post("raw/${filename}", b"a", "a.csv").status for _ in range(2)] == [204, 204]  # a retry
+    reply = post("raw/a.csv", b"b")
+    assert (reply.status, reply.headers["x-lakegate-zone"]) == (409, "raw") and b"<Code>ObjectAlreadyExists<" in reply.data
+    reply = post("raw/b.csv", b"a")
+    assert (reply.status, reply.headers["x-lakegate-duplicate-of"]) == (409, "raw/a.csv") and b"<Code>DuplicateObject<" in reply.data
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=lake)["Contents"]] == ["raw/a.csv"]
+
+
+def test_compressed_objects_are_what_was_sent(server, s3):
+    name, body = new_name("text"), b"".join(b"%d,Oslo\n" % i for i in range(300_000))
+    s3.create_bucket(Bucket=name)
+    assert call(server, "PUT", f"/{name}?lakegate-zones", document({"Name": "raw", "Prefix": "", "Compress": True}))[0] == 204
+    put = s3.put_object(Bucket=name, Key="a.csv", Body=body, ContentType="text/csv", ChecksumAlgorithm="CRC64NVME")
+    got = s3.get_object(Bucket=name, Key="a.csv", ChecksumMode="ENABLED")
+    assert got["Body"].read() == body
+    assert (got["ContentLength"], got["ETag"], got["ChecksumCRC64NVME"]) == (len(body), put["ETag"], put["ChecksumCRC64NVME"])
+    assert s3.list_objects_v2(Bucket=name)["Contents"][0]["Size"] == len(body)
+    for first, last in [(0, 0), (262_140, 262_150), (1_000_000, 2_000_000), (len(body) - 5, len(body) - 1)]:
+        part = s3.get_object(Bucket=name, Key="a.csv", Range=f"bytes={first}-{last}")
+        assert part["Body"].read() == body[first:last + 1]
