@@ -65,8 +65,10 @@ static enum s3_err may_delete(
         .key = entry->key,
         .version_id = newest ? SPAN_ABSENT : entry->version_id};
     TRY(authorize_ask(request, &ask));
-    if (span_present(entry->etag_text)) /* a condition tells what is there */
-        TRY(authorize_also(request, "s3:GetObject", &request->bucket, entry->key));
+    if (span_present(entry->etag_text)) { /* a condition tells what is there */
+        ask.action = newest ? "s3:GetObject" : "s3:GetObjectVersion";
+        TRY(authorize_ask(request, &ask));
+    }
     struct span bypass = object_amz_header(request, SPAN("x-amz-bypass-governance-retention"));
     if (span_eq_nocase(bypass, SPAN("true")))
         TRY(authorize_also(request, "s3:BypassGovernanceRetention", &request->bucket, entry->key));

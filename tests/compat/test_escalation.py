@@ -412,6 +412,15 @@ def test_version_in_the_url_of_a_write_turns_its_rights_into_others(server, s3):
             assert status == 403 and b"<Code>AccessDenied<" in answer, (url, headers, status, answer)
 
 
+def test_batch_of_deletes_asks_for_the_version_that_its_condition_looks_at(server, bucket, s3):
+    put = s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", "s3:GetObjectVersion", "*")))
+    for etag in ('"0cc175b9c0f1b6a831c399e269772661"', put["ETag"]):
+        entry = {"Key": "k", "VersionId": "null", "ETag": etag}
+        reply = user.s3.delete_objects(Bucket=bucket, Delete={"Objects": [entry]})
+        assert [error["Code"] for error in reply["Errors"]] == ["AccessDenied"]
+
+
 def test_streams_are_checked_before_they_are_read(server, bucket, secret):
     user = make_user(server, only(bucket))
     with pytest.raises(Exception) as caught:
