@@ -128,6 +128,27 @@ def test_secrets_survive_rotation_and_restarts(own):
     assert user.keys[1] not in log and token["SessionToken"] not in log and lines[1][:64] not in log
 
 
+def test_root_keys_change_by_a_restart(own):
+    """Data, users and their keys stay; the older root keys and what was made with them end."""
+    user = iam.make_user(own, iam.ALL_OF_S3)
+    root = lakegated.connect(own, "s3")
+    root.create_bucket(Bucket="kept")
+    root.put_object(Bucket="kept", Key="a", Body=b"a")
+    token = lakegated.connect(own, "sts").get_session_token()["Credentials"]
+    own.stop()
+    keys = ("another-root", "another-secret-of-root")
+    own.environment.update(LAKEGATE_ROOT_ACCESS_KEY=keys[0], LAKEGATE_ROOT_SECRET_KEY=keys[1])
+    own.start()
+    assert lakegated.connect(own, "s3", keys).get_object(Bucket="kept", Key="a")["Body"].read() == b"a"
+    assert lakegated.connect(own, "iam", keys).get_user(UserName=user.name)["User"]["UserName"] == user.name
+    assert user.s3.get_object(Bucket="kept", Key="a")["Body"].read() == b"a"
+    with refused("InvalidAccessKeyId", 403):
+        root.list_buckets()
+    session = lakegated.connect(own, "s3", (token["AccessKeyId"], token["SecretAccessKey"], token["SessionToken"]))
+    with refused("InvalidAccessKeyId", 403):
+        session.list_buckets()
+
+
 def test_another_key_does_not_start(tmp_path):
     with lakegated.Lakegated(data=tmp_path / "data") as server:
         user = iam.make_user(server, iam.ALL_OF_S3)
