@@ -112,7 +112,7 @@ static bool mends_policy(const char *action)
 static enum s3_err tell_missing(struct request *request, const struct access_ask *ask)
 {
     struct access_ask list = {.action = "s3:ListBucket", .bucket = ask->bucket};
-    struct access_result result;
+    struct access_result result = {.allowed = false};
     TRY(decide(request, &list, &result));
     return result.allowed ? FAIL(request, NO_SUCH_KEY, NULL) : S3_OK;
 }
