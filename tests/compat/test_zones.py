@@ -1,6 +1,7 @@
 """Zones as clients meet them: the document by a signed request, the tag by boto3, aws-cli and S3 Control."""
 import concurrent.futures
 import json
+import re
 import urllib.parse
 
 import boto3
@@ -119,6 +120,26 @@ def test_a_multipart_upload_of_what_is_there(s3, lake):
     before = s3.head_object(Bucket=lake, Key="raw/whole")["ETag"]
     done = s3.complete_multipart_upload(Bucket=lake, Key="raw/whole", UploadId=upload, MultipartUpload={"Parts": parts})
     assert done["ETag"] == before == s3.head_object(Bucket=lake, Key="raw/whole")["ETag"]
+
+
+def test_a_complete_reads_nothing_of_what_is_new(server, s3, lake):
+    """Size and checksum, which are combined of the parts, tell that there is no such object yet."""
+    def read_by_complete(key, part):
+        upload = s3.create_multipart_upload(Bucket=lake, Key=key)["UploadId"]
+        parts = [{"PartNumber": number, "ETag": s3.upload_part(Bucket=lake, Key=key, UploadId=upload, PartNumber=number, Body=part)["ETag"]}
+                 for number in (1, 2)]
+        before = bytes_read()
+        s3.complete_multipart_upload(Bucket=lake, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+        return bytes_read() - before
+
+    def bytes_read():
+        with open(f"/proc/{server.process.pid}/io", encoding="ascii") as file:
+            return int(re.search(r"rchar: (\d+)", file.read()).group(1))
+
+    size = 8 << 20
+    read_by_complete("trusted/1", content(size, 1))
+    assert read_by_complete("trusted/2", content(size, 2)) < 1 << 20
+    assert read_by_complete("trusted/3", content(size, 1)) >= 4 * size  # the same as the first: both are compared
 
 
 def test_of_racing_duplicates_one_wins(server, lake):
