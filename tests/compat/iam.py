@@ -10,7 +10,8 @@ _numbers = itertools.count(1)
 
 
 def unique(prefix):
-    return f"{prefix}-{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}-{next(_numbers)}"
+    """Not a name of conftest.new_name(), which counts by itself."""
+    return f"{prefix}-{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}-u{next(_numbers)}"
 
 
 def policy(*statements):
