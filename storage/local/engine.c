@@ -30,6 +30,13 @@ int64_t engine_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+uint64_t engine_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 _Noreturn void engine_fatal(struct storage *storage, const char *what, int error_number)
 {
     const struct storage_options *options = &storage->options;

@@ -51,6 +51,7 @@ uint64_t engine_next_id(struct storage *storage);
 _Noreturn void engine_fatal(struct storage *storage, const char *what, int error_number);
 
 int64_t engine_now_ms(void); /* Unix time */
+uint64_t engine_monotonic_ms(void);
 
 /* Takes DIR/lock, exclusively, until the descriptor is closed. Makes DIR if `create`.
  * err: IN_USE, UNUSABLE (errno tells), NO_SPACE */

@@ -38,13 +38,6 @@ bool gc_stopping(struct gc *gc)
     return stop;
 }
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void gc_sleep(struct gc *gc, uint64_t ms)
 {
     struct timespec until;
@@ -107,12 +100,13 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
         zones_err = ages_step(gc, patient, &more_of_zones);
     if (zones_err != STORAGE_OK)
         more_of_zones = false;
-    bool due = !patient || gc->compaction.segment_id != 0 || monotonic_ms() >= gc->look_at_ms;
+    bool due =
+        !patient || gc->compaction.segment_id != 0 || engine_monotonic_ms() >= gc->look_at_ms;
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
         err = compact_step(gc, &more_to_compact);
         if (!more_to_compact)
-            gc->look_at_ms = monotonic_ms() + LOOK_EVERY_MS;
+            gc->look_at_ms = engine_monotonic_ms() + LOOK_EVERY_MS;
         *ret_work = gc->compaction.segment_id != 0 ? GC_COMPACTED : GC_LOOKED;
         more |= more_to_compact;
         unlink_dropped(gc);
@@ -194,9 +188,9 @@ static void *gc_main(void *arg)
     while (!gc_stopping(gc)) {
         bool more = false;
         enum gc_work work;
-        uint64_t begin = monotonic_ms(), freed_rows;
+        uint64_t begin = engine_monotonic_ms(), freed_rows;
         enum storage_err err = gc_step(gc, true, &more, &work);
-        uint64_t took = monotonic_ms() - begin + 1;
+        uint64_t took = engine_monotonic_ms() - begin + 1;
         if (err != STORAGE_OK || !more) {
             gc_sleep(gc, IDLE_MS);
         } else if (work == GC_LOOKED) {

@@ -2,15 +2,6 @@
 
 #include "storage/local/gc.h"
 
-#include <time.h>
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void holds_init(struct holds *holds)
 {
     *holds = (struct holds){0};
@@ -25,7 +16,7 @@ void holds_destroy(struct holds *holds)
 /* With the lock: the hold with this id, or 0 a free place. */
 static struct hold *find(struct holds *holds, uint64_t id)
 {
-    uint64_t now = monotonic_ms();
+    uint64_t now = engine_monotonic_ms();
     for (size_t i = 0; i < HOLDS_MAX; i++) {
         struct hold *hold = &holds->items[i];
         if (hold->id != 0 && hold->until_ms <= now)
@@ -49,7 +40,7 @@ bool holds_active(struct holds *holds)
 
 static uint64_t until(uint64_t ms)
 {
-    return monotonic_ms() + (ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS);
+    return engine_monotonic_ms() + (ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS);
 }
 
 enum storage_err storage_hold(struct storage *storage, uint64_t ms, uint64_t *ret_id)
