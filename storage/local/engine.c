@@ -3,8 +3,10 @@
 
 #include "storage/local/committer.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,10 +109,31 @@ enum storage_err engine_open_index(
     return open_index_in(dir, options, ret_index);
 }
 
-static enum storage_err read_store(struct index_txn *txn, struct store_record *ret_store)
+/* Is there anything in segments/ or files/? A store makes its index first, so bytes without one are not new. */
+static bool has_bytes(const char *dir)
+{
+    static const char *const names[] = {"segments", "files"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(names) && !found; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path))
+            return true;
+        DIR *folder = opendir(path);
+        for (struct dirent *entry; folder && !found && (entry = readdir(folder));)
+            found = entry->d_name[0] != '.';
+        if (folder)
+            closedir(folder);
+    }
+    return found;
+}
+
+static enum storage_err read_store(
+    const char *dir, struct index_txn *txn, struct store_record *ret_store)
 {
     struct span value;
     enum storage_err err = index_get(txn, TABLE_META, SPAN("store"), &value);
+    if (err == STORAGE_NO_SUCH_KEY && has_bytes(dir))
+        return STORAGE_CORRUPT;
     if (err == STORAGE_NO_SUCH_KEY) {
         *ret_store =
             (struct store_record){.schema_version = SCHEMA_VERSION, .created_ms = engine_now_ms()};
@@ -173,7 +196,7 @@ static enum storage_err begin_boot(
     enum storage_err err = index_write_begin(storage->index, &txn);
     if (err != STORAGE_OK)
         return err;
-    if ((err = read_store(txn, &store)) == STORAGE_OK)
+    if ((err = read_store(storage->dir, txn, &store)) == STORAGE_OK)
         err = store.boot < BOOTS_MAX ? STORAGE_OK : STORAGE_INTERNAL;
     if (err == STORAGE_OK) {
         store.boot++;
@@ -228,13 +251,15 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
     const struct storage_options *options = &storage->options;
     struct buf scratch;
     enum index_failure failure = INDEX_FINE;
-    *ret_detail = "the index cannot be opened";
+    *ret_detail = "the index is damaged or missing: see lakegate salvage";
     enum storage_err err = open_index_in(storage->dir,
         (struct index_options){
             .map_bytes = options->map_bytes, .fatal = fatal, .fatal_ctx = storage},
         &storage->index);
     if (err == STORAGE_NEWER_FORMAT)
         *ret_detail = newer_release;
+    else if (err != STORAGE_OK && err != STORAGE_CORRUPT)
+        *ret_detail = "the index cannot be opened";
     if (err != STORAGE_OK)
         return err;
     buf_init(&scratch, 4096);
@@ -246,6 +271,8 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
         err = STORAGE_NO_SPACE;
     if (err == STORAGE_NEWER_FORMAT)
         *ret_detail = newer_release;
+    else if (err != STORAGE_OK && err != STORAGE_CORRUPT)
+        *ret_detail = "the index cannot be opened";
     if (err == STORAGE_OK && (err = sync_folders(storage)) != STORAGE_OK)
         *ret_detail = "the data folder cannot be synced";
     if (err != STORAGE_OK)

@@ -105,8 +105,10 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
         err = compact_step(gc, &more_to_compact);
-        if (!more_to_compact)
+        if (!more_to_compact) {
             gc->look_at_ms = engine_monotonic_ms() + LOOK_EVERY_MS;
+            index_forget_dead(gc->storage->index); /* say of a backup that was killed */
+        }
         *ret_work = gc->compaction.segment_id != 0 ? GC_COMPACTED : GC_LOOKED;
         more |= more_to_compact;
         unlink_dropped(gc);

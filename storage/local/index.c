@@ -321,6 +321,12 @@ enum storage_err index_copy(struct index *index, const char *dir)
     return rc == 0 ? STORAGE_OK : open_err(rc);
 }
 
+void index_forget_dead(struct index *index)
+{
+    int dead;
+    (void)mdb_reader_check(index->env, &dead); /* that it fails does no harm */
+}
+
 /* ---- read transactions ---- */
 
 enum storage_err index_read_begin(struct index *index, struct index_txn **ret_txn)

@@ -54,6 +54,9 @@ void index_close(struct index *index);
  * that no writer of this process waits for it. Blocks on the disk. err: NO_SPACE, UNUSABLE */
 enum storage_err index_copy(struct index *index, const char *dir) MUST_USE;
 
+/* Forgets readers of processes that were killed: pages that they saw would never be used again. Cheap. */
+void index_forget_dead(struct index *index);
+
 /* ---- transactions ---- */
 
 /* Waits while the map grows or while INDEX_READERS_MAX others read. err: NO_MEMORY, IO, CORRUPT */

@@ -271,6 +271,24 @@ static void each_frame_names_the_one_before(void **state)
         assert_int_equal(frames.headers[i].previous_id, frames.headers[i - 1].frame_id);
 }
 
+/* An empty store in its place would take all bytes for litter, and sweep them away. */
+static void a_missing_index_makes_no_empty_store(void **state)
+{
+    (void)state;
+    char path[128];
+    const char *detail = "";
+    struct storage_options options = {.dir = test_dir, .no_background = true};
+    put(bucket, SPAN("key"), body(3000, 1));
+    store_close();
+    snprintf(path, sizeof(path), "%s/index/data.mdb", test_dir);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 3; i++) { /* what a first try leaves must not deceive the next */
+        assert_int_equal(storage_open(&options, &store, &detail), STORAGE_CORRUPT);
+        assert_non_null(strstr(detail, "salvage"));
+    }
+    assert_true(files_below("segments", ".seg") > 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, small_segments, store_teardown)
 #define BREAKING(name) cmocka_unit_test_setup_teardown(name, small_segments, teardown_damaged)
 
@@ -279,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BREAKING(a_damaged_segment_row_stops_no_compaction),
         BREAKING(a_damaged_segment_row_holds_back_only_its_own),
+        BREAKING(a_missing_index_makes_no_empty_store),
         BREAKING(shared_bytes_are_checked),
         BREAKING(an_object_without_its_parts_is_found),
         TEST(each_frame_names_the_one_before),
