@@ -35,6 +35,7 @@ struct config {
     uint64_t staging_bytes, read_bytes, header_bytes;
     uint64_t header_timeout_s, idle_timeout_s, drain_timeout_s;
     uint64_t min_rate; /* bytes a second */
+    uint64_t streams;  /* responses that are made while they are sent */
     bool verify_reads;
     uint64_t reserve_bytes, index_map_bytes;
     uint64_t compare_bytes, lineage_days;

@@ -39,6 +39,8 @@ const struct setting settings_table[] = {
         "Memory for bodies on their way in, all connections together. Uploads wait while it is used up."},
     {"read_buffers", SETTING_SIZE, AT(read_bytes), "64M", 1 * MIB, 64 * GIB, false, NULL, NULL,
         "Memory for bodies on their way out. Above it large reads go on in smaller blocks."},
+    {"streams", SETTING_COUNT, AT(streams), "256", 1, 65536, false, NULL, NULL,
+        "Answers at once that are made while they are sent: zips, events, objects of linked buckets. Above it they are 503 SlowDown."},
     {"header_memory", SETTING_SIZE, AT(header_bytes), "32K", 16 * KIB, 1 * MIB, false, NULL, NULL,
         "Memory of one connection for its request head and network buffers. Bounds the size of headers."},
     {"header_timeout", SETTING_SECONDS, AT(header_timeout_s), "15", 1, 3600, false, NULL, NULL,

@@ -2,19 +2,26 @@
 
 #include <linux/tcp.h> /* glibc's tcp_info has no byte counts */
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Of the kernel's connection states; its name is in a header that the one above excludes. */
-enum { STATE_CLOSE_WAIT = 8 };
+enum { STATE_CLOSE_WAIT = 8, PHASE_BITS = 3, PHASE_MASK = (1 << PHASE_BITS) - 1 };
 
 struct connection {
+    struct connections *connections;
     struct connection *next, *previous;
     int fd;
     bool over;
-    atomic_uint phase; /* low 2 bits the phase, above them a count of changes */
+    atomic_uint phase; /* low PHASE_BITS the phase, above them a count of changes */
+
+    /* Under the lock. */
+    void (*wake)(void *ctx); /* PHASE_WAIT, and not called yet */
+    void *wake_ctx;
+    bool gone; /* shut down while it waited */
 
     /* The reaper's. */
     unsigned seen_phase;
@@ -75,14 +82,30 @@ static bool body_is_slow(
     return slow;
 }
 
+/* Of any kind of socket, and whatever lies unread in it. */
+static bool has_left(int fd)
+{
+    struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+    return poll(&peer, 1, 0) == 1;
+}
+
+static void wake_one(struct connection *connection)
+{
+    void (*wake)(void *) = TAKE(connection->wake);
+    if (wake != NULL)
+        wake(connection->wake_ctx);
+}
+
 /* Has no reason to live: too slow, or gone. The HTTP library does not see an end that arrives with
  * the last bytes, as its edge-triggered epoll reports both as one, and would wait for its time-out.
  * Once a second for each connection, under the lock. */
 static bool is_to_end(const struct connections *connections, struct connection *connection)
 {
     unsigned value = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-    enum connection_phase phase = (enum connection_phase)(value & 3);
+    enum connection_phase phase = (enum connection_phase)(value & PHASE_MASK);
     struct progress now = {0};
+    if (phase == PHASE_WAIT)
+        return connection->wake != NULL && has_left(connection->fd);
     bool known = phase != PHASE_WORK && progress(connection->fd, phase, &now);
     if (value != connection->seen_phase || !connection->marked) {
         connection->seen_phase = value;
@@ -123,6 +146,8 @@ static void *reaper_main(void *ctx)
                 close_hard(at->fd);
                 shutdown(at->fd, SHUT_RDWR);
                 connections->stats.reaped++;
+                at->gone = at->wake != NULL;
+                wake_one(at);
             }
     }
     pthread_mutex_unlock(&connections->lock);
@@ -169,6 +194,7 @@ struct connection *connection_opened(struct connections *connections, int fd)
     if (connection == NULL)
         return NULL;
     connection->fd = fd;
+    connection->connections = connections;
     pthread_mutex_lock(&connections->lock);
     connection->next = connections->first;
     if (connection->next != NULL)
@@ -207,9 +233,36 @@ void connection_enter(struct connection *connection, enum connection_phase phase
     if (connection == NULL)
         return;
     /* One thread writes at a time, so no read-modify-write is needed. */
-    unsigned changes = atomic_load_explicit(&connection->phase, memory_order_relaxed) >> 2;
+    unsigned value = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+    if ((value & PHASE_MASK) == PHASE_WAIT) {
+        pthread_mutex_lock(&connection->connections->lock);
+        connection->wake = NULL;
+        pthread_mutex_unlock(&connection->connections->lock);
+    }
+    unsigned changes = value >> PHASE_BITS;
     atomic_store_explicit(
-        &connection->phase, (changes + 1) << 2 | (unsigned)phase, memory_order_relaxed);
+        &connection->phase, (changes + 1) << PHASE_BITS | (unsigned)phase, memory_order_relaxed);
+}
+
+void connection_wait(struct connection *connection, void (*wake)(void *ctx), void *ctx)
+{
+    if (connection == NULL)
+        return;
+    connection_enter(connection, PHASE_WAIT);
+    pthread_mutex_lock(&connection->connections->lock);
+    connection->wake = wake;
+    connection->wake_ctx = ctx;
+    pthread_mutex_unlock(&connection->connections->lock);
+}
+
+bool connection_is_gone(struct connection *connection)
+{
+    if (connection == NULL)
+        return false;
+    pthread_mutex_lock(&connection->connections->lock);
+    bool gone = connection->gone;
+    pthread_mutex_unlock(&connection->connections->lock);
+    return gone;
 }
 
 void connection_give_up(struct connection *connection)
@@ -221,8 +274,19 @@ void connection_give_up(struct connection *connection)
 void connections_shutdown(struct connections *connections)
 {
     pthread_mutex_lock(&connections->lock);
-    for (struct connection *at = connections->first; at != NULL; at = at->next)
+    for (struct connection *at = connections->first; at != NULL; at = at->next) {
         shutdown(at->fd, SHUT_RDWR);
+        at->gone |= at->wake != NULL;
+        wake_one(at);
+    }
+    pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_wake(struct connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    for (struct connection *at = connections->first; at != NULL; at = at->next)
+        wake_one(at);
     pthread_mutex_unlock(&connections->lock);
 }
 

@@ -17,6 +17,7 @@ enum connection_phase {
     PHASE_BODY, /* a body is coming */
     PHASE_WORK, /* we work: nothing is expected of the client */
     PHASE_SEND, /* the response is going out */
+    PHASE_WAIT, /* the response has to wait for whoever makes it; connection_wait enters it */
 };
 
 /* min_rate: bytes a second over REAPER_WINDOW_S; 0: no bound */
@@ -36,11 +37,19 @@ void connection_closed(struct connections *connections, struct connection *conne
 bool connection_is_over(const struct connection *connection);
 void connection_enter(struct connection *connection, enum connection_phase phase);
 
+/* PHASE_WAIT: the library does not look after the connection, so the reaper does: it calls wake, on its thread
+ * and at most once, when the peer is gone (connection_is_gone then) or connections_wake was called. Not after
+ * connection_enter. wake must not call into this module. */
+void connection_wait(struct connection *connection, void (*wake)(void *ctx), void *ctx);
+bool connection_is_gone(struct connection *connection);
+
 /* It is about to be closed in the middle of a response, of which nothing more is to be sent. Takes NULL. */
 void connection_give_up(struct connection *connection);
 
-/* Shuts every connection down. */
+/* Shuts every connection down. Those in PHASE_WAIT are gone, and woken. */
 void connections_shutdown(struct connections *connections);
+/* Wakes all that are in PHASE_WAIT. */
+void connections_wake(struct connections *connections);
 
 struct connections_stats {
     uint64_t open, accepted, refused, reaped;

@@ -240,6 +240,8 @@ static void write_daemon(const struct daemon *daemon, struct buf *out)
     single(out, "worker_queue", "gauge", "Operations that wait for a worker.", workers.queued);
     single(out, "staging_bytes", "gauge", "Memory taken by bodies on their way in.",
         staging_used_bytes(daemon->staging));
+    single(out, "streams", "gauge", "Responses that are made while they are sent.",
+        atomic_load(&daemon->streams));
     single(out, "log_dropped_total", "counter", "Log lines dropped.", log_dropped(daemon->log));
 }
 

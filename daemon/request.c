@@ -5,6 +5,7 @@
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
+#include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/post_form.h"
@@ -43,6 +44,7 @@ void request_free(struct request *request)
     post_form_free(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));
+    stream_close(&request->response.stream);
     buf_free(&request->response.buffer);
     bucket_documents_release(request);
     arena_free(&request->arena);
@@ -202,6 +204,24 @@ void response_blob(struct request *request, int status, struct blob_reader *read
     response->reader = reader;
     response->blob_offset = offset;
     response->blob_length = length;
+}
+
+enum s3_err response_stream(
+    struct request *request, int status, const struct stream_source *source, uint64_t length_bytes)
+{
+    struct response *response = &request->response;
+    const struct config *config = request->daemon->config;
+    size_t max = config != NULL ? (size_t)config->streams : STREAMS_DEFAULT;
+    stream_close(&response->stream);
+    if (!stream_open(&response->stream, source, &request->daemon->streams, max)) {
+        if (source->close != NULL)
+            source->close(source->ctx);
+        return FAIL(request, SLOW_DOWN, NULL);
+    }
+    response->status = status;
+    response->kind = RESPONSE_STREAM;
+    response->content_length = length_bytes;
+    return S3_OK;
 }
 
 struct span request_region(const struct request *request)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "daemon/stream.h"
 #include "headers.h"
 #include "s3_err.h"
 #include "sigv4.h"
@@ -97,7 +98,7 @@ struct body {
     bool checksum_asked;
 };
 
-enum response_kind { RESPONSE_EMPTY, RESPONSE_BUFFER, RESPONSE_BLOB };
+enum response_kind { RESPONSE_EMPTY, RESPONSE_BUFFER, RESPONSE_BLOB, RESPONSE_STREAM };
 
 enum { RESPONSE_HEADERS_MAX = 256 };
 
@@ -109,7 +110,9 @@ struct response {
     struct buf buffer;                 /* RESPONSE_BUFFER */
     struct blob_reader *reader;        /* RESPONSE_BLOB; closed with the request */
     uint64_t blob_offset, blob_length; /* the run to send */
-    uint64_t content_length; /* what Content-Length says; for HEAD without a body behind it */
+    struct stream stream;              /* RESPONSE_STREAM; closed with the request */
+    uint64_t content_length; /* what Content-Length says; for HEAD without a body behind it, and for
+                                streams. STREAM_LENGTH_UNKNOWN: there is none */
     bool has_content_length; /* HEAD: content_length is the object's */
 };
 
@@ -235,6 +238,13 @@ struct buf *response_xml(struct request *request, int status);
 /* The bytes [offset, offset+length) of a blob; the reader is taken over. */
 void response_blob(struct request *request, int status, struct blob_reader *reader, uint64_t offset,
     uint64_t length);
+/* A body that is made while it is sent; stream.h has the contract. The source is taken over whatever comes of
+ * it: refused, it is closed before this returns. The last thing that an operation does, so that it can end with
+ * `return response_stream(…)`; what can be found wrong is better found before, as an error.
+ * in:  length_bytes  of the whole body, or STREAM_LENGTH_UNKNOWN
+ * err: SLOW_DOWN     as many as there may be (setting `streams`) are under way */
+enum s3_err response_stream(struct request *request, int status, const struct stream_source *source,
+    uint64_t length_bytes) MUST_USE;
 
 /* May the principal do this to another resource than the target? For copies' sources and the keys of
  * DeleteObjects. key absent: the bucket itself.

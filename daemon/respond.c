@@ -37,6 +37,7 @@ static void drop_result(struct response *response, bool keep_headers)
     response->has_content_length = false;
     buf_free(&response->buffer);
     blob_close(TAKE(response->reader));
+    stream_close(&response->stream);
 }
 
 /* The fields that AWS gives of itself with these codes. */
@@ -154,6 +155,11 @@ static enum s3_err complete(struct request *request)
         return FAIL(request, INTERNAL, NULL);
     if (response->kind == RESPONSE_BLOB && request->method == METHOD_HEAD) {
         response->content_length = response->blob_length;
+        response->has_content_length = true;
+        response->kind = RESPONSE_EMPTY;
+    }
+    if (response->kind == RESPONSE_STREAM && request->method == METHOD_HEAD) {
+        stream_close(&response->stream);
         response->has_content_length = true;
         response->kind = RESPONSE_EMPTY;
     }

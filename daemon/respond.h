@@ -9,7 +9,7 @@
 enum { RESPOND_WHOLE_MAX_BYTES = BLOB_BLOCK_BYTES };
 
 /* Completes request->response: afterwards it has a status, all headers but Date and Content-Length,
- * and a body that is empty, a buffer, or a blob longer than RESPOND_WHOLE_MAX_BYTES. Never fails:
+ * and a body that is empty, a buffer, a stream, or a blob longer than RESPOND_WHOLE_MAX_BYTES. Never fails:
  * what fails here is answered as InternalError. May block on the disk, to read. */
 void respond(struct request *request);
 

@@ -65,10 +65,11 @@ struct exchange {
     enum exchange_state state;
     struct http_body body;
     bool close_after; /* what follows on this connection cannot be trusted */
-    bool waited;      /* for room: the client was not to blame for slowness */
+    bool waited;      /* for room, or for a stream: the client was not to blame for slowness */
     uint64_t discarded_bytes, discard_began_ns;
     uint64_t reserved_bytes; /* of server->read_bytes */
     uint64_t bytes_out;
+    uint64_t answered_ns; /* when the status went out */
     struct request request;
 };
 
@@ -153,6 +154,64 @@ static ssize_t read_blob(void *ctx, uint64_t position, char *ret_bytes, size_t m
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* On the reaper's thread, or the main one. */
+static void wake_stream(void *ctx)
+{
+    struct exchange *exchange = ctx;
+    stream_wake(exchange->request.response.stream.source.waker);
+}
+
+static bool is_over(const struct exchange *exchange)
+{
+    return exchange->request.response.stream.source.endless &&
+           atomic_load(&exchange->server->daemon->draining);
+}
+
+/* Suspended first: who wakes it may be faster than this. */
+static void wait_for_producer(struct exchange *exchange)
+{
+    struct stream *stream = &exchange->request.response.stream;
+    exchange->waited = true;
+    suspend(exchange);
+    connection_wait(exchange->session->connection, wake_stream, exchange);
+    if (is_over(exchange)) /* since a moment ago: nobody would wake it any more */
+        stream_wake(stream->source.waker);
+    stream_wait(stream, resume, exchange);
+}
+
+static ssize_t read_stream(void *ctx, uint64_t position, char *ret_bytes, size_t max)
+{
+    (void)position;
+    struct exchange *exchange = ctx;
+    struct request *request = &exchange->request;
+    size_t len = 0;
+    if (exchange->waited) {
+        exchange->waited = false;
+        connection_enter(exchange->session->connection, PHASE_SEND);
+        if (connection_is_gone(exchange->session->connection))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (is_over(exchange))
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    switch (stream_next(&request->response.stream, ret_bytes, max, &len)) {
+    case STREAM_DATA:
+        exchange->bytes_out += len;
+        return (ssize_t)len;
+    case STREAM_WAIT:
+        wait_for_producer(exchange);
+        return 0;
+    case STREAM_END:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case STREAM_BROKEN:
+        break;
+    }
+    log_message(request->daemon->log, LOG_ERROR, "request %s: broken off after %llu bytes%s%s",
+        request->id, (unsigned long long)exchange->bytes_out,
+        request->err_cause != NULL ? ": " : "",
+        request->err_cause != NULL ? request->err_cause : "");
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t read_nothing(void *ctx, uint64_t position, char *ret_bytes, size_t max)
 {
     (void)ctx, (void)position, (void)ret_bytes, (void)max;
@@ -181,22 +240,34 @@ static struct MHD_Response *file_response(struct exchange *exchange)
 }
 
 /* Large blocks while the budget lasts, else small ones, which cost more reading. */
-static struct MHD_Response *blob_response(struct exchange *exchange)
+static size_t reserve_block(struct exchange *exchange)
 {
     struct server *server = exchange->server;
-    struct MHD_Response *file = file_response(exchange);
-    if (file != NULL)
-        return file;
     uint64_t budget = server->daemon->config->read_bytes;
-    size_t block = READ_SMALL_BLOCK_BYTES;
     if (atomic_fetch_add(&server->read_bytes, BLOB_BLOCK_BYTES) + BLOB_BLOCK_BYTES <= budget) {
         exchange->reserved_bytes = BLOB_BLOCK_BYTES;
-        block = BLOB_BLOCK_BYTES;
-    } else {
-        atomic_fetch_sub(&server->read_bytes, BLOB_BLOCK_BYTES);
+        return BLOB_BLOCK_BYTES;
     }
-    return MHD_create_response_from_callback(
-        exchange->request.response.blob_length, block, read_blob, exchange, NULL);
+    atomic_fetch_sub(&server->read_bytes, BLOB_BLOCK_BYTES);
+    return READ_SMALL_BLOCK_BYTES;
+}
+
+static struct MHD_Response *blob_response(struct exchange *exchange)
+{
+    struct MHD_Response *file = file_response(exchange);
+    return file != NULL ? file
+                        : MHD_create_response_from_callback(exchange->request.response.blob_length,
+                              reserve_block(exchange), read_blob, exchange, NULL);
+}
+
+/* Of chunks the library makes what fits in the connection's own memory, and needs no block. */
+static struct MHD_Response *stream_response(struct exchange *exchange)
+{
+    uint64_t length = exchange->request.response.content_length;
+    if (length == 0)
+        return MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
+    size_t block = length == STREAM_LENGTH_UNKNOWN ? 1 : reserve_block(exchange);
+    return MHD_create_response_from_callback(length, block, read_stream, exchange, NULL);
 }
 
 static struct MHD_Response *response_body(struct exchange *exchange)
@@ -213,6 +284,8 @@ static struct MHD_Response *response_body(struct exchange *exchange)
             len, len > 0 ? response->buffer.ptr : "", MHD_RESPMEM_PERSISTENT);
         return made; /* the buffer lives as long as the request */
     }
+    case RESPONSE_STREAM:
+        return stream_response(exchange);
     case RESPONSE_EMPTY:
         break;
     }
@@ -248,6 +321,9 @@ static enum MHD_Result send_response(struct exchange *exchange)
     if (exchange->close_after || atomic_load(&exchange->server->daemon->draining))
         MHD_add_response_header(made, MHD_HTTP_HEADER_CONNECTION, "close");
     exchange->state = EXCHANGE_SENT;
+    exchange->waited = false;
+    if (response->kind == RESPONSE_STREAM)
+        exchange->answered_ns = clock_monotonic_ns();
     connection_enter(exchange->session->connection, PHASE_SEND);
     enum MHD_Result queued = MHD_queue_response(exchange->http, (unsigned)response->status, made);
     MHD_destroy_response(made);
@@ -498,7 +574,11 @@ static void on_completed(
         struct log_access access = {.bytes_out = exchange->bytes_out,
             .duration_ns = clock_monotonic_ns() - request->received_ns,
             .aborted = how != MHD_REQUEST_TERMINATED_COMPLETED_OK};
-        metrics_request(daemon->metrics, request, access.bytes_out, access.duration_ns);
+        /* How long somebody listened to events says nothing of how fast we are. */
+        uint64_t counted_ns = request->response.stream.source.endless
+                                  ? exchange->answered_ns - request->received_ns
+                                  : access.duration_ns;
+        metrics_request(daemon->metrics, request, access.bytes_out, counted_ns);
         log_access(daemon->log, request, &access);
     }
     if (!receive_busy(request, exchange_free, exchange))
@@ -664,6 +744,7 @@ void server_stop(struct server *server, uint64_t timeout_s)
         shutdown(server->listeners[i].fd, SHUT_RDWR);
         listen_forget(server->listeners[i].text);
     }
+    connections_wake(daemon->connections); /* streams without an end come to it */
     wait_until_zero(&server->exchanges, timeout_s);
     /* What is left is cut off. Nobody waits for memory any more, and what is suspended comes back
      * by itself: the library must not be stopped before. */

@@ -20,7 +20,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { STAGING_BUDGET_BYTES = 16 * 1024 * 1024, REPLY_MAX_BYTES = 256 * 1024 * 1024 };
+enum {
+    STAGING_BUDGET_BYTES = 16 * 1024 * 1024,
+    REPLY_MAX_BYTES = 256 * 1024 * 1024,
+    STREAM_PIECE_BYTES = 16 * 1024
+};
 
 static void open_store(struct world *world)
 {
@@ -130,6 +134,14 @@ static void wake(void *ctx)
     pthread_mutex_unlock(&waiter->lock);
 }
 
+static void wait_until_woken(struct waiter *waiter)
+{
+    pthread_mutex_lock(&waiter->lock);
+    while (!waiter->woken)
+        pthread_cond_wait(&waiter->changed, &waiter->lock);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
 static enum s3_err receive_all(struct request *request, struct span body)
 {
     TRY(receive_begin(request));
@@ -142,10 +154,7 @@ static enum s3_err receive_all(struct request *request, struct span body)
             continue;
         struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
         receive_wait(request, wake, &waiter);
-        pthread_mutex_lock(&waiter.lock);
-        while (!waiter.woken)
-            pthread_cond_wait(&waiter.changed, &waiter.lock);
-        pthread_mutex_unlock(&waiter.lock);
+        wait_until_woken(&waiter);
     }
     TRY(receive_end(request));
     return receive_store(request);
@@ -235,7 +244,26 @@ static void keep_for_shapes(const struct reply *reply)
     assert_int_equal(fclose(file), 0);
 }
 
-struct reply world_send(
+enum stream_result reply_pull(struct reply *reply)
+{
+    struct stream *stream = &reply->request->response.stream;
+    for (;;) {
+        size_t len = 0;
+        char *to = buf_reserve(&reply->bytes, STREAM_PIECE_BYTES);
+        assert_non_null(to);
+        enum stream_result result = stream_next(stream, to, STREAM_PIECE_BYTES, &len);
+        buf_commit(&reply->bytes, len);
+        reply->body = buf_span(&reply->bytes);
+        reply->broken = result == STREAM_BROKEN;
+        if (result != STREAM_WAIT)
+            return result;
+        struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+        stream_wait(stream, wake, &waiter);
+        wait_until_woken(&waiter);
+    }
+}
+
+struct reply world_send_open(
     struct world *world, const char *line, const char *headers, struct span body)
 {
     struct reply reply = {.request = calloc(1, sizeof(*reply.request))};
@@ -256,6 +284,16 @@ struct reply world_send(
     assert_false(reply.request->arena.overflow);
     reply.body = buf_span(&reply.bytes);
     keep_for_shapes(&reply);
+    return reply;
+}
+
+struct reply world_send(
+    struct world *world, const char *line, const char *headers, struct span body)
+{
+    struct reply reply = world_send_open(world, line, headers, body);
+    if (reply.err == S3_OK && reply.request->response.kind == RESPONSE_STREAM)
+        while (reply_pull(&reply) == STREAM_DATA)
+            continue;
     return reply;
 }
 

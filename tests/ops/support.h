@@ -32,6 +32,7 @@ int world_drop(void **state);
 void world_reopen(struct world *world);
 
 struct reply {
+    bool broken; /* a stream that was broken off; body is what came before */
     enum s3_err err;
     int status;
     struct span body; /* the response's bytes; of an error <Code>…</Code><Message>…</Message> and
@@ -48,6 +49,13 @@ struct reply world_send(
     struct world *world, const char *line, const char *headers, struct span body);
 void reply_free(struct reply *reply);
 #define REPLY struct reply __attribute__((cleanup(reply_free)))
+
+/* The same, but of a stream nothing is read: reply_pull does, one piece a call, which it adds to reply->body. It
+ * waits for the producer as a connection does. STREAM_DATA, STREAM_END or STREAM_BROKEN. reply_free is then a
+ * client that leaves. */
+struct reply world_send_open(
+    struct world *world, const char *line, const char *headers, struct span body);
+enum stream_result reply_pull(struct reply *reply);
 
 /* The same for requests that must succeed (2xx) and whose reply does not matter. */
 void world_do(struct world *world, const char *line, const char *headers, const char *body);
