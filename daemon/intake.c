@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <pthread.h>
 
-enum { BUFFERS_MAX = 2 };
+/* Two make a pipeline; more take up what threads lose to each other where processors are few. */
+enum { BUFFERS_WANTED = 2, BUFFERS_MAX = 4 };
 
 struct intake {
     struct job job; /* first: a worker gets this */
@@ -16,14 +17,15 @@ struct intake {
     unsigned buffer_count; /* streamed: taken of the budget */
 
     pthread_mutex_t lock;
-    pthread_cond_t written;
     /* Under the lock. */
     char *full[BUFFERS_MAX]; /* oldest first; each of `capacity` bytes */
     unsigned full_count;
+    unsigned digested_count,
+        written_count; /* of the full ones, the oldest; done with both is empty */
     char *empty[BUFFERS_MAX];
     unsigned empty_count;
-    bool working;     /* a worker has, or will have, the full ones */
-    bool write_ended; /* of the oldest one */
+    bool digesting; /* a worker has, or will have, those that are not digested */
+    bool writing;   /* the store has the first that is not written */
     enum storage_err err;
     void (*wake)(void *ctx); /* when a buffer is empty */
     void *wake_ctx;
@@ -31,75 +33,100 @@ struct intake {
     void *over_ctx;
 };
 
-/* ---- the worker's side ---- */
+/* ---- those who work on full buffers: a worker digests, the store writes, each at its own pace ---- */
 
+static bool works(const struct intake *intake)
+{
+    return intake->digesting || intake->writing;
+}
+
+/* Ends a turn that was begun under the lock: buffers that both have done with are empty now. Unless somebody waits
+ * for it, the intake may be gone from here on if nobody works any more. */
+static void end_turn(struct intake *intake)
+{
+    void (*wake)(void *) = NULL, (*over)(void *) = NULL;
+    void *wake_ctx = intake->wake_ctx, *over_ctx = intake->over_ctx;
+    while (intake->digested_count > 0 && intake->written_count > 0) {
+        intake->empty[intake->empty_count++] = intake->full[0];
+        intake->full_count--, intake->digested_count--, intake->written_count--;
+        memmove(intake->full, intake->full + 1, intake->full_count * sizeof intake->full[0]);
+    }
+    if (intake->empty_count > 0 || !works(intake))
+        wake = TAKE(intake->wake);
+    if (!works(intake))
+        over = TAKE(intake->over);
+    pthread_mutex_unlock(&intake->lock);
+    if (wake != NULL)
+        wake(wake_ctx);
+    if (over != NULL)
+        over(over_ctx);
+}
+
+static struct span full_span(const struct intake *intake, unsigned at)
+{
+    return span_of(intake->full[at], intake->capacity);
+}
+
+static void on_written(void *ctx, enum storage_err err);
+
+/* Under the lock: gives the store the next buffer, if it has none and there is one. Where the store's queue is full
+ * it comes about by a later turn; a worker may not leave it to one, and writes itself. */
+static void write_next(struct intake *intake, bool may_block)
+{
+    while (!intake->writing && intake->err == STORAGE_OK &&
+           intake->written_count < intake->full_count) {
+        struct span bytes = full_span(intake, intake->written_count);
+        intake->writing = true;
+        enum storage_err err = stage_write_async(intake->stage, bytes, on_written, intake);
+        if (err == STORAGE_OK)
+            return;
+        if (err == STORAGE_BUSY && may_block) {
+            pthread_mutex_unlock(&intake->lock);
+            err = stage_write(intake->stage, bytes);
+            pthread_mutex_lock(&intake->lock);
+            intake->written_count += err == STORAGE_OK;
+        }
+        intake->writing = false;
+        if (err == STORAGE_BUSY && !may_block)
+            return;
+        if (err != STORAGE_OK)
+            intake->err = err;
+    }
+}
+
+/* On the store's thread, which may block. */
 static void on_written(void *ctx, enum storage_err err)
 {
     struct intake *intake = ctx;
     pthread_mutex_lock(&intake->lock);
-    if (err != STORAGE_OK)
+    intake->writing = false;
+    if (err == STORAGE_OK)
+        intake->written_count++;
+    else
         intake->err = err;
-    intake->write_ended = true;
-    pthread_cond_signal(&intake->written);
-    pthread_mutex_unlock(&intake->lock);
-}
-
-/* The store's writer has the buffer while this thread digests it. */
-static void write_and_digest(struct intake *intake, struct span bytes)
-{
-    intake->write_ended = false;
-    enum storage_err err = stage_write_async(intake->stage, bytes, on_written, intake);
-    if (err == STORAGE_BUSY) { /* its queue is full: we are a thread that may block */
-        intake->write_ended = true;
-        err = stage_write(intake->stage, bytes);
-    }
-    intake->options.digest(intake->options.digest_ctx, bytes);
-    pthread_mutex_lock(&intake->lock);
-    if (err != STORAGE_OK) {
-        intake->write_ended = true;
-        intake->err = err;
-    }
-    while (!intake->write_ended)
-        pthread_cond_wait(&intake->written, &intake->lock);
-    pthread_mutex_unlock(&intake->lock);
-}
-
-/* The oldest full buffer is empty now. */
-static void empty_oldest(struct intake *intake)
-{
-    pthread_mutex_lock(&intake->lock);
-    intake->empty[intake->empty_count++] = intake->full[0];
-    intake->full[0] = intake->full[1];
-    intake->full_count--;
-    void (*wake)(void *) = intake->wake;
-    void *wake_ctx = intake->wake_ctx;
-    intake->wake = NULL;
-    pthread_mutex_unlock(&intake->lock);
-    if (wake != NULL)
-        wake(wake_ctx);
+    write_next(intake, true);
+    end_turn(intake);
 }
 
 static void work(struct job *job)
 {
     struct intake *intake = (struct intake *)job;
+    pthread_mutex_lock(&intake->lock);
     for (;;) {
-        pthread_mutex_lock(&intake->lock);
-        if (intake->full_count == 0 || intake->err != STORAGE_OK) {
-            intake->working = false;
-            void (*over)(void *) = intake->over;
-            void *over_ctx = intake->over_ctx;
-            intake->over = NULL;
-            pthread_mutex_unlock(&intake->lock);
-            /* Unless somebody waits for the end, the intake may be gone from here on. */
-            if (over != NULL)
-                over(over_ctx);
-            return;
-        }
-        struct span bytes = span_of(intake->full[0], intake->capacity);
+        write_next(intake, true);
+        if (intake->digested_count == intake->full_count || intake->err != STORAGE_OK)
+            break;
+        struct span bytes = full_span(intake, intake->digested_count);
         pthread_mutex_unlock(&intake->lock);
-        write_and_digest(intake, bytes);
-        empty_oldest(intake);
+        intake->options.digest(intake->options.digest_ctx, bytes);
+        pthread_mutex_lock(&intake->lock);
+        intake->digested_count++;
+        intake->digesting = true;
+        end_turn(intake);
+        pthread_mutex_lock(&intake->lock);
     }
+    intake->digesting = false;
+    end_turn(intake);
 }
 
 /* ---- the receiver's side ---- */
@@ -134,7 +161,6 @@ enum storage_err intake_open(
             return err;
     }
     pthread_mutex_init(&intake->lock, NULL);
-    pthread_cond_init(&intake->written, NULL);
     *ret_intake = intake;
     return STORAGE_OK;
 }
@@ -144,36 +170,54 @@ bool intake_is_streamed(const struct intake *intake)
     return intake->stage != NULL;
 }
 
+/* Who receives is also who works: in tests. */
+static enum storage_err work_here(struct intake *intake)
+{
+    struct span bytes = span_of(intake->buffer, intake->len);
+    intake->options.digest(intake->options.digest_ctx, bytes);
+    intake->len = 0;
+    return intake->err = stage_write(intake->stage, bytes);
+}
+
+/* Memory for one more buffer: what a pipeline needs if there is any, and more while the budget is hardly used. */
+static char *another_buffer(struct intake *intake)
+{
+    void *memory = NULL;
+    bool may = intake->buffer_count < BUFFERS_WANTED ||
+               (intake->buffer_count < BUFFERS_MAX && staging_is_spare(intake->options.staging));
+    if (may && staging_get(intake->options.staging, intake->capacity, &memory) == STAGING_OK)
+        intake->buffer_count++;
+    return memory;
+}
+
 /* The buffer is full: hands it on, and goes on with another if there is one. */
 static enum storage_err turn_over(struct intake *intake)
 {
-    void *next = NULL;
+    if (intake->options.workers == NULL)
+        return work_here(intake);
+    char *next = NULL;
     pthread_mutex_lock(&intake->lock);
     enum storage_err err = intake->err;
-    bool call = !intake->working;
+    bool call = err == STORAGE_OK && !intake->digesting;
     if (err == STORAGE_OK) {
         intake->full[intake->full_count++] = TAKE(intake->buffer);
         intake->len = 0;
-        intake->working = true;
+        intake->digesting = true;
+        write_next(intake, false);
         if (intake->empty_count > 0)
             next = intake->empty[--intake->empty_count];
     }
     pthread_mutex_unlock(&intake->lock);
     if (err != STORAGE_OK)
         return err;
-    if (next == NULL && intake->buffer_count < BUFFERS_MAX &&
-        staging_get(intake->options.staging, intake->capacity, &next) == STAGING_OK)
-        intake->buffer_count++;
-    intake->buffer = next;
-    if (intake->options.workers == NULL) {
-        work(&intake->job);
+    intake->buffer = next != NULL ? next : another_buffer(intake);
+    if (!call || workers_submit(intake->options.workers, &intake->job))
         return STORAGE_OK;
-    }
-    if (call && !workers_submit(intake->options.workers, &intake->job)) {
-        intake->working = false; /* nobody else has it */
-        return STORAGE_BUSY;
-    }
-    return STORAGE_OK;
+    pthread_mutex_lock(&intake->lock);
+    intake->digesting = false;
+    intake->err = STORAGE_BUSY;
+    pthread_mutex_unlock(&intake->lock);
+    return STORAGE_BUSY;
 }
 
 static enum storage_err take_empty(struct intake *intake)
@@ -228,7 +272,7 @@ void intake_wait(struct intake *intake, void (*wake)(void *ctx), void *ctx)
 {
     if (intake->buffer_count > 0) {
         pthread_mutex_lock(&intake->lock);
-        bool now = intake->empty_count > 0 || !intake->working;
+        bool now = intake->empty_count > 0 || !works(intake);
         if (!now) {
             intake->wake = wake;
             intake->wake_ctx = ctx;
@@ -253,7 +297,7 @@ struct span intake_gathered(const struct intake *intake)
 bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx)
 {
     pthread_mutex_lock(&intake->lock);
-    bool busy = intake->working;
+    bool busy = works(intake);
     if (busy) {
         intake->over = over;
         intake->over_ctx = ctx;
@@ -264,7 +308,7 @@ bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx)
 
 enum storage_err intake_drain(struct intake *intake)
 {
-    assert(!intake->working);
+    assert(!works(intake));
     if (intake->stage != NULL && intake->err == STORAGE_OK)
         intake->options.digest(intake->options.digest_ctx, intake_gathered(intake));
     return intake->err;
@@ -301,9 +345,8 @@ void intake_close(struct intake *intake)
 {
     if (intake == NULL)
         return;
-    assert(!intake->working);
+    assert(!works(intake));
     release_buffers(intake);
     stage_discard(TAKE(intake->stage));
-    pthread_cond_destroy(&intake->written);
     pthread_mutex_destroy(&intake->lock);
 }

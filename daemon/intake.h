@@ -1,7 +1,7 @@
 /* Where the bytes of a body go: gathered in one piece of memory up to INTAKE_GATHER_MAX_BYTES, else handed
- * on in buffers: while the thread that receives fills one, a worker digests the other and the store writes
- * it. So a large body costs the slowest of the three, not their sum. Who receives never waits: when there
- * is no room it is told to come again.
+ * on in buffers: while the thread that receives fills one, a worker digests others and the store writes
+ * them, none waiting for another. So a large body costs the slowest of the three, not their sum. Who
+ * receives never waits: when there is no room it is told to come again.
  * One thread at a time, but for the worker and the store's writer, which are locked inside. */
 #ifndef DAEMON_INTAKE_H
 #define DAEMON_INTAKE_H

@@ -74,6 +74,14 @@ enum staging_result staging_get(struct staging *staging, size_t bytes, void **re
     return result;
 }
 
+bool staging_is_spare(struct staging *staging)
+{
+    pthread_mutex_lock(&staging->lock);
+    bool spare = staging->first == NULL && staging->used_bytes <= staging->budget_bytes / 2;
+    pthread_mutex_unlock(&staging->lock);
+    return spare;
+}
+
 /* Under the lock: takes those off the line whom the budget now serves. */
 static struct staging_place *serve(struct staging *staging)
 {

@@ -17,6 +17,8 @@ enum staging_result { STAGING_OK, STAGING_FULL, STAGING_NO_MEMORY };
 /* Memory at once, or not: STAGING_FULL while the budget is used up or others wait.
  * in: bytes  at most the budget; staging_put wants the same number */
 enum staging_result staging_get(struct staging *staging, size_t bytes, void **ret_memory) MUST_USE;
+/* Is most of the budget free, and nobody waiting? Then who would be quicker with more may have it. */
+bool staging_is_spare(struct staging *staging);
 /* Gives memory back. Takes NULL. */
 void staging_put(struct staging *staging, void *memory, size_t bytes);
 
