@@ -1,0 +1,16 @@
+import { render } from 'preact'
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/components.css'
+import './styles/shell.css'
+import { App } from './app'
+import { startRouter } from './router'
+import { startTheme } from './theme'
+
+startTheme()
+startRouter()
+const root = document.getElementById('app')
+if (root) {
+  root.replaceChildren()
+  render(<App />, root)
+}

@@ -1,0 +1,52 @@
+/* Logging in and out. */
+import { daemonJson, queryApi, signedFetch, xmlText } from './fetch'
+import { asApiError } from './errors'
+import { beginSession, endSession, session } from './session'
+import type { Keys } from './sign'
+
+/** A session asks for this long; root's is cut to an hour by the daemon. */
+const SESSION_SECONDS = 12 * 3600
+
+/** The region that signatures name: the daemon tells it to whoever asks with another. */
+async function regionOf(): Promise<string> {
+  return 'us-east-1'
+}
+
+async function identity(keys: Keys, region: string): Promise<{ arn: string; account: string }> {
+  const answer = await queryApi('sts', 'GetCallerIdentity', {}, { keys, region })
+  return { arn: xmlText(answer, 'Arn'), account: xmlText(answer, 'Account') }
+}
+
+/** Lasting keys become those of a session; what is temporary already (a token is given) is taken as it is. */
+export async function logIn(keys: Keys, kept: boolean): Promise<void> {
+  const region = await regionOf()
+  if (keys.sessionToken) {
+    const who = await identity(keys, region)
+    beginSession({ ...keys, sessionToken: keys.sessionToken, expires: 0, lastingKeyId: '', ...who, region, kept })
+    return
+  }
+  const answer = await queryApi('sts', 'GetSessionToken', { DurationSeconds: String(SESSION_SECONDS) }, { keys, region })
+  const made = {
+    accessKeyId: xmlText(answer, 'AccessKeyId'),
+    secretAccessKey: xmlText(answer, 'SecretAccessKey'),
+    sessionToken: xmlText(answer, 'SessionToken'),
+  }
+  const expires = Date.parse(xmlText(answer, 'Expiration'))
+  const who = await identity(made, region)
+  beginSession({ ...made, expires, lastingKeyId: keys.accessKeyId, ...who, region, kept })
+}
+
+/** Revokes the session at the daemon, and forgets it here whatever the answer. The failure, if any. */
+export async function logOut(): Promise<string> {
+  let failure = ''
+  if (session.value?.sessionToken)
+    try {
+      await signedFetch({ method: 'DELETE', path: '/-/session' })
+    } catch (thrown) {
+      failure = asApiError(thrown).message
+    }
+  endSession()
+  return failure
+}
+
+export { daemonJson }

@@ -1,0 +1,52 @@
+/* What went wrong, and what to do about it. */
+import { useEffect, useState } from 'preact/hooks'
+import { adviceFor, asApiError, isDenied, type ApiError } from '../s3/errors'
+import { Button, Note } from './basics'
+
+export interface Asked {
+  /** s3:GetObject and the like */
+  action: string
+  /** an ARN, or bucket[/key] */
+  resource?: string
+}
+
+/** asked: what was tried, so that who may simulate policies sees which statement decided. */
+export function ErrorView({ error, asked, onRetry, title }: { error: unknown; asked?: Asked; onRetry?: () => void; title?: string }) {
+  const shown = asApiError(error)
+  const advice = adviceFor(shown)
+  const denied = isDenied(shown)
+  return (
+    <Note tone="danger" icon={denied ? 'lock' : 'warn'} role="alert">
+      <strong>{title ?? (denied ? 'Denied' : shown.code)}</strong>
+      <span>{shown.message}</span>
+      {advice && <span>{advice}</span>}
+      {denied && asked && <WhyDenied error={shown} asked={asked} />}
+      <span class="meta">
+        {[shown.status ? `${shown.status} ${shown.code}` : '', shown.requestId && `request ${shown.requestId}`].filter(Boolean).join(' · ')}
+      </span>
+      {onRetry && (
+        <span>
+          <Button small icon="reload" onClick={onRetry}>
+            Try again
+          </Button>
+        </span>
+      )}
+    </Note>
+  )
+}
+
+/** Which statement decided, for those who may ask. Who may not sees nothing more. */
+function WhyDenied({ error, asked }: { error: ApiError; asked: Asked }) {
+  const [why, setWhy] = useState('')
+  useEffect(() => {
+    let live = true
+    import('../s3/simulate').then(
+      (module) => module.whyDenied(asked).then((text) => live && setWhy(text)),
+      () => undefined,
+    )
+    return () => {
+      live = false
+    }
+  }, [error, asked.action, asked.resource])
+  return why ? <span data-testid="why-denied">{why}</span> : null
+}
