@@ -204,7 +204,7 @@ static bool read_proxies(struct world *world)
 {
     const struct config_list *list = &world->config.trusted_proxies;
     for (size_t i = 0; i < list->count; i++)
-        if (!source_network_parse(span_str(list->items[i]), &world->trusted_proxies.items[i])) {
+        if (!network_parse(span_str(list->items[i]), &world->trusted_proxies.items[i])) {
             fprintf(stderr, "lakegated: trusted_proxies: %s is no address or network\n",
                 list->items[i]);
             return false;
