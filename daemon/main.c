@@ -12,6 +12,7 @@
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/public_access.h"
+#include "daemon/remote.h"
 #include "daemon/server.h"
 #include "daemon/server_tls.h"
 #include "daemon/source_ip.h"
@@ -232,6 +233,25 @@ static bool start_parts(struct world *world)
     return true;
 }
 
+/* The way to S3 servers elsewhere; open once it is known what is listened on. */
+static bool open_remote(struct world *world)
+{
+    char error[REMOTE_ERROR_BYTES];
+    world->daemon.remote = remote_new(&world->config, world->daemon.log, error);
+    return world->daemon.remote != NULL || refuse(error);
+}
+
+static void let_remote_go(struct world *world)
+{
+    struct span addresses[CONFIG_LIST_MAX];
+    size_t count = 0;
+    while (count < CONFIG_LIST_MAX && span_present(server_address(world->server, count))) {
+        addresses[count] = server_address(world->server, count);
+        count++;
+    }
+    remote_listening(world->daemon.remote, addresses, count);
+}
+
 static bool start(struct world *world)
 {
     char error[SERVER_ERROR_BYTES];
@@ -249,9 +269,12 @@ static bool start(struct world *world)
         return refuse(error);
     }
     if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
-        !open_identities(world) || !start_parts(world))
+        !open_identities(world) || !open_remote(world) || !start_parts(world))
         return false;
-    return server_start(&world->daemon, &world->server, error) || refuse(error);
+    if (!server_start(&world->daemon, &world->server, error))
+        return refuse(error);
+    let_remote_go(world);
+    return true;
 }
 
 static void stop(struct world *world)
@@ -260,6 +283,7 @@ static void stop(struct world *world)
     if (world->server != NULL)
         server_stop(world->server, world->config.drain_timeout_s);
     workers_free(daemon->workers);
+    remote_free(daemon->remote);
     close_identities(daemon);
     storage_close(daemon->store);
     connections_free(daemon->connections);
