@@ -7,6 +7,7 @@
 #include "daemon/connections.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/fault.h"
 #include "daemon/identities.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
@@ -61,7 +62,7 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
     else if (err == STORAGE_NO_SPACE)
         what = "the disk is full; make room and start again";
     else if (err == STORAGE_CORRUPT)
-        what = "it is damaged; run lakegate verify on it";
+        what = "it is damaged; lakegate verify tells what, lakegate salvage rebuilds the index";
     else if (err == STORAGE_UNUSABLE)
         what = error != 0 ? strerror(error) : "it cannot be read and written";
     if (err == STORAGE_UNUSABLE && (error == EACCES || error == EROFS || error == EPERM))
@@ -75,6 +76,14 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
 static void on_fatal(void *ctx, const char *what, int error_number)
 {
     (void)ctx;
+    if (error_number == EUCLEAN) {
+        fprintf(stderr,
+            "lakegated: the index is damaged (%s); stopped. lakegate verify tells what, lakegate "
+            "salvage "
+            "rebuilds it\n",
+            what);
+        _exit(EXIT_FATAL);
+    }
     fprintf(stderr,
         "lakegated: %s failed: %s; stopped, since nothing could be acknowledged after it. Check "
         "the "
@@ -126,6 +135,7 @@ static bool open_store(struct world *world)
         .lineage_ms = (int64_t)config->lineage_days * 24 * 3600 * 1000,
         .on_fatal = on_fatal};
     config->data = options.dir;
+    fault_say(config->data);
     const char *detail = NULL;
     errno = 0;
     enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
