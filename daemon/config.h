@@ -44,8 +44,6 @@ struct config {
     int metrics;     /* enum metrics_access */
     int new_buckets; /* enum new_buckets */
     struct config_list trusted_proxies;
-    struct config_list remote_endpoints, remote_addresses; /* reach.h */
-    const char *remote_ca_file;                            /* "": the system's */
 
     bool help, version, print_credentials, print_manual; /* the command line's own */
 };

@@ -71,12 +71,6 @@ const struct setting settings_table[] = {
         "What new buckets have. aws: public access is blocked and ACLs are off. open: public access is not blocked. legacy: that, and ACLs are on."},
     {"trusted_proxies", SETTING_LIST, AT(trusted_proxies), "", 0, 0, true, NULL, NULL,
         "Networks (10.0.0.0/8) of proxies whose X-Forwarded-For says where a request came from, for aws:SourceIp. Repeatable."},
-    {"remote_endpoints", SETTING_LIST, AT(remote_endpoints), "aws", 0, 0, true, NULL, NULL,
-        "S3 servers elsewhere that copies and linked buckets may name: aws (its public S3 endpoints), HOST, HOST:PORT, HOST:* or *.NAME, with http:// before it where it has no TLS. Repeatable."},
-    {"remote_addresses", SETTING_LIST, AT(remote_addresses), "", 0, 0, true, NULL, NULL,
-        "Networks (10.0.0.0/8), addresses, or ADDRESS:PORT of S3 servers elsewhere that may be connected to although they are private, loopback or such. One of this daemon's own addresses needs ADDRESS:PORT. Repeatable."},
-    {"remote_ca_file", SETTING_TEXT, AT(remote_ca_file), "", 0, 0, true, NULL, NULL,
-        "Certificate authorities (PEM) that S3 servers elsewhere are verified by. Without it: the system's."},
 };
 // clang-format on
 const size_t settings_count = ARRAY_LEN(settings_table);

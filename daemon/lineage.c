@@ -128,11 +128,33 @@ static struct span who(const struct request *request)
     return request->principal.kind == PRINCIPAL_ANONYMOUS ? SPAN("anonymous") : SPAN("root");
 }
 
+/* What a copy job fetched has one source, whatever its metadata says. */
+static enum s3_err fill_fetched(struct request *request, struct mutation *mutation)
+{
+    struct lineage_source *source = arena_new(&request->arena, struct lineage_source);
+    struct zone_of zone;
+    if (request->fetched == NULL)
+        return S3_OK;
+    if (source == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    TRY(zones_of(request, &request->bucket, mutation->key, &zone));
+    *source = (struct lineage_source){LINEAGE_COPIED, *request->fetched};
+    mutation->lineage.sources = source;
+    mutation->lineage.count = 1;
+    mutation->lineage.who = who(request);
+    mutation->lineage.zone = zone.name;
+    return S3_OK;
+}
+
 enum s3_err lineage_fill(struct request *request, struct mutation *mutation,
     const struct lineage_end *copied, struct span metadata, enum lineage_missing missing)
 {
-    struct span in_metadata =
-        metadata.len > 0 ? metadata_user(metadata, source_metadata) : SPAN_ABSENT;
+    if (request->made_here && copied == NULL)
+        return fill_fetched(request, mutation);
+    /* What another's metadata says nobody here declares. */
+    struct span in_metadata = metadata.len > 0 && !request->made_here
+                                  ? metadata_user(metadata, source_metadata)
+                                  : SPAN_ABSENT;
     size_t declared = count_declared(request, in_metadata);
     if (declared == 0 && copied == NULL)
         return S3_OK;

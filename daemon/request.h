@@ -174,6 +174,12 @@ struct request {
     struct zones_held *zones;  /* zones.h: the rules that were read */
     struct span duplicate_key; /* the key that has the same content; absent: none is known */
 
+    /* A request that the daemon makes itself for who set it a task (jobs/copy_put.h): principal and identity were
+     * set by who made it, and it has no signature. */
+    bool made_here;
+    const struct lineage_end
+        *fetched; /* where such a one has its content from; NULL: from nowhere */
+
     uint64_t step_ns[STEPS];
     uint64_t step_began_ns;
     uint64_t bytes_in; /* of the body as sent, framing included */

@@ -65,7 +65,7 @@ struct storage_options {
     uint32_t writer_threads; /* of stage_write_async. 0: the default */
     bool no_background;      /* no GC, compaction or sweep threads: tests call storage_gc_step */
     /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
-     * error_number EUCLEAN: the index is damaged. NULL: a line on stderr and _exit(70). */
+     * NULL: a line on stderr and _exit(70). */
     void (*on_fatal)(void *ctx, const char *what, int error_number);
     void *on_fatal_ctx;
 };
@@ -255,6 +255,9 @@ enum storage_err storage_list(struct storage *storage, const struct list_query *
 enum lineage_kind {       /* the numbers are stored: never change them */
     LINEAGE_RECORDED = 1, /* the store has seen the copy */
     LINEAGE_DECLARED = 2, /* the writer says so */
+    /* Fetched from elsewhere: end.key is from where, end.etag what it had there, end.version the caller's own
+     * numbers, which tell such sources of one version apart. No other version knows of it. */
+    LINEAGE_COPIED = 3,
 };
 
 /* A version as one end of an edge. */

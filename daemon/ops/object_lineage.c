@@ -2,6 +2,7 @@
  * is the version itself; "Of" is the id of the version on the near side of an edge. What the caller may not
  * read is shown as hidden, and nothing beyond it. */
 #include "daemon/authorize.h"
+#include "daemon/jobs/copy_lineage.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/json_answer.h"
 #include "daemon/ops/object_common.h"
@@ -67,6 +68,8 @@ static size_t reach(struct walk *walk, const struct lineage_end *end, unsigned l
 static bool may_read(struct walk *walk, const struct lineage_end *end)
 {
     struct request *request = walk->request;
+    if (end->bucket_id == 0) /* elsewhere: no secret of anybody's here */
+        return true;
     if (!span_eq(walk->bucket.name, end->bucket) || walk->bucket.name.len == 0) {
         enum storage_err err =
             storage_bucket_get(request_store(request), end->bucket, &request->arena, &walk->bucket);
@@ -92,16 +95,43 @@ static void write_end(
         json_answer_text(out, false, "Zone", end->zone);
 }
 
+static struct span kind_text(enum lineage_kind kind)
+{
+    switch (kind) {
+    case LINEAGE_RECORDED:
+        return SPAN("recorded");
+    case LINEAGE_DECLARED:
+        return SPAN("declared");
+    case LINEAGE_COPIED:
+        break;
+    }
+    return SPAN("copied");
+}
+
+/* What a copy job fetched (daemon/jobs/copy_lineage.h). */
+static void write_elsewhere(
+    struct request *request, struct buf *out, const struct lineage_edge *edge)
+{
+    const struct lineage_end *end = &edge->end;
+    json_answer_text(out, false, "Url", end->key);
+    if (end->etag.part_count != COPY_ETAG_HASHED)
+        json_answer_text(out, false, "ETag", object_etag_text(request, &end->etag));
+    json_answer_text(out, false, "CopyJob",
+        arena_format(&request->arena, "%016llx", (unsigned long long)end->version.sequence));
+    json_answer_text(out, false, "By", edge->who);
+}
+
 static void write_edge(struct walk *walk, const struct lineage_edge *edge, size_t of, size_t id,
     unsigned level, bool visible)
 {
     struct buf *out = walk->out;
     buf_addf(out, "%s\n{\"Id\":%zu,\"Of\":%zu,\"Level\":%u", walk->written > 0 ? "," : "", id, of,
         level);
-    json_answer_text(
-        out, false, "Kind", edge->kind == LINEAGE_RECORDED ? SPAN("recorded") : SPAN("declared"));
+    json_answer_text(out, false, "Kind", kind_text(edge->kind));
     json_answer_time(out, "At", edge->at_ms);
-    if (visible) {
+    if (edge->kind == LINEAGE_COPIED) {
+        write_elsewhere(walk->request, out, edge);
+    } else if (visible) {
         buf_add_char(out, ',');
         write_end(walk->request, out, &edge->end, true);
         json_answer_text(out, false, "By", edge->who);

@@ -48,11 +48,25 @@ static struct lineage_end end_of(const struct mutation *m, const struct object_i
     };
 }
 
+/* Row ids begin at 1, so an end under row 0 is nobody's. */
+static enum storage_err add_elsewhere(struct commit *commit, const struct mutation *m,
+    struct lineage_node node, const struct lineage_source *source)
+{
+    struct lineage_edge edge = {.kind = LINEAGE_COPIED,
+        .end = {.key = source->end.key, .version = source->end.version, .etag = source->end.etag},
+        .who = m->lineage.who,
+        .at_ms = commit->now_ms};
+    return put_edge(commit, node, LINEAGE_SOURCES,
+        (struct lineage_node){0, source->end.version.sequence}, &edge);
+}
+
 static enum storage_err add_source(struct commit *commit, const struct mutation *m,
     struct lineage_node node, const struct lineage_source *source,
     const struct lineage_end *derived)
 {
     struct lineage_node other = {0};
+    if (source->kind == LINEAGE_COPIED)
+        return add_elsewhere(commit, m, node, source);
     enum storage_err err = find_node(commit, &source->end, &other);
     if (is_gone(err)) /* deleted since it was read: there is nothing to hang the edge on */
         return STORAGE_OK;

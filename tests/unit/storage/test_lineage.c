@@ -262,6 +262,33 @@ static void a_version_is_no_source_of_itself(void **state)
     verify_clean();
 }
 
+/* What was fetched from elsewhere has no other end here: nothing to be missed by verify, or left by GC. */
+static void a_source_elsewhere_goes_with_its_version(void **state)
+{
+    (void)state;
+    struct lineage_source sources[] = {{LINEAGE_COPIED, {.key = SPAN("https://there/bucket/a"),
+                                                            .version = {.sequence = 7, .random = 1},
+                                                            .etag = {.part_count = 3}}},
+        {LINEAGE_COPIED, {.key = SPAN("https://there/bucket/b"), .version = {.sequence = 8}}}};
+    put_from(SPAN("made"), sources, 2);
+    verify_clean();
+    store_reopen();
+    struct lineage_page page = edges(SPAN("made"), false);
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.items[0].kind, LINEAGE_COPIED);
+    assert_true(span_eq(page.items[0].end.key, SPAN("https://there/bucket/a")));
+    assert_int_equal(page.items[0].end.version.sequence, 7);
+    assert_int_equal(page.items[0].end.etag.part_count, 3);
+    assert_int_equal(page.items[0].end.bucket_id, 0);
+    put_from(SPAN("made"), sources, 1); /* over it */
+    gc_all();
+    assert_int_equal(edges(SPAN("made"), false).count, 1);
+    remove_key(lake, SPAN("made"));
+    gc_all();
+    assert_int_equal(rows_of(TABLE_LINEAGE), 0);
+    verify_clean();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown_closed)
@@ -275,6 +302,7 @@ int main(void)
         TEST(what_was_made_may_go_first),
         TEST(many_edges_end_in_steps),
         TEST(a_version_is_no_source_of_itself),
+        TEST(a_source_elsewhere_goes_with_its_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
