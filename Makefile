@@ -1,4 +1,5 @@
 # make            build/lakegated and build/lakegate (and libs3proto)
+# make CONSOLE=0  without the web console, which wants Node 20.19 or newer; without Node it is left out, too
 # make check      the fast tests: unit, ops, rules, formatting
 # make install    DESTDIR and PREFIX are honoured
 # Variants live in build folders of their own: make BUILD=build/asan SANITIZE=address,undefined
@@ -9,6 +10,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC ?= cc
 SANITIZE ?=
+CONSOLE ?= 1
 PYTHON ?= python3
 
 PACKAGES := libmicrohttpd gnutls libxml-2.0 zlib jansson libcurl libcrypto
@@ -42,8 +44,25 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 BASE_OBJ := $(call objects,libs3proto/base/*.c)
 PROTO_OBJ := $(call objects,libs3proto/*.c)
 STORAGE_OBJ := $(call objects,storage/*.c storage/local/*.c)
-DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/query/*.c daemon/jobs/*.c))
+DAEMON_OBJ := $(filter-out $(BUILD)/obj/daemon/main.o $(BUILD)/obj/daemon/console_none.o,$(call objects,daemon/*.c daemon/ops/*.c daemon/query/*.c daemon/jobs/*.c))
 CLI_OBJ := $(call objects,daemon/cli/*.c)
+
+# The console's files are built once, whatever the variant, by scripts/build-console, which says why when it cannot.
+ifeq ($(CONSOLE),0)
+CONSOLE_OBJ := $(BUILD)/obj/daemon/console_none.o
+else
+CONSOLE_OBJ := $(BUILD)/obj/console_files.o
+endif
+CONSOLE_SOURCES := $(shell find daemon/console -name node_modules -prune -o -type f -print 2>/dev/null)
+build/console/console_files.c: scripts/build-console scripts/embed-console.mjs $(CONSOLE_SOURCES)
+	@scripts/build-console build/console
+$(BUILD)/obj/console_files.o: build/console/console_files.c daemon/console_files.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+# The other choice than last time is a change.
+$(shell mkdir -p $(BUILD) && { echo '$(CONSOLE)' | cmp -s - $(BUILD)/console.choice || echo '$(CONSOLE)' >$(BUILD)/console.choice; })
+.PHONY: console
+console: build/console/console_files.c
 
 .PHONY: all lib check clean install install-bin unit ops rules format format-check tidy
 all: $(BUILD)/lakegated $(BUILD)/lakegate lib
@@ -55,10 +74,10 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/libs3proto.a: $(BASE_OBJ) $(PROTO_OBJ)
 $(BUILD)/libstorage.a: $(STORAGE_OBJ)
-$(BUILD)/libdaemon.a: $(DAEMON_OBJ)
+$(BUILD)/libdaemon.a: $(DAEMON_OBJ) $(CONSOLE_OBJ) $(BUILD)/console.choice
 $(BUILD)/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	ar rcs $@ $(filter %.o,$^)
 
 LIBS := $(BUILD)/libdaemon.a $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 $(BUILD)/lakegated: $(BUILD)/obj/daemon/main.o $(LIBS)

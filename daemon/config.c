@@ -280,6 +280,59 @@ static bool read_flags(
     return true;
 }
 
+/* Of names that need no encoding, so that a client's path, decoded or not, begins with it. */
+static bool is_path_prefix(struct span path)
+{
+    bool after_slash = false;
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.ptr[i];
+        if (c == '/' ? after_slash : !isalnum((unsigned char)c) && strchr("-._~", c) == NULL)
+            return false;
+        after_slash = c == '/';
+    }
+    return path.len == 0 || (path.ptr[0] == '/' && !after_slash);
+}
+
+static bool is_url(struct span url)
+{
+    struct span rest = span_starts(url, SPAN("https://"))  ? span_from(url, 8)
+                       : span_starts(url, SPAN("http://")) ? span_from(url, 7)
+                                                           : SPAN_ABSENT;
+    for (size_t i = 0; i < rest.len; i++)
+        if (!isalnum((unsigned char)rest.ptr[i]) && strchr("-._~:/[]", rest.ptr[i]) == NULL)
+            return false;
+    return url.len == 0 || (rest.len > 0 && rest.ptr[0] != '/' && !span_ends(rest, SPAN("/")));
+}
+
+static bool is_host(struct span host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (!isalnum((unsigned char)host.ptr[i]) && strchr("-.:[]", host.ptr[i]) == NULL)
+            return false;
+    return true;
+}
+
+static bool check_web(struct loader *loader)
+{
+    const struct config *config = loader->config;
+    struct span prefix = span_str(config->path_prefix), url = span_str(config->public_url);
+    if (!is_path_prefix(prefix))
+        return fail(loader, "lakegated", "path_prefix",
+            "must be like /lake: letters, digits and -._~ between single slashes, none at its end");
+    if (!is_url(url))
+        return fail(loader, "lakegated", "public_url",
+            "must be like https://lake.example.com, without a slash at its end");
+    if (url.len > 0 && !span_ends(url, prefix))
+        return fail(loader, "lakegated", "public_url", "must end with path_prefix");
+    if (!is_host(span_str(config->console_host)))
+        return fail(loader, "lakegated", "console_host", "must be HOST or HOST:PORT");
+    if (!config->object_sandbox && config->console && config->console_host[0] == '\0')
+        return fail(loader, "lakegated", "object_sandbox",
+            "may be off only with console_host, or with console off: stored pages could act as the "
+            "console");
+    return true;
+}
+
 static bool check_together(struct loader *loader)
 {
     const struct config *config = loader->config;
@@ -289,7 +342,7 @@ static bool check_together(struct loader *loader)
         return fail(loader, "lakegated", "listen", "names no address");
     if (config->region[0] == '\0')
         return fail(loader, "lakegated", "region", "must not be empty");
-    return true;
+    return check_web(loader);
 }
 
 bool config_load(struct config *config, int argc, const char *const *argv,

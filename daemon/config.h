@@ -44,6 +44,11 @@ struct config {
     int metrics;     /* enum metrics_access */
     int new_buckets; /* enum new_buckets */
     struct config_list trusted_proxies;
+    bool console;
+    const char *console_host; /* "": whatever the Host */
+    bool object_sandbox;
+    const char *path_prefix; /* "/lake"; "": none */
+    const char *public_url;  /* without a last slash; "": as the client says */
 
     bool help, version, print_credentials, print_manual; /* the command line's own */
 };

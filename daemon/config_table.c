@@ -71,6 +71,16 @@ const struct setting settings_table[] = {
         "What new buckets have. aws: public access is blocked and ACLs are off. open: public access is not blocked. legacy: that, and ACLs are on."},
     {"trusted_proxies", SETTING_LIST, AT(trusted_proxies), "", 0, 0, true, NULL, NULL,
         "Networks (10.0.0.0/8) of proxies whose X-Forwarded-For says where a request came from, for aws:SourceIp. Repeatable."},
+    {"console", SETTING_BOOL, AT(console), "on", 0, 0, true, NULL, NULL,
+        "Serve the web console at /-/console/."},
+    {"console_host", SETTING_TEXT, AT(console_host), "", 0, 0, true, NULL, NULL,
+        "Serve the console under this name (HOST or HOST:PORT) alone, which gives it an origin of its own: there, too, objects are sandboxed."},
+    {"object_sandbox", SETTING_BOOL, AT(object_sandbox), "on", 0, 0, true, NULL, NULL,
+        "Send Content-Security-Policy: sandbox with objects, so that stored pages cannot act as the console. Off only with console_host, or without console: then stored pages run as pages of a site of theirs, but for those under console_host."},
+    {"path_prefix", SETTING_TEXT, AT(path_prefix), "", 0, 0, true, NULL, NULL,
+        "Path below which a proxy serves all of it, such as /lake. The proxy passes path and Host as they are, since both are signed."},
+    {"public_url", SETTING_TEXT, AT(public_url), "", 0, 0, true, NULL, NULL,
+        "How clients reach it, for links: https://lake.example.com, with path_prefix at its end if there is one. Without it: as the request says."},
 };
 // clang-format on
 const size_t settings_count = ARRAY_LEN(settings_table);

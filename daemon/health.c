@@ -4,6 +4,7 @@
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
+#include "daemon/console.h"
 #include "daemon/daemon.h"
 #include "daemon/json.h"
 #include "daemon/metrics.h"
@@ -145,6 +146,8 @@ const struct op *health_route(const struct request *request)
 {
     const struct target *target = &request->target;
     const struct op *op = system_route(request);
+    if (op == NULL)
+        op = console_route(request);
     if (op != NULL)
         return op;
     if ((request->method != METHOD_GET && request->method != METHOD_HEAD) || target->virtual_host)

@@ -6,6 +6,7 @@
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
+#include "daemon/origin.h"
 #include "daemon/post_form.h"
 #include "daemon/receive.h"
 #include "daemon/respond.h"
@@ -15,10 +16,15 @@
 static enum s3_err parse_target(struct request *request)
 {
     request->method = method_of(request->method_text);
-    enum s3_err err =
-        target_parse(&request->arena, request->raw_target, request_header(request, SPAN("host")),
-            request->daemon->domains, request->daemon->domain_count, &request->target);
-    return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);
+    const struct daemon *daemon = request->daemon;
+    /* console_host may lie below a domain, and is no bucket then. */
+    size_t domains = origin_has_console_host(request) ? 0 : daemon->domain_count;
+    enum s3_err err = target_parse(&request->arena, request->raw_target,
+        request_header(request, SPAN("host")), daemon->domains, domains, &request->target);
+    if (err != S3_OK)
+        return request_fail(request, err, NULL, __FILE__, __LINE__);
+    target_strip(&request->target, origin_prefix(request));
+    return S3_OK;
 }
 
 static enum s3_err find_op(struct request *request)

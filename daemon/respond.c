@@ -1,7 +1,9 @@
 #include "daemon/respond.h"
 
+#include "daemon/console.h"
 #include "daemon/cors_respond.h"
 #include "daemon/daemon.h"
+#include "daemon/origin.h"
 #include "daemon/query.h"
 #include "xml_write.h"
 
@@ -176,6 +178,9 @@ void respond(struct request *request)
     response_header_borrowed(request, "x-amz-request-id", span_str(request->id));
     response_header_borrowed(request, "x-amz-id-2", span_str(request->daemon->host_id));
     response_header_borrowed(request, "Server", SPAN("Lakegate"));
+    response_header_borrowed(request, "X-Content-Type-Options", SPAN("nosniff"));
+    if (!console_has_policy(request) && origin_is_sandboxed(request))
+        response_header_borrowed(request, "Content-Security-Policy", SPAN("sandbox"));
     if (request->response.status == 503)
         response_header_borrowed(request, "Retry-After", SPAN("1"));
 }

@@ -157,7 +157,7 @@ static struct span normalize_path(struct arena *arena, struct span path)
 static struct span path_to_encode(
     struct arena *arena, const struct target *target, const struct sigv4_auth *auth, bool normalize)
 {
-    struct span path = span_eq(auth->service, SPAN("s3")) ? target->path : target->raw_path;
+    struct span path = span_eq(auth->service, SPAN("s3")) ? target->signed_path : target->raw_path;
     return normalize ? normalize_path(arena, path) : path;
 }
 

@@ -173,6 +173,7 @@ enum s3_err target_parse(struct arena *arena, struct span raw_target, struct spa
     target.path = percent_decode(arena, target.raw_path);
     if (!span_present(target.path))
         return failed_in(arena);
+    target.signed_path = target.path;
     if (!span_is_utf8(target.path) || span_find_char(target.path, '\0', 0) != SIZE_MAX)
         return S3_ERR_INVALID_URI;
     TRY(query_parse(arena, target.raw_query, QUERY_PARAMS_MAX, &target.query));
@@ -186,6 +187,19 @@ enum s3_err target_parse(struct arena *arena, struct span raw_target, struct spa
     name_resource(&target);
     *ret_target = target;
     return S3_OK;
+}
+
+void target_strip(struct target *target, struct span prefix)
+{
+    struct span rest = span_from(target->path, prefix.len);
+    if (prefix.len == 0 || !span_starts(target->path, prefix) ||
+        (rest.len > 0 && rest.ptr[0] != '/'))
+        return;
+    target->path = rest.len > 0 ? rest : SPAN("/");
+    if (!target->virtual_host)
+        target->bucket = SPAN_ABSENT;
+    target->key = target->control = SPAN_ABSENT;
+    name_resource(target);
 }
 
 const struct query_param *query_find(const struct query *query, struct span name)

@@ -23,9 +23,10 @@ struct query {
 enum target_scope { TARGET_SERVICE, TARGET_BUCKET, TARGET_OBJECT, TARGET_CONTROL };
 
 struct target {
-    struct span raw_path;  /* as sent, without the query */
-    struct span raw_query; /* without the '?'; absent when there was none */
-    struct span path;      /* decoded raw_path */
+    struct span raw_path;    /* as sent, without the query */
+    struct span raw_query;   /* without the '?'; absent when there was none */
+    struct span signed_path; /* decoded raw_path */
+    struct span path;        /* the same, without a prefix that was stripped */
     /* decoded; absent at TARGET_SERVICE. TARGET_CONTROL: the one that an ARN in the path names, absent
      * without one */
     struct span bucket;
@@ -50,6 +51,11 @@ struct target {
  * src: Amazon S3 User Guide, "Virtual hosting of buckets"; API Reference, "Amazon S3 Control" */
 enum s3_err target_parse(struct arena *arena, struct span raw_target, struct span host,
     const struct span *domains, size_t domain_count, struct target *ret_target) MUST_USE;
+
+/* Of "/prefix/bucket/key" the prefix, for a service that a proxy serves below a path of its own: names are read
+ * anew from what follows it. What is signed stays. A path that does not begin with it stays, too.
+ * in:  prefix  "/…" without a last slash; absent or empty: there is none */
+void target_strip(struct target *target, struct span prefix);
 
 /* Takes a query or an application/x-www-form-urlencoded body apart.
  * out: *ret_query  in the order sent; spans into raw and arena; untouched on error

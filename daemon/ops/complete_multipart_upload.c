@@ -8,6 +8,7 @@
 #include "daemon/ops/complete_parts.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
+#include "daemon/origin.h"
 #include "daemon/zones.h"
 #include "xml_write.h"
 
@@ -26,12 +27,13 @@ struct complete {
 /* As sent, but for the last part of it: path or virtual-host style, encoding and all. */
 static struct span location(struct request *request)
 {
-    struct span host = request_header(request, SPAN("host"));
+    struct span origin = origin_url(request), prefix = origin_prefix(request);
     struct span path = request->target.raw_path;
+    if (span_starts(path, prefix)) /* the origin has it */
+        path = span_from(path, prefix.len);
     struct buf out CLEANUP(buf_free);
-    buf_init(&out, host.len + path.len + 16);
-    buf_add(&out, request->secure ? SPAN("https://") : SPAN("http://"));
-    buf_add(&out, host);
+    buf_init(&out, origin.len + path.len + 16);
+    buf_add(&out, origin);
     buf_add(&out, path);
     return buf_ok(&out) ? arena_copy(&request->arena, buf_span(&out)) : SPAN_ABSENT;
 }

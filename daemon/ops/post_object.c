@@ -2,6 +2,7 @@
  * src: Amazon S3 API Reference, "POST Object" */
 #include "base/encode.h"
 #include "daemon/ops/object_common.h"
+#include "daemon/origin.h"
 #include "daemon/post_form.h"
 #include "xml_write.h"
 
@@ -19,9 +20,7 @@ static struct span etag_of(const struct request *request)
 static void add_location(struct buf *out, struct request *request)
 {
     const struct target *target = &request->target;
-    struct span host = request_header(request, SPAN("host"));
-    buf_add(out, request->secure ? SPAN("https://") : SPAN("http://"));
-    buf_add(out, span_present(host) ? host : SPAN("localhost"));
+    buf_add(out, origin_url(request));
     buf_add_char(out, '/');
     if (!target->virtual_host) {
         percent_encode(out, target->bucket, false);

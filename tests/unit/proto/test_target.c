@@ -162,9 +162,50 @@ static void full_arena_is_internal(void **state)
     arena_free(&arena);
 }
 
+static void test_a_prefix_is_no_part_of_names(void **state)
+{
+    static const struct {
+        const char *raw, *host;
+        enum target_scope scope;
+        const char *bucket, *key, *path;
+    } stripped[] = {
+        {"/lake/s3", NULL, TARGET_SERVICE, NULL, NULL, "/"},
+        {"/lake/s3/", NULL, TARGET_SERVICE, NULL, NULL, "/"},
+        {"/lake/s3/b", NULL, TARGET_BUCKET, "b", NULL, "/b"},
+        {"/lake/s3/b/k%2Fl", NULL, TARGET_OBJECT, "b", "k/l", "/b/k/l"},
+        {"/lake%2Fs3/b/k", NULL, TARGET_OBJECT, "b", "k", "/b/k"},
+        {"/lake/s3/lake/s3", NULL, TARGET_OBJECT, "lake", "s3", "/lake/s3"},
+        {"/lake/s3x/k", NULL, TARGET_OBJECT, "lake", "s3x/k", "/lake/s3x/k"},
+        {"/lake/s", NULL, TARGET_OBJECT, "lake", "s", "/lake/s"},
+        {"/b/lake/s3", NULL, TARGET_OBJECT, "b", "lake/s3", "/b/lake/s3"},
+        {"/lake/s3/k", "b.example.com", TARGET_OBJECT, "b", "k", "/k"},
+        {"/lake/s3", "b.example.com", TARGET_BUCKET, "b", NULL, "/"},
+        {"/lake/s3/v20180820/x", "b.example.com", TARGET_CONTROL, NULL, NULL, "/v20180820/x"},
+    };
+    (void)state;
+    struct arena arena CLEANUP(arena_free);
+    arena_init(&arena, 64 * 1024);
+    for (size_t i = 0; i < ARRAY_LEN(stripped); i++) {
+        struct target target;
+        assert_int_equal(target_parse(&arena, span_str(stripped[i].raw), span_str(stripped[i].host),
+                             domains, ARRAY_LEN(domains), &target),
+            S3_OK);
+        struct span signed_path = target.signed_path;
+        target_strip(&target, SPAN("/lake/s3"));
+        assert_int_equal(target.scope, stripped[i].scope);
+        assert_true(span_eq(target.bucket, span_str(stripped[i].bucket)));
+        assert_int_equal(span_present(target.bucket), stripped[i].bucket != NULL);
+        assert_true(span_eq(target.key, span_str(stripped[i].key)));
+        assert_true(span_eq(target.path, span_str(stripped[i].path)));
+        assert_true(span_eq(target.signed_path, signed_path));
+        assert_true(span_eq(target.raw_path, span_str(stripped[i].raw)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_prefix_is_no_part_of_names),
         cmocka_unit_test(targets_are_taken_apart),
         cmocka_unit_test(query_is_decoded_and_found),
         cmocka_unit_test(query_without_parameters),
