@@ -227,11 +227,16 @@ console-check: $(CONSOLE_DIST)/index.html
 
 # make fuzz          one libFuzzer program per parser in $(BUILD)/fuzz/
 # make fuzz-corpus   runs each over its kept corpus once
+# make fuzz-run      each for FUZZ_SECONDS, FUZZ_JOBS at once; FUZZ_ONLY="a b": these, FUZZ_PART=1/3: every third
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_OBJ := $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(BASE_OBJ) $(PROTO_OBJ))
+fuzz_objects = $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(1))
+FUZZ_OBJ := $(call fuzz_objects,$(BASE_OBJ) $(PROTO_OBJ))
+FUZZ_STORAGE_OBJ := $(call fuzz_objects,$(STORAGE_OBJ))
+FUZZ_WORLD_OBJ := $(FUZZ_STORAGE_OBJ) $(call fuzz_objects,$(DAEMON_OBJ)) \
+	$(addprefix $(BUILD)/obj/fuzz/,tests/ops/support.o tests/fuzz/world.o)
 CLANG ?= $(firstword $(shell command -v clang-14 clang))
 FUZZ_SANITIZE := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-.PHONY: fuzz fuzz-corpus
+.PHONY: fuzz fuzz-corpus fuzz-run
 fuzz: $(FUZZ)
 $(BUILD)/obj/fuzz/%.o: %.c
 	@mkdir -p $(@D)
@@ -239,13 +244,22 @@ $(BUILD)/obj/fuzz/%.o: %.c
 		$(subst =fuzzer,=fuzzer-no-link,$(FUZZ_SANITIZE)) -c $< -o $@
 $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_SANITIZE) -pthread $^ $(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
+	$(CLANG) $(FUZZ_SANITIZE) -pthread $^ -Wl,--as-needed $(PKG_LIBS) -lcmocka -o $@
 $(BUILD)/fuzz/fuzz_query: $(BUILD)/obj/fuzz/daemon/query_params.o
+$(BUILD)/fuzz/fuzz_records $(BUILD)/fuzz/fuzz_extents $(BUILD)/fuzz/fuzz_deflate: $(FUZZ_STORAGE_OBJ)
+$(BUILD)/fuzz/fuzz_bodies $(BUILD)/fuzz/fuzz_requests: $(FUZZ_WORLD_OBJ)
 fuzz-corpus: $(FUZZ)
 	@for program in $^; do \
 		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
 			{ cat $$program.log; exit 1; }; done
 	@echo "$(words $^) fuzz corpora hold"
+FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 2
+FUZZ_PART ?= 1/1
+FUZZ_ONLY ?=
+fuzz-run: $(FUZZ)
+	@$(PYTHON) tests/fuzz/run.py --programs $(BUILD)/fuzz --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) \
+		--part $(FUZZ_PART) $(FUZZ_ONLY)
 
 # make bench-store   the store without HTTP: $(BUILD)/bench/store_bench DIR
 .PHONY: bench-store

@@ -49,6 +49,8 @@ struct config {
     bool object_sandbox;
     const char *path_prefix; /* "/lake"; "": none */
     const char *public_url;  /* without a last slash; "": as the client says */
+    struct config_list remote_endpoints, remote_addresses; /* reach.h */
+    const char *remote_ca_file;                            /* "": the system's */
 
     bool help, version, print_credentials, print_manual; /* the command line's own */
 };

@@ -81,6 +81,12 @@ const struct setting settings_table[] = {
         "Path below which a proxy serves all of it, such as /lake. The proxy passes path and Host as they are, since both are signed."},
     {"public_url", SETTING_TEXT, AT(public_url), "", 0, 0, true, NULL, NULL,
         "How clients reach it, for links: https://lake.example.com, with path_prefix at its end if there is one. Without it: as the request says."},
+    {"remote_endpoints", SETTING_LIST, AT(remote_endpoints), "aws", 0, 0, true, NULL, NULL,
+        "S3 servers elsewhere that copies and linked buckets may name: aws (its public S3 endpoints), HOST, HOST:PORT, HOST:* or *.NAME, with http:// before it where it has no TLS. Repeatable."},
+    {"remote_addresses", SETTING_LIST, AT(remote_addresses), "", 0, 0, true, NULL, NULL,
+        "Networks (10.0.0.0/8), addresses, or ADDRESS:PORT of S3 servers elsewhere that may be connected to although they are private, loopback or such. One of this daemon's own addresses needs ADDRESS:PORT. Repeatable."},
+    {"remote_ca_file", SETTING_TEXT, AT(remote_ca_file), "", 0, 0, true, NULL, NULL,
+        "Certificate authorities (PEM) that S3 servers elsewhere are verified by. Without it: the system's."},
 };
 // clang-format on
 const size_t settings_count = ARRAY_LEN(settings_table);

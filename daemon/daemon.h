@@ -19,6 +19,7 @@ struct iam;
 struct identities;
 struct log;
 struct metrics;
+struct remote;
 struct sigv4_key_cache;
 struct source_networks;
 struct staging;
@@ -43,6 +44,7 @@ struct daemon {
     struct bucket_documents *documents;            /* bucket_documents.h; NULL: nothing is kept */
     struct account_blocks *account_blocks;         /* public_access.h; NULL: no account has any */
     const struct source_networks *trusted_proxies; /* source_ip.h; NULL: none */
+    struct remote *remote;                         /* remote.h; NULL in tests that go nowhere */
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
     struct connections *connections; /* connections.h */

@@ -1,6 +1,7 @@
 #include "daemon/http_client.h"
 
 #include "base/arena.h"
+#include "daemon/http_curl.h"
 
 #include <curl/curl.h>
 
@@ -49,19 +50,27 @@ static bool add_header(struct curl_slist **list, const struct header *header)
     return true;
 }
 
-static CURLcode limit_protocols(CURL *easy)
+bool http_curl_headers(const struct header_list *headers, struct curl_slist **list)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        if (!add_header(list, &headers->items[i]))
+            return false;
+    return true;
+}
+
+int http_curl_limit_protocols(void *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    return (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    return (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 }
 
 static CURLcode prepare(
     CURL *easy, const struct http_call *call, struct curl_slist *headers, struct http_reply *reply)
 {
-    CURLcode code = limit_protocols(easy);
+    CURLcode code = (CURLcode)http_curl_limit_protocols(easy);
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (code == CURLE_OK)                                                                      \
@@ -97,10 +106,7 @@ bool http_client_call(const struct http_call *call, struct http_reply *ret_reply
     buf_init(&ret_reply->body, HTTP_CLIENT_REPLY_MAX_BYTES);
     CLEANUP(easy_cleanup) CURL *easy = curl_easy_init();
     CLEANUP(slist_cleanup) struct curl_slist *headers = NULL;
-    bool ready = easy != NULL;
-    for (size_t i = 0; ready && i < call->headers.count; i++)
-        ready = add_header(&headers, &call->headers.items[i]);
-    if (!ready) {
+    if (easy == NULL || !http_curl_headers(&call->headers, &headers)) {
         snprintf(ret_reply->detail, sizeof(ret_reply->detail), "out of memory");
         return false;
     }

@@ -1,5 +1,5 @@
-/* HTTP calls that the project makes itself: the command's to a daemon. The only place that knows
- * libcurl. Every call is bounded in time and in the size of its reply; redirects are not followed;
+/* HTTP calls that the project makes itself and waits for: the command's to a daemon (the daemon's own go
+ * through http_engine.h). Every call is bounded in time and in the size of its reply; redirects are not followed;
  * only http and https are spoken. Thread-safe after http_client_init. */
 #ifndef DAEMON_HTTP_CLIENT_H
 #define DAEMON_HTTP_CLIENT_H

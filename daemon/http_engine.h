@@ -17,6 +17,8 @@ struct sockaddr;
 enum {
     HTTP_HEAD_MAX_BYTES = 64 * 1024, /* of all heads of a transfer together, 1xx too */
     HTTP_CAUSE_BYTES = 256,
+    HTTP_PIECE_MAX_BYTES = 64 * 1024,
+    HTTP_TRANSFERS_MAX = 8192, /* started and not ended, of an engine */
 };
 
 struct http_engine_options {
@@ -26,8 +28,8 @@ struct http_engine_options {
     /* May a connection be made to this address? Runs on the engine's thread. NULL: to all. */
     bool (*may_connect)(void *ctx, const struct sockaddr *address);
     void *ctx;
-    /* For tests: "HOST:PORT:ADDRESS", answered instead of by the resolver; NULL: none. */
-    const char *resolve;
+    /* For tests: "HOST:PORT:ADDRESS" for a transfer's look-up, instead of the resolver's. NULL: none. */
+    const char *(*resolve)(void *ctx);
 };
 
 /* NULL when memory or threads run out. http_client_init has been called. */
@@ -57,7 +59,7 @@ enum http_end {
 struct http_events {
     /* Once, before the body; spans are valid within the call. False: as HTTP_STOP. */
     bool (*on_head)(void *ctx, const struct http_head *head);
-    /* Bytes of the body as they come, at most 256 KiB a call. */
+    /* Bytes of the body as they come, at most HTTP_PIECE_MAX_BYTES a call. */
     enum http_take (*on_body)(void *ctx, struct span bytes);
     /* Exactly once, and last. cause: for the log, one line, never for who asked */
     void (*on_end)(void *ctx, enum http_end end, const char *cause);
@@ -73,13 +75,13 @@ struct http_transfer_options {
 };
 
 /* Starts a transfer; options are copied.
- * out: the transfer, to be freed with http_transfer_free after on_end; NULL when memory runs out (no
- *      callback comes then) */
+ * out: the transfer, to be freed with http_transfer_free after on_end; NULL when memory runs out or
+ *      there are too many (no callback comes then) */
 struct http_transfer *http_transfer_start(struct http_engine *engine,
     const struct http_transfer_options *options, const struct http_events *events,
     void *ctx) MUST_USE;
-/* Goes on after HTTP_PAUSE; without one it does nothing, and is not remembered when a pause is under way
- * on the engine's thread: callers who decide under a lock of theirs lose nothing. */
+/* Goes on after HTTP_PAUSE. One that comes while on_body is about to return HTTP_PAUSE is not lost, so a
+ * callback may decide under a lock of the caller's; without a pause it does nothing. */
 void http_transfer_resume(struct http_transfer *transfer);
 /* on_end comes with HTTP_CANCELLED, unless it is coming already. */
 void http_transfer_cancel(struct http_transfer *transfer);

@@ -7,11 +7,13 @@
 #include "daemon/connections.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/fault.h"
 #include "daemon/identities.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/public_access.h"
+#include "daemon/remote.h"
 #include "daemon/server.h"
 #include "daemon/server_tls.h"
 #include "daemon/source_ip.h"
@@ -60,7 +62,7 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
     else if (err == STORAGE_NO_SPACE)
         what = "the disk is full; make room and start again";
     else if (err == STORAGE_CORRUPT)
-        what = "it is damaged; run lakegate verify on it";
+        what = "it is damaged; lakegate verify tells what, lakegate salvage rebuilds the index";
     else if (err == STORAGE_UNUSABLE)
         what = error != 0 ? strerror(error) : "it cannot be read and written";
     if (err == STORAGE_UNUSABLE && (error == EACCES || error == EROFS || error == EPERM))
@@ -74,6 +76,14 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
 static void on_fatal(void *ctx, const char *what, int error_number)
 {
     (void)ctx;
+    if (error_number == EUCLEAN) {
+        fprintf(stderr,
+            "lakegated: the index is damaged (%s); stopped. lakegate verify tells what, lakegate "
+            "salvage "
+            "rebuilds it\n",
+            what);
+        _exit(EXIT_FATAL);
+    }
     fprintf(stderr,
         "lakegated: %s failed: %s; stopped, since nothing could be acknowledged after it. Check "
         "the "
@@ -125,6 +135,7 @@ static bool open_store(struct world *world)
         .lineage_ms = (int64_t)config->lineage_days * 24 * 3600 * 1000,
         .on_fatal = on_fatal};
     config->data = options.dir;
+    fault_say(config->data);
     const char *detail = NULL;
     errno = 0;
     enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
@@ -204,7 +215,7 @@ static bool read_proxies(struct world *world)
 {
     const struct config_list *list = &world->config.trusted_proxies;
     for (size_t i = 0; i < list->count; i++)
-        if (!source_network_parse(span_str(list->items[i]), &world->trusted_proxies.items[i])) {
+        if (!network_parse(span_str(list->items[i]), &world->trusted_proxies.items[i])) {
             fprintf(stderr, "lakegated: trusted_proxies: %s is no address or network\n",
                 list->items[i]);
             return false;
@@ -232,6 +243,25 @@ static bool start_parts(struct world *world)
     return true;
 }
 
+/* The way to S3 servers elsewhere; open once it is known what is listened on. */
+static bool open_remote(struct world *world)
+{
+    char error[REMOTE_ERROR_BYTES];
+    world->daemon.remote = remote_new(&world->config, world->daemon.log, error);
+    return world->daemon.remote != NULL || refuse(error);
+}
+
+static void let_remote_go(struct world *world)
+{
+    struct span addresses[CONFIG_LIST_MAX];
+    size_t count = 0;
+    while (count < CONFIG_LIST_MAX && span_present(server_address(world->server, count))) {
+        addresses[count] = server_address(world->server, count);
+        count++;
+    }
+    remote_listening(world->daemon.remote, addresses, count);
+}
+
 static bool start(struct world *world)
 {
     char error[SERVER_ERROR_BYTES];
@@ -249,9 +279,12 @@ static bool start(struct world *world)
         return refuse(error);
     }
     if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
-        !open_identities(world) || !start_parts(world))
+        !open_identities(world) || !open_remote(world) || !start_parts(world))
         return false;
-    return server_start(&world->daemon, &world->server, error) || refuse(error);
+    if (!server_start(&world->daemon, &world->server, error))
+        return refuse(error);
+    let_remote_go(world);
+    return true;
 }
 
 static void stop(struct world *world)
@@ -260,6 +293,7 @@ static void stop(struct world *world)
     if (world->server != NULL)
         server_stop(world->server, world->config.drain_timeout_s);
     workers_free(daemon->workers);
+    remote_free(daemon->remote);
     close_identities(daemon);
     storage_close(daemon->store);
     connections_free(daemon->connections);

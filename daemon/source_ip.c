@@ -2,60 +2,14 @@
 
 #include "daemon/daemon.h"
 
-#include <arpa/inet.h>
-
-enum { ADDRESS_TEXT_BYTES = 64, MAPPED_BITS = 96 };
-
-static bool parse_address(struct span text, uint8_t ret_address[static 16], bool *ret_is_v4)
-{
-    char copy[ADDRESS_TEXT_BYTES];
-    if (text.len == 0 || text.len >= sizeof(copy) || span_find_char(text, '\0', 0) != SIZE_MAX)
-        return false;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    uint8_t v4[4];
-    *ret_is_v4 = inet_pton(AF_INET, copy, v4) == 1;
-    if (!*ret_is_v4)
-        return inet_pton(AF_INET6, copy, ret_address) == 1;
-    memcpy(ret_address, mapped, sizeof(mapped));
-    memcpy(ret_address + sizeof(mapped), v4, sizeof(v4));
-    return true;
-}
-
-bool source_network_parse(struct span text, struct source_network *ret_network)
-{
-    struct source_network network = {.prefix_bits = 128};
-    size_t slash = span_find_char(text, '/', 0);
-    bool is_v4;
-    if (!parse_address(slash == SIZE_MAX ? text : span_first(text, slash), network.address, &is_v4))
-        return false;
-    if (slash != SIZE_MAX) {
-        uint64_t bits;
-        if (!span_to_u64(span_from(text, slash + 1), &bits) || bits > (is_v4 ? 32u : 128u))
-            return false;
-        network.prefix_bits = (unsigned)bits + (is_v4 ? MAPPED_BITS : 0);
-    }
-    *ret_network = network;
-    return true;
-}
-
-static bool holds(const struct source_network *network, const uint8_t address[static 16])
-{
-    size_t bytes = network->prefix_bits / 8, rest = network->prefix_bits % 8;
-    if (memcmp(network->address, address, bytes) != 0)
-        return false;
-    return rest == 0 || ((network->address[bytes] ^ address[bytes]) >> (8 - rest)) == 0;
-}
-
 static bool is_trusted(const struct source_networks *networks, struct span text)
 {
-    uint8_t address[16];
+    uint8_t address[ADDRESS_BYTES];
     bool is_v4;
-    if (!parse_address(text, address, &is_v4))
+    if (!address_parse(text, address, &is_v4))
         return false;
     for (size_t i = 0; i < networks->count; i++)
-        if (holds(&networks->items[i], address))
+        if (network_holds(&networks->items[i], address))
             return true;
     return false;
 }
@@ -95,9 +49,9 @@ struct span source_ip(const struct request *request)
 {
     const struct source_networks *trusted = request->daemon->trusted_proxies;
     struct span found = request->peer;
-    uint8_t address[16];
+    uint8_t address[ADDRESS_BYTES];
     bool is_v4;
-    if (!parse_address(found, address, &is_v4))
+    if (!address_parse(found, address, &is_v4))
         return SPAN_ABSENT;
     if (trusted == NULL || !is_trusted(trusted, found))
         return found;
@@ -108,7 +62,7 @@ struct span source_ip(const struct request *request)
         struct span rest = header->value;
         while (span_present(rest)) {
             found = take_last(&rest);
-            if (!parse_address(found, address, &is_v4))
+            if (!address_parse(found, address, &is_v4))
                 return SPAN_ABSENT;
             if (!is_trusted(trusted, found))
                 return found;

@@ -4,20 +4,13 @@
 #define DAEMON_SOURCE_IP_H
 
 #include "daemon/config.h"
+#include "daemon/network.h"
 #include "daemon/request.h"
 
-struct source_network {
-    uint8_t address[16]; /* version 4 as ::ffff:a.b.c.d */
-    unsigned prefix_bits;
-};
-
 struct source_networks {
-    struct source_network items[CONFIG_LIST_MAX];
+    struct network items[CONFIG_LIST_MAX];
     size_t count;
 };
-
-/* "10.0.0.0/8", "fd00::/8"; an address alone is that address. False when it is neither. */
-bool source_network_parse(struct span text, struct source_network *ret_network) MUST_USE;
 
 /* As text, without a port. Absent where nobody can tell: a Unix socket's peer, or a trusted proxy that
  * forwards something that is no address. Borrowed from the request. */

@@ -105,4 +105,23 @@ struct span sigv4_authorization(struct arena *arena, struct span method,
     const struct target *target, const struct header_list *headers, struct span access_key,
     struct span secret, struct span region, struct span service);
 
+struct sigv4_signer {
+    struct span access_key, secret_key;
+    struct span session_token;   /* absent: long-lived keys */
+    struct span region, service; /* "us-east-1", "s3" */
+};
+enum { SIGV4_SIGNED_HEADERS_MAX = 32 };
+
+/* For clients: all headers of a signed request: Host, x-amz-date, x-amz-content-sha256, the session's token,
+ * those handed in, and Authorization over them.
+ * in:  raw_target    path and query as sent
+ *      extra         more headers, signed too
+ *      body_sha256   64 hexadecimal digits, or UNSIGNED-PAYLOAD
+ *      now_s         Unix seconds
+ * out: ret_headers   borrows from what was handed in, and from the arena
+ * err: INVALID_URI as target_parse; INVALID_ARGUMENT for too many headers; INTERNAL when the arena overflows */
+enum s3_err sigv4_sign_request(struct arena *arena, const struct sigv4_signer *signer,
+    struct span method, struct span raw_target, struct span host, const struct header_list *extra,
+    struct span body_sha256, int64_t now_s, struct header_list *ret_headers) MUST_USE;
+
 #endif

@@ -65,7 +65,7 @@ struct storage_options {
     uint32_t writer_threads; /* of stage_write_async. 0: the default */
     bool no_background;      /* no GC, compaction or sweep threads: tests call storage_gc_step */
     /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
-     * NULL: a line on stderr and _exit(70). */
+     * error_number EUCLEAN: the index is damaged. NULL: a line on stderr and _exit(70). */
     void (*on_fatal)(void *ctx, const char *what, int error_number);
     void *on_fatal_ctx;
 };

@@ -41,44 +41,27 @@ static bool endpoint_read(struct arena *arena, const char *text, struct endpoint
     return span_present(url);
 }
 
-enum { HEADERS_SENT_MAX = 8 };
-
 /* All that is sent, the signature last. */
 static bool sign(struct arena *arena, const struct cli_options *options, struct span host,
     const struct cli_call *call, struct header_list *ret_list)
 {
-    struct header *headers = arena_array(arena, struct header, HEADERS_SENT_MAX);
-    char date[AMZ_TIME_BYTES];
-    amz_time_format((int64_t)time(NULL), date);
+    struct header extra[1 + ARRAY_LEN(call->extra)];
+    size_t count = 0;
+    if (call->content_type)
+        extra[count++] = (struct header){SPAN("content-type"), span_str(call->content_type)};
+    for (size_t i = 0; i < ARRAY_LEN(call->extra); i++)
+        if (span_present(call->extra[i].name))
+            extra[count++] = call->extra[i];
     uint8_t digest[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
     sha256_of(span_present(call->body) ? call->body : SPAN(""), digest);
     hex_encode(digest, sizeof(digest), hex);
-    if (headers == NULL)
-        return false;
-    size_t count = 0;
-    headers[count++] = (struct header){SPAN("host"), host};
-    headers[count++] = (struct header){SPAN("x-amz-date"), arena_copy(arena, span_str(date))};
-    headers[count++] =
-        (struct header){SPAN("x-amz-content-sha256"), arena_copy(arena, span_str(hex))};
-    if (call->content_type)
-        headers[count++] = (struct header){SPAN("content-type"), span_str(call->content_type)};
-    for (size_t i = 0; i < ARRAY_LEN(call->extra); i++)
-        if (span_present(call->extra[i].name))
-            headers[count++] = call->extra[i];
-    if (options->session_token)
-        headers[count++] =
-            (struct header){SPAN("x-amz-security-token"), span_str(options->session_token)};
-    struct header_list list = {headers, count};
-    struct target target;
-    if (target_parse(arena, span_str(call->path), host, NULL, 0, &target) != S3_OK)
-        return false;
-    headers[count++] = (struct header){SPAN("authorization"),
-        sigv4_authorization(arena, span_str(call->method), &target, &list,
-            span_str(options->access_key), span_str(options->secret_key), span_str(options->region),
-            span_str(call->service ? call->service : "s3"))};
-    *ret_list = (struct header_list){headers, count};
-    return !arena->overflow && span_present(headers[count - 1].value);
+    struct sigv4_signer signer = {span_str(options->access_key), span_str(options->secret_key),
+        span_str(options->session_token), span_str(options->region),
+        span_str(call->service ? call->service : "s3")};
+    struct header_list more = {extra, count};
+    return sigv4_sign_request(arena, &signer, span_str(call->method), span_str(call->path), host,
+               &more, arena_copy(arena, span_str(hex)), (int64_t)time(NULL), ret_list) == S3_OK;
 }
 
 /* The text between <tag> and </tag> of an error's XML, for people; absent without one. */

@@ -132,7 +132,8 @@ static enum storage_err read_store(
 {
     struct span value;
     enum storage_err err = index_get(txn, TABLE_META, SPAN("store"), &value);
-    if (err == STORAGE_NO_SUCH_KEY && has_bytes(dir))
+    /* The transaction after that which makes the tables wrote it. */
+    if (err == STORAGE_NO_SUCH_KEY && (has_bytes(dir) || index_txn_id(txn) > 2))
         return STORAGE_CORRUPT;
     if (err == STORAGE_NO_SUCH_KEY) {
         *ret_store =
@@ -173,8 +174,8 @@ static enum storage_err seal_segments(struct index_txn *txn, struct buf *scratch
     struct span value;
     struct state_record state;
     enum storage_err err = index_get(txn, TABLE_META, SPAN("state"), &value);
-    if (err == STORAGE_NO_SUCH_KEY)
-        return STORAGE_OK;
+    if (err == STORAGE_NO_SUCH_KEY) /* the first change writes it */
+        return index_tally(txn, TABLE_SEGMENTS).count == 0 ? STORAGE_OK : STORAGE_CORRUPT;
     if (err == STORAGE_OK)
         err = schema_decode_state(SPAN("state"), value, &state);
     for (uint32_t i = 0; err == STORAGE_OK && i < state.active_count; i++)
@@ -253,8 +254,10 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
     enum index_failure failure = INDEX_FINE;
     *ret_detail = "the index is damaged or missing: see lakegate salvage";
     enum storage_err err = open_index_in(storage->dir,
-        (struct index_options){
-            .map_bytes = options->map_bytes, .fatal = fatal, .fatal_ctx = storage},
+        (struct index_options){.map_bytes = options->map_bytes,
+            .fatal = fatal,
+            .fatal_ctx = storage,
+            .ret_detail = ret_detail},
         &storage->index);
     if (err == STORAGE_NEWER_FORMAT)
         *ret_detail = newer_release;

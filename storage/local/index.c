@@ -1,8 +1,10 @@
 #include "storage/local/index.h"
 
+#include "storage/local/index_pages.h"
 #include "storage/local/slots.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <sys/stat.h>
@@ -178,7 +180,7 @@ static void assert_failed(MDB_env *env, const char *what)
 {
     struct index *index = mdb_env_get_userctx(env);
     if (index && index->fatal)
-        index->fatal(index->fatal_ctx, what, EIO);
+        index->fatal(index->fatal_ctx, what, EUCLEAN);
     abort();
 }
 
@@ -225,18 +227,34 @@ static int load_tallies(struct index *index, MDB_txn *txn)
     }
     if (err == STORAGE_NEWER_FORMAT)
         return MDB_VERSION_MISMATCH;
-    return err == STORAGE_OK || err == STORAGE_NO_SUCH_KEY ? 0 : MDB_CORRUPTED;
+    /* The second transaction is the first one that writes them. */
+    bool none_yet = err == STORAGE_NO_SUCH_KEY && mdb_txn_id(txn) <= 2;
+    return err == STORAGE_OK || none_yet ? 0 : MDB_CORRUPTED;
 }
 
+/* A table that is found in the wrong place, or not found and made anew, has not the records it should have. */
+static int compare_counts(struct index *index, MDB_txn *txn)
+{
+    MDB_stat stat;
+    int rc = 0;
+    for (size_t i = 0; i < TABLE_COUNT && rc == 0; i++)
+        if (i != TABLE_META && (rc = mdb_stat(txn, index->tables[i], &stat)) == 0 &&
+            stat.ms_entries != index->committed.tables[i].count)
+            rc = MDB_CORRUPTED;
+    return rc;
+}
+
+/* The first transaction makes all tables of its release; only those of later ones may be missing. */
 static int open_tables(struct index *index)
 {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(index->env, NULL, index->read_only ? MDB_RDONLY : 0, &txn);
     if (rc != 0)
         return rc;
+    bool fresh = !index->read_only && mdb_txn_id(txn) <= 1;
     for (size_t i = 0; i < TABLE_COUNT && rc == 0; i++) {
-        rc =
-            mdb_dbi_open(txn, table_names[i], index->read_only ? 0 : MDB_CREATE, &index->tables[i]);
+        bool make = fresh || (!index->read_only && i >= TABLES_OF_SCHEMA_1);
+        rc = mdb_dbi_open(txn, table_names[i], make ? MDB_CREATE : 0, &index->tables[i]);
         if (rc == MDB_NOTFOUND && i >= TABLES_OF_SCHEMA_1) {
             index->tables[i] = NO_TABLE;
             rc = 0;
@@ -244,6 +262,8 @@ static int open_tables(struct index *index)
     }
     if (rc == 0)
         rc = load_tallies(index, txn);
+    if (rc == 0 && !index->read_only)
+        rc = compare_counts(index, txn);
     if (rc == 0)
         return mdb_txn_commit(txn); /* even a reader's: it keeps the table handles */
     mdb_txn_abort(txn);
@@ -273,10 +293,31 @@ static enum storage_err open_err(int rc)
     }
 }
 
+/* LMDB takes the meta page with the higher number, whatever it is; the next commit would write over the right
+ * one. */
+static enum storage_err check_metas(const struct index_options *options)
+{
+    char path[PATH_MAX];
+    const char *what = NULL;
+    if (snprintf(path, sizeof(path), "%s/data.mdb", options->dir) >= (int)sizeof(path))
+        return STORAGE_UNUSABLE;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? STORAGE_OK : STORAGE_UNUSABLE;
+    enum storage_err err = index_pages_metas(fd, &what);
+    close(fd);
+    if (what && options->ret_detail)
+        *options->ret_detail = what;
+    return err == STORAGE_IO ? STORAGE_UNUSABLE : err;
+}
+
 enum storage_err index_open(const struct index_options *options, struct index **ret_index)
 {
     if (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST)
         return errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
+    enum storage_err err = options->read_only ? STORAGE_OK : check_metas(options);
+    if (err != STORAGE_OK)
+        return err;
     struct index *index = calloc(1, sizeof(*index));
     if (!index)
         return STORAGE_NO_MEMORY;
@@ -470,6 +511,11 @@ enum index_failure index_failure(const struct index_txn *txn)
 uint64_t index_changes(const struct index_txn *txn)
 {
     return txn->changes;
+}
+
+uint64_t index_txn_id(struct index_txn *txn)
+{
+    return mdb_txn_id(txn->txn);
 }
 
 int index_failure_number(const struct index_txn *txn)

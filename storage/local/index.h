@@ -43,9 +43,11 @@ struct index_options {
     void (*fatal)(
         void *ctx, const char *what, int error_number); /* LMDB asserts; does not return */
     void *fatal_ctx;
+    const char **ret_detail; /* a literal, where there is more to say than the error; may be NULL */
 };
 
-/* err: UNUSABLE (errno tells), CORRUPT, NO_SPACE, NO_MEMORY */
+/* Of an index that may be written: refuses one whose meta pages do not follow one another, of which an older state
+ * would be taken for the newest, and one whose tables have lost or gained records. err: UNUSABLE (errno tells), CORRUPT, NO_SPACE, NO_MEMORY */
 enum storage_err index_open(const struct index_options *options, struct index **ret_index) MUST_USE;
 /* All transactions must have ended. Takes NULL. */
 void index_close(struct index *index);
@@ -74,6 +76,8 @@ void index_write_abort(struct index_txn *txn);
 enum index_failure index_failure(const struct index_txn *txn);
 /* Puts, adds and deletes so far. */
 uint64_t index_changes(const struct index_txn *txn);
+/* Of a write transaction its own number, of a read transaction that of the commit it sees. They ascend by one. */
+uint64_t index_txn_id(struct index_txn *txn);
 /* errno or LMDB's number behind the failure, for messages. */
 int index_failure_number(const struct index_txn *txn);
 /* Text of such a number. */

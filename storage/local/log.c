@@ -110,7 +110,8 @@ struct span log_seal(struct log_frame *log, const struct log_header *header)
     return buf_span(&log->bytes);
 }
 
-enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header)
+enum storage_err log_header_open(
+    struct span bytes, struct log_header *ret_header, uint32_t *ret_payload_crc)
 {
     uint64_t words[3];
     uint32_t tail[5], crc;
@@ -129,9 +130,21 @@ enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header
         .payload_bytes = le32toh(tail[1]),
     };
     memcpy(header.store_id, bytes.ptr + 8, 16);
+    *ret_header = header;
+    *ret_payload_crc = le32toh(tail[2]);
+    return STORAGE_OK;
+}
+
+enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header)
+{
+    struct log_header header;
+    uint32_t payload_crc;
+    enum storage_err err = log_header_open(bytes, &header, &payload_crc);
+    if (err != STORAGE_OK)
+        return err;
     struct span payload = span_from(bytes, LOG_HEADER_BYTES);
     if (header.payload_bytes > payload.len ||
-        crc32c_update(0, span_first(payload, header.payload_bytes)) != le32toh(tail[2]))
+        crc32c_update(0, span_first(payload, header.payload_bytes)) != payload_crc)
         return STORAGE_CORRUPT;
     *ret_header = header;
     return STORAGE_OK;

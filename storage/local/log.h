@@ -69,6 +69,9 @@ struct log_header {
 
 /* Fills the header; the frame's bytes. Absent when there was no memory. */
 struct span log_seal(struct log_frame *log, const struct log_header *header);
+/* Checks the header alone, at the beginning of bytes. err: CORRUPT */
+enum storage_err log_header_open(
+    struct span bytes, struct log_header *ret_header, uint32_t *ret_payload_crc) MUST_USE;
 /* Checks a frame at the beginning of bytes. err: CORRUPT */
 enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header) MUST_USE;
 

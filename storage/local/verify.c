@@ -1,6 +1,10 @@
 #include "storage/local/verify.h"
 
+#include "storage/local/index_pages.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,6 +89,28 @@ static enum storage_err child_open(struct check *check, const char *dir)
     return newer || err == STORAGE_NEWER_FORMAT ? STORAGE_NEWER_FORMAT : STORAGE_OK;
 }
 
+static void page_finding(void *ctx, const char *line)
+{
+    finding(ctx, "index: %s", line);
+}
+
+/* First, since it cannot come to harm. False: there is no index to look into. */
+static bool verify_pages(struct check *check, const char *dir)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/index/data.mdb", dir);
+    struct pages_check pages = {
+        .fd = open(path, O_RDONLY | O_CLOEXEC), .report = page_finding, .ctx = check};
+    if (pages.fd < 0)
+        return false;
+    enum storage_err err = index_pages_check(&pages);
+    check->out_of_memory |= err == STORAGE_NO_MEMORY;
+    if (err == STORAGE_IO)
+        finding(check, "index: pages cannot be read");
+    close(pages.fd);
+    return true;
+}
+
 /* A fault shall end this process, whatever its parent does with its own, and leave no core file. */
 static void let_faults_end_it(void)
 {
@@ -100,7 +126,14 @@ _Noreturn static void child_main(const char *dir, int out)
     struct check check = {.out = out};
     let_faults_end_it();
     char line[64];
+    bool is_there = verify_pages(&check, dir);
     enum storage_err err = child_open(&check, dir);
+    if (is_there && err == STORAGE_CORRUPT) {
+        finding(&check, "the index cannot be opened");
+        int n = snprintf(line, sizeof(line), "=%llu\n", (unsigned long long)check.findings);
+        say(&check, line, (size_t)n);
+        _exit(0);
+    }
     if (err != STORAGE_OK) {
         int n = snprintf(line, sizeof(line), "!%d\n", (int)err);
         say(&check, line, (size_t)n);
@@ -110,6 +143,7 @@ _Noreturn static void child_main(const char *dir, int out)
     verify_references(&check);
     verify_segments(&check);
     verify_data(&check);
+    verify_logs(&check);
     verify_trees(&check);
     verify_zones(&check);
     if (check.out_of_memory)

@@ -28,7 +28,7 @@ struct id_sum {
 
 struct packed_check {
     uint64_t id;
-    uint64_t live_bytes; /* of its row */
+    uint64_t live_bytes, tail_bytes, log_bytes; /* of its row */
     uint64_t found_bytes;
 };
 
@@ -57,6 +57,7 @@ struct check {
     size_t packed_count, packed_capacity;
     struct id_sum blobs_named, blobs_found, extents_named, extents_found;
     struct state_record state, counted_state;
+    uint8_t store_id[16];
     uint64_t rows[TABLE_COUNT];
     uint64_t object_leaves, upload_leaves, sides, own_extents;
     uint64_t object_leaves_reached, upload_leaves_reached;
@@ -106,6 +107,7 @@ visit_fn visit_blob, visit_piece, visit_extent, visit_segment;
 void end_pieces(struct check *check);
 void verify_segments(struct check *check);
 void verify_data(struct check *check);
+void verify_logs(struct check *check);
 /* verify_count.c: compares the sums; counts where they differ. */
 void verify_references(struct check *check);
 

@@ -1,6 +1,7 @@
 #include "storage/local/verify.h"
 
 #include "storage/local/deflate.h"
+#include "storage/local/log_scan.h"
 #include "storage/local/space_internal.h"
 
 #include <inttypes.h>
@@ -185,8 +186,10 @@ void visit_segment(struct check *check, struct span key, struct span value)
         check->packed_capacity = capacity;
     }
     uint64_t id = key_u64_at(key, 0);
-    check->packed[check->packed_count++] =
-        (struct packed_check){.id = id, .live_bytes = record.live_bytes};
+    check->packed[check->packed_count++] = (struct packed_check){.id = id,
+        .live_bytes = record.live_bytes,
+        .tail_bytes = record.tail_bytes,
+        .log_bytes = record.log_bytes};
     char *path = space_path(check->space, id, false);
     struct stat info;
     if (!path)
@@ -340,4 +343,32 @@ void verify_data(struct check *check)
     walk_table(check, TABLE_EXTENTS, check_extent, false);
     if (check->bad_extents.count > 0)
         walk_table(check, TABLE_PIECES, note_bad_blob, false);
+}
+
+/* ---- the log ---- */
+
+static void check_log(struct check *check, const struct packed_check *packed)
+{
+    struct segment *segment = NULL;
+    struct log_scan scan = {.tail_bytes = packed->tail_bytes};
+    memcpy(scan.store_id, check->store_id, sizeof(scan.store_id));
+    if (segment_acquire(check->space, packed->id, false, &segment) != STORAGE_OK)
+        return; /* told of already */
+    enum storage_err err = log_scan_step(segment, UINT64_MAX, &scan);
+    segment_release(segment);
+    if (err == STORAGE_NO_MEMORY)
+        check->out_of_memory = true;
+    else if (err != STORAGE_OK)
+        finding(check, "segment %" PRIx64 ": its log cannot be read", packed->id);
+    else if (scan.found_bytes < packed->log_bytes)
+        finding(check,
+            "segment %" PRIx64 ": its row counts %" PRIu64 " bytes of log, %" PRIu64 " are whole",
+            packed->id, packed->log_bytes, scan.found_bytes);
+}
+
+void verify_logs(struct check *check)
+{
+    for (size_t i = 0; i < check->packed_count; i++)
+        if (check->packed[i].log_bytes > 0)
+            check_log(check, &check->packed[i]);
 }

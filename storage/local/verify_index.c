@@ -247,8 +247,11 @@ static void visit_meta(struct check *check, struct span key, struct span value)
     struct store_record store;
     struct state_record state;
     struct tallies_record tallies;
-    if (span_eq(key, SPAN("store")) && schema_decode_store(key, value, &store) != STORAGE_OK)
+    bool is_store = span_eq(key, SPAN("store"));
+    if (is_store && schema_decode_store(key, value, &store) != STORAGE_OK)
         damaged(check, TABLE_META, key);
+    else if (is_store)
+        memcpy(check->store_id, store.store_id, sizeof(check->store_id));
     bool is_tallies = span_eq(key, SPAN("tables")) || span_eq(key, SPAN("tallies"));
     if (is_tallies && schema_decode_tallies(key, value, &tallies) != STORAGE_OK)
         damaged(check, TABLE_META, key);
@@ -309,6 +312,9 @@ void verify_index(struct check *check)
     struct span value;
     if (!find_record(check, TABLE_META, SPAN("store"), &value))
         finding(check, "the store's own record is missing");
+    if (index_tally(check->txn, TABLE_SEGMENTS).count > 0 &&
+        !find_record(check, TABLE_META, SPAN("state"), &value))
+        finding(check, "the record of the last commit is missing");
     walk_table(check, TABLE_FREED, visit_freed, true);
     walk_table(check, TABLE_SEGMENTS, visit_segment_checked, true);
     walk_table(check, TABLE_BUCKETS, visit_bucket, true);

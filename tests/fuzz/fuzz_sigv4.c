@@ -1,6 +1,7 @@
-/* Line 1: a request target; then "name:value" lines. Header-signed and presigned. */
+/* Line 1: a request target; then "name:value" lines. Header-signed and presigned, and presigned by version
+ * 2. */
 #include "fuzz.h"
-#include "sigv4.h"
+#include "sigv2.h"
 
 static size_t read_headers(struct span *input, struct header *items)
 {
@@ -37,6 +38,25 @@ static void verify(struct arena *arena, struct sigv4_key_cache *cache, const str
     CHECK(err == S3_OK || (err == S3_ERR_INTERNAL && arena->overflow));
 }
 
+static void verify_version_2(
+    struct arena *arena, const struct target *target, const struct header_list *headers)
+{
+    struct sigv4_auth auth;
+    const char *detail = NULL;
+    struct span to_sign = SPAN_ABSENT;
+    enum s3_err err = sigv2_parse(target, headers, &auth, &detail);
+    if (err != S3_OK) {
+        CHECK(err == S3_ERR_INVALID_ARGUMENT || err == S3_ERR_ACCESS_DENIED);
+        return;
+    }
+    CHECK(auth.kind == SIGV4_PRESIGNED);
+    err = sigv2_verify(arena, SPAN("GET"), target, headers, &auth, SPAN("secret"), 0, &to_sign);
+    CHECK(err == S3_OK || err == S3_ERR_SIGNATURE_DOES_NOT_MATCH || err == S3_ERR_REQUEST_EXPIRED ||
+          (err == S3_ERR_INTERNAL && arena->overflow));
+    if (err == S3_ERR_SIGNATURE_DOES_NOT_MATCH)
+        CHECK(span_starts(to_sign, SPAN("GET\n")));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct header items[HEADERS_MAX];
@@ -52,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cache = sigv4_key_cache_new();
     arena_init(&arena, size % 7 == 0 ? 1024 : FUZZ_ARENA_BYTES);
     if (target_parse(&arena, uri, SPAN_ABSENT, NULL, 0, &target) == S3_OK) {
+        if (sigv2_is_presigned(&target.query))
+            verify_version_2(&arena, &target, &headers);
         enum s3_err err = sigv4_parse(&target, &headers, &auth, &detail);
         CHECK((err == S3_OK) == (detail == NULL));
         if (err == S3_OK) {

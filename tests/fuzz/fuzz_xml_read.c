@@ -1,6 +1,8 @@
 /* A document; read as a tree and as each body. */
 #include "bodies.h"
+#include "cors.h"
 #include "fuzz.h"
+#include "tags.h"
 
 static size_t check_node(const struct xml_node *node, size_t depth)
 {
@@ -10,6 +12,47 @@ static size_t check_node(const struct xml_node *node, size_t depth)
     for (const struct xml_node *child = node->first_child; child != NULL; child = child->next)
         count += check_node(child, depth + 1);
     return count;
+}
+
+/* What is taken is written, and read again to the same. */
+static void check_cors(struct arena *arena, struct span document)
+{
+    struct cors cors, again;
+    struct span detail;
+    struct buf once, twice;
+    if (cors_parse(arena, document, &cors, &detail) != S3_OK)
+        return;
+    buf_init(&once, FUZZ_ARENA_BYTES);
+    buf_init(&twice, FUZZ_ARENA_BYTES);
+    cors_xml(&once, &cors);
+    CHECK(buf_ok(&once) && cors.count >= 1 && cors.count <= CORS_RULES_MAX);
+    enum s3_err err = cors_parse(arena, buf_span(&once), &again, &detail);
+    CHECK(err == S3_OK || arena->overflow || once.len > CORS_DOCUMENT_MAX_BYTES);
+    if (err == S3_OK)
+        cors_xml(&twice, &again);
+    CHECK(err != S3_OK || span_eq(buf_span(&once), buf_span(&twice)));
+    buf_free(&once);
+    buf_free(&twice);
+}
+
+static void check_tags(struct arena *arena, struct span document)
+{
+    struct tags tags, again;
+    struct tags_fault fault;
+    struct buf text;
+    if (tagging_parse(arena, document, &tags, &fault) != S3_OK)
+        return;
+    CHECK(tags.count <= TAGS_BUCKET_MAX);
+    buf_init(&text, FUZZ_ARENA_BYTES);
+    tagging_write(&text, &tags);
+    enum s3_err err = tagging_parse(arena, buf_span(&text), &again, &fault);
+    CHECK(err == S3_OK || arena->overflow);
+    if (err == S3_OK) {
+        CHECK(again.count == tags.count);
+        for (size_t i = 0; i < tags.count; i++)
+            CHECK(span_eq(tags_find(&again, tags.items[i].key), tags.items[i].value));
+    }
+    buf_free(&text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (complete_multipart_parse(&arena, document, &complete_body) == S3_OK)
         CHECK(complete_body.count >= 1 && complete_body.count <= PART_NUMBER_MAX);
     (void)!create_bucket_parse(&arena, document, &create_body);
+    check_cors(&arena, document);
+    check_tags(&arena, document);
     arena_free(&arena);
     return 0;
 }

@@ -14,15 +14,15 @@ static void test_networks(void **state)
     static const char *const wrong[] = {"", "/", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
         "10.0.0/8", "::/129", "x", "10.0.0.0/8/8", "1.2.3.4.5", "fe80::1%eth0", " 10.0.0.0/8",
         "unix"};
-    struct source_network network;
+    struct network network;
     for (size_t i = 0; i < ARRAY_LEN(right); i++)
-        assert_true(source_network_parse(span_str(right[i]), &network));
+        assert_true(network_parse(span_str(right[i]), &network));
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-        assert_false(source_network_parse(span_str(wrong[i]), &network));
+        assert_false(network_parse(span_str(wrong[i]), &network));
     char text[100];
     memset(text, '1', sizeof(text));
-    assert_false(source_network_parse(span_of(text, sizeof(text)), &network));
-    assert_false(source_network_parse(span_of("10.0.0.1\0/8", 11), &network));
+    assert_false(network_parse(span_of(text, sizeof(text)), &network));
+    assert_false(network_parse(span_of("10.0.0.1\0/8", 11), &network));
 }
 
 static const struct {
@@ -66,7 +66,7 @@ static void test_sources(void **state)
     struct source_networks trusted = {.count = 3};
     static const char *const networks[] = {"10.0.0.0/8", "fd00::/8", "172.16.0.9"};
     for (size_t i = 0; i < trusted.count; i++)
-        assert_true(source_network_parse(span_str(networks[i]), &trusted.items[i]));
+        assert_true(network_parse(span_str(networks[i]), &trusted.items[i]));
     struct daemon daemon = {.trusted_proxies = &trusted};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct header headers[4] = {{SPAN("Forwarded"), SPAN("for=203.0.113.99")}};

@@ -483,6 +483,46 @@ static void own_signature_verifies(void **state)
     arena_free(&arena);
 }
 
+static void signed_requests_have_all_headers(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct sigv4_signer signer = {
+        SPAN("AK"), span_str(secret), SPAN("token"), SPAN("eu-west-1"), SPAN("s3")};
+    const struct header extra[] = {{SPAN("range"), SPAN("bytes=0-4")}};
+    struct header_list more = {extra, ARRAY_LEN(extra)}, headers;
+    assert_int_equal(sigv4_sign_request(&arena, &signer, SPAN("GET"), SPAN("/b/a%20b?x=%2F"),
+                         SPAN("h:1"), &more, SPAN(EMPTY_HASH), 1369353600, &headers),
+        S3_OK);
+    struct target target;
+    struct sigv4_auth auth;
+    const char *detail;
+    struct span canonical, to_sign;
+    uint8_t key[SHA256_BYTES];
+    assert_int_equal(
+        target_parse(&arena, SPAN("/b/a%20b?x=%2F"), SPAN("h:1"), NULL, 0, &target), S3_OK);
+    assert_int_equal(sigv4_parse(&target, &headers, &auth, &detail), S3_OK);
+    assert_int_equal(sigv4_check_time(&auth, 1369353600), S3_OK);
+    assert_true(span_eq(auth.session_token, SPAN("token")));
+    assert_true(span_eq(auth.region, SPAN("eu-west-1")));
+    assert_true(span_find(auth.signed_headers, SPAN("host;range;"), 0) == 0);
+    assert_int_equal(sigv4_verify(&arena, NULL, SPAN("GET"), &target, &headers, &auth,
+                         span_str(secret), key, &canonical, &to_sign),
+        S3_OK);
+    struct header many[SIGV4_SIGNED_HEADERS_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = (struct header){SPAN("x-amz-a"), SPAN("b")};
+    more = (struct header_list){many, ARRAY_LEN(many)};
+    assert_int_equal(sigv4_sign_request(&arena, &signer, SPAN("GET"), SPAN("/"), SPAN("h"), &more,
+                         SPAN(EMPTY_HASH), 0, &headers),
+        S3_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sigv4_sign_request(&arena, &signer, SPAN("GET"), SPAN("/%z"), SPAN("h"),
+                         &(struct header_list){NULL, 0}, SPAN(EMPTY_HASH), 0, &headers),
+        S3_ERR_INVALID_URI);
+    arena_free(&arena);
+}
+
 /* As curl 7.88.1 sent it: --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK -T f.txt http://…/b/k */
 static void curl_upload_without_payload_hash_verifies(void **state)
 {
@@ -611,6 +651,7 @@ int main(void)
         cmocka_unit_test(canonical_forms),
         cmocka_unit_test(canonical_headers),
         cmocka_unit_test(own_signature_verifies),
+        cmocka_unit_test(signed_requests_have_all_headers),
         cmocka_unit_test(signatures_of_what_was_sent),
         cmocka_unit_test(curl_upload_without_payload_hash_verifies),
         cmocka_unit_test(small_arena_is_internal),
