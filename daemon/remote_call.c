@@ -125,8 +125,11 @@ static enum remote_err wait_for(
     if (pthread_mutex_init(&waiter->lock, NULL) != 0 ||
         pthread_cond_init(&waiter->changed, NULL) != 0)
         abort(); /* on Linux only attributes can make these fail */
-    struct remote_read *read = remote_ask_start(bucket, ask, &events, waiter, &waiter->failure);
-    if (read != NULL) {
+    struct remote_failure unstarted;
+    struct remote_read *read = remote_ask_start(bucket, ask, &events, waiter, &unstarted);
+    if (read == NULL) {
+        waiter->failure = unstarted;
+    } else {
         pthread_mutex_lock(&waiter->lock);
         while (!waiter->ended)
             pthread_cond_wait(&waiter->changed, &waiter->lock);
