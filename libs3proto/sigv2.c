@@ -163,7 +163,12 @@ static void add_resource(struct buf *out, const struct target *target, bool buck
         buf_add_char(out, '/');
         buf_add(out, target->bucket);
     }
-    buf_add(out, target->raw_path);
+    struct span path = target->raw_path;
+    /* Signed is what is named, "/bucket/key", without a prefix that a proxy has put before it. One that was sent in
+     * escapes, as nobody does, is no match. */
+    struct span prefix = span_first(target->signed_path, target->stripped_bytes);
+    path = span_starts(path, prefix) ? span_from(path, prefix.len) : path;
+    buf_add(out, path.len > 0 ? path : SPAN("/"));
     if (bucket_slash)
         buf_add_char(out, '/');
     char separator = '?';

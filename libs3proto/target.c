@@ -196,6 +196,7 @@ void target_strip(struct target *target, struct span prefix)
         (rest.len > 0 && rest.ptr[0] != '/'))
         return;
     target->path = rest.len > 0 ? rest : SPAN("/");
+    target->stripped_bytes = prefix.len;
     if (!target->virtual_host)
         target->bucket = SPAN_ABSENT;
     target->key = target->control = SPAN_ABSENT;

@@ -27,6 +27,7 @@ struct target {
     struct span raw_query;   /* without the '?'; absent when there was none */
     struct span signed_path; /* decoded raw_path */
     struct span path;        /* the same, without a prefix that was stripped */
+    size_t stripped_bytes;   /* of it */
     /* decoded; absent at TARGET_SERVICE. TARGET_CONTROL: the one that an ARN in the path names, absent
      * without one */
     struct span bucket;
