@@ -141,6 +141,15 @@ power: $(BUILD)/tests/crash/power_states
 .PHONY: disk-faults
 disk-faults: $(BUILD)/tests/crash/disk_faults
 	@$<
+# Bits flipped in the files of a store. ROT_ARGS: see tests/crash/rot.c.
+ROT_ARGS ?= --flips 5000
+.PHONY: rot
+rot: $(BUILD)/tests/crash/rot
+	@$< $(ROT_ARGS)
+	@$< --flips 60 --blind 1 >/dev/null
+$(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/tests/crash/power_states $(BUILD)/tests/crash/disk_faults: $(BUILD)/tests/crash/%: \
 		$(BUILD)/obj/tests/crash/%.o $(CRASH_OBJ) $(call objects,tests/crash/disk.c tests/crash/changes.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)

@@ -67,6 +67,7 @@ STAGES = [
     ("power", ("build",), make("CC=gcc", "power"), {}),
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
     ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
+    ("rot", ("build",), make("CC=gcc", "rot"), {}),
     ("disk-faults", ("build",), make("CC=gcc", "disk-faults"), {}),
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("install", ("build",), pytest("install", workers=0), {}),

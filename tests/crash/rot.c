@@ -1,0 +1,559 @@
+/* Rot: one bit after the other is flipped in a store's files, and everything that can be asked of it is asked.
+ * An answer may be what it was, or an error. Another answer than the right one must be found by the check; bytes of
+ * an object that are not its own are never told at all. Nothing hangs, and what ends, ends with a word.
+ *
+ * usage: rot [--flips N] [--seed N] [--flip I] [--blind 1]
+ *        --flip: that one of the run alone, and what comes of it; --blind: as if the check found nothing, which
+ *        must be found out */
+#include "rot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    FILES_MAX = 64,
+    PATH_BYTES = 200,
+    INDEX_PAGE_BYTES = 4096,
+    CHILD_MS = 60 * 1000, /* a healthy one takes a fiftieth of a second */
+    STOPPED = 70,
+    SPREAD_EVERY = 4, /* trying it takes longer than the rest */
+    FINDING_BYTES = 300,
+};
+
+enum place { PLACE_INDEX, PLACE_SEGMENT, PLACE_FILE, PLACES };
+static const char *const place_names[PLACES] = {"index", "segments", "files"};
+
+struct file {
+    enum place place;
+    char name[64]; /* below the data folder */
+    char *bytes;
+    size_t len, used;
+};
+
+struct flip {
+    size_t file;
+    size_t byte;
+    unsigned bit;
+};
+
+/* What a child leaves behind. */
+struct shared {
+    enum storage_err open_err, verify_err;
+    bool opened, ended;
+    uint64_t findings;
+    char finding[FINDING_BYTES], fatal[FINDING_BYTES];
+    struct answer answers[QUESTIONS_MAX];
+};
+
+static struct {
+    uint64_t flips[PLACES];
+    uint64_t changed, by_error, silent, refused, deaths, faults, spreads_tried, failed;
+} counts;
+
+static char base[PATH_BYTES], work[PATH_BYTES];
+static struct file files[FILES_MAX];
+static size_t file_count;
+static struct question questions[QUESTIONS_MAX];
+static size_t question_count;
+static struct answer truth[QUESTIONS_MAX];
+static struct shared *shared;
+static uint64_t seed = 1;
+static bool show, blind;
+
+/* ---- files ---- */
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void remove_folder(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+_Noreturn static void give_up(const char *what)
+{
+    fprintf(stderr, "rot: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void path_in(const char *dir, const char *name, char path[static PATH_BYTES])
+{
+    if (snprintf(path, PATH_BYTES, "%s/%s", dir, name) >= PATH_BYTES)
+        give_up("a path is too long");
+}
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || write(fd, bytes, len) != (ssize_t)len)
+        give_up(path);
+    close(fd);
+}
+
+static void read_file(enum place place, const char *name)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    struct file *file = &files[file_count++];
+    path_in(base, name, path);
+    int fd = open(path, O_RDONLY);
+    if (file_count > FILES_MAX || fd < 0 || fstat(fd, &st) != 0)
+        give_up(path);
+    *file = (struct file){.place = place, .len = (size_t)st.st_size};
+    snprintf(file->name, sizeof(file->name), "%s", name);
+    file->bytes = malloc(file->len + 1);
+    if (!file->bytes || read(fd, file->bytes, file->len) != (ssize_t)file->len)
+        give_up(path);
+    close(fd);
+    for (file->used = file->len; file->used > 0 && file->bytes[file->used - 1] == 0;)
+        file->used--;
+}
+
+static void read_folder(enum place place, const char *folder)
+{
+    char path[PATH_BYTES], name[PATH_BYTES];
+    path_in(base, folder, path);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof(name), "%s/%.40s", folder, entry->d_name);
+        if (place == PLACE_FILE && entry->d_type == DT_DIR)
+            read_folder(place, name);
+        else
+            read_file(place, name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* A data folder with one bit flipped. Other files than the index are the base's own unless they are copied, for
+ * runs that change them. */
+static void lay_out(const struct flip *flip, bool copy)
+{
+    char path[PATH_BYTES], from[PATH_BYTES];
+    static const char *const folders[] = {"", "index", "segments", "files"};
+    remove_folder(work);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        path_in(work, folders[i], path);
+        if (mkdir(path, 0700) != 0)
+            give_up(path);
+    }
+    path_in(work, "lock", path);
+    write_file(path, "", 0);
+    for (size_t i = 0; i < file_count; i++) {
+        struct file *file = &files[i];
+        path_in(work, file->name, path);
+        if (file->place == PLACE_FILE) {
+            char *slash = strrchr(path, '/');
+            *slash = '\0';
+            mkdir(path, 0700);
+            *slash = '/';
+        }
+        if (i != flip->file && !copy && file->place != PLACE_INDEX) {
+            path_in(base, file->name, from);
+            if (link(from, path) != 0)
+                give_up(path);
+            continue;
+        }
+        if (i == flip->file)
+            file->bytes[flip->byte] ^= (char)(1u << flip->bit);
+        write_file(path, file->bytes, file->len);
+        if (i == flip->file)
+            file->bytes[flip->byte] ^= (char)(1u << flip->bit);
+    }
+}
+
+/* ---- children ---- */
+
+static void on_fatal(void *ctx, const char *what, int error_number)
+{
+    (void)ctx;
+    snprintf(shared->fatal, sizeof(shared->fatal), "%s: %s", what, strerror(error_number));
+    _exit(STOPPED);
+}
+
+static struct storage *open_work(const char *dir)
+{
+    struct storage_options options = {
+        .dir = dir, .no_background = true, .segment_bytes = 2 * 1024 * 1024, .on_fatal = on_fatal};
+    struct storage *store = NULL;
+    const char *detail = "";
+    shared->open_err = storage_open(&options, &store, &detail);
+    if (shared->open_err != STORAGE_OK)
+        snprintf(shared->fatal, sizeof(shared->fatal), "%s", detail);
+    return store;
+}
+
+static void ask_all(struct storage *store, struct answer *ret_answers)
+{
+    for (size_t i = 0; i < question_count; i++)
+        ret_answers[i] = rot_ask(store, &questions[i]);
+}
+
+static void read_work(void)
+{
+    struct storage *store = open_work(work);
+    if (!store)
+        return;
+    shared->opened = true;
+    ask_all(store, shared->answers);
+    storage_close(store);
+}
+
+static void change_work(void)
+{
+    struct storage *store = open_work(work);
+    if (!store)
+        return;
+    rot_change(store);
+    storage_close(store);
+    read_work();
+}
+
+static void take_finding(void *ctx, const char *line)
+{
+    (void)ctx;
+    if (shared->finding[0] == '\0')
+        snprintf(shared->finding, sizeof(shared->finding), "%s", line);
+    if (show)
+        printf("  verify: %s\n", line);
+}
+
+static void verify_work(void)
+{
+    shared->verify_err = storage_verify(work, take_finding, NULL, &shared->findings);
+}
+
+/* In a child, with all that it forks. False: it hung. status: as of waitpid */
+static bool run_child(void (*run)(void), int *ret_status)
+{
+    fflush(stdout);
+    shared->ended = false;
+    shared->fatal[0] = '\0';
+    pid_t child = fork();
+    if (child < 0)
+        give_up("fork");
+    if (child == 0) {
+        setpgid(0, 0);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        run();
+        shared->ended = true;
+        fflush(stdout);
+        _exit(0);
+    }
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN};
+    bool in_time = ended.fd < 0 || poll(&ended, 1, CHILD_MS) == 1;
+    if (!in_time)
+        kill(-child, SIGKILL);
+    if (ended.fd >= 0)
+        close(ended.fd);
+    if (waitpid(child, ret_status, 0) != child)
+        give_up("waitpid");
+    return in_time;
+}
+
+/* ---- one flip ---- */
+
+static void failed(uint64_t number, const struct flip *flip, const char *what, const char *more)
+{
+    counts.failed++;
+    printf("FAILED --seed %llu --flip %llu (%s byte %zu bit %u): %s%s%s\n",
+        (unsigned long long)seed, (unsigned long long)number, files[flip->file].name, flip->byte,
+        flip->bit, what, more[0] ? ": " : "", more);
+}
+
+static bool is_error(enum storage_err err)
+{
+    return err == STORAGE_CORRUPT || err == STORAGE_IO || err == STORAGE_INTERNAL ||
+           err == STORAGE_NEWER_FORMAT || err == STORAGE_NO_MEMORY;
+}
+
+/* Survives more objects in the buckets. */
+static bool stays(const struct question *question)
+{
+    switch (question->kind) {
+    case ASK_OBJECT:
+    case ASK_UPLOAD:
+    case ASK_DOCUMENT:
+    case ASK_RECORD:
+    case ASK_LINEAGE:
+    case ASK_ZONES:
+    case ASK_DUPLICATES:
+    case ASK_CONTENT:
+        return true;
+    case ASK_BUCKETS:
+    case ASK_BUCKET:
+    case ASK_LIST:
+    case ASK_UPLOADS:
+    case ASK_RECORDS:
+        break;
+    }
+    return false;
+}
+
+struct verdict {
+    size_t errors, silent, wrong;
+    char first[200];
+};
+
+static struct verdict compare(bool all)
+{
+    struct verdict verdict = {0};
+    for (size_t i = 0; i < question_count; i++) {
+        const struct answer *got = &shared->answers[i], *right = &truth[i];
+        if ((!all && !stays(&questions[i])) ||
+            (got->err == right->err && got->told == right->told && got->bytes == right->bytes))
+            continue;
+        if (is_error(got->err)) {
+            verdict.errors++;
+            continue;
+        }
+        bool wrong = got->err == right->err && got->told == right->told;
+        verdict.wrong += wrong;
+        verdict.silent += !wrong;
+        if (verdict.first[0] == '\0' || show)
+            rot_describe(&questions[i], verdict.first, sizeof(verdict.first));
+        if (show)
+            printf("  %s: %s\n", verdict.first, storage_err_text(got->err));
+    }
+    return verdict;
+}
+
+/* Flips that nobody sees: nor does anybody after changes. */
+static void try_spreading(uint64_t number, const struct flip *flip)
+{
+    int status;
+    counts.spreads_tried++;
+    lay_out(flip, true);
+    if (!run_child(change_work, &status) || !shared->ended || !shared->opened) {
+        failed(number, flip, "it does not go on after changes", shared->fatal);
+        return;
+    }
+    struct verdict verdict = compare(false);
+    if (verdict.errors + verdict.silent + verdict.wrong > 0)
+        failed(number, flip, "changes made it worse", verdict.first);
+    shared->finding[0] = '\0';
+    if (!run_child(verify_work, &status) || shared->verify_err != STORAGE_OK ||
+        shared->findings > 0)
+        failed(number, flip, "after changes there is a finding", shared->finding);
+}
+
+static bool check_flip(uint64_t number, const struct flip *flip, bool *ret_found)
+{
+    int status;
+    lay_out(flip, false);
+    shared->findings = 0;
+    shared->finding[0] = '\0';
+    if (!run_child(verify_work, &status) || !shared->ended) {
+        failed(number, flip, "the check hangs, or ends without a word", "");
+        return false;
+    }
+    *ret_found = !blind && (shared->verify_err != STORAGE_OK || shared->findings > 0);
+    shared->opened = false;
+    if (!run_child(read_work, &status)) {
+        failed(number, flip, "reading hangs", "");
+        return false;
+    }
+    /* What the daemon has last words for: its own end, or a fault. */
+    bool fault =
+        WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS ||
+                                   WTERMSIG(status) == SIGFPE || WTERMSIG(status) == SIGILL);
+    bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == STOPPED && shared->fatal[0];
+    if (!shared->ended && !fault && !stopped)
+        failed(number, flip, "reading ends without a word", "");
+    counts.faults += fault;
+    if (show && !shared->ended)
+        printf("  status %x\n", (unsigned)status);
+    return true;
+}
+
+static void one_flip(uint64_t number, const struct flip *flip)
+{
+    bool found = false;
+    counts.flips[files[flip->file].place]++;
+    if (show)
+        printf("%s byte %zu bit %u\n", files[flip->file].name, flip->byte, flip->bit);
+    if (!check_flip(number, flip, &found))
+        return;
+    bool refused = shared->ended && !shared->opened, died = !shared->ended;
+    struct verdict verdict = {0};
+    if (!refused && !died)
+        verdict = compare(true);
+    counts.refused += refused;
+    counts.deaths += died;
+    counts.by_error += verdict.errors > 0;
+    counts.silent += verdict.silent > 0;
+    bool changed = refused || died || verdict.errors + verdict.silent + verdict.wrong > 0;
+    counts.changed += changed;
+    if (show)
+        printf("  %s, %zu errors, %zu silent, %zu wrong %s\n",
+            refused ? "refused"
+            : died  ? "died"
+                    : "read",
+            verdict.errors, verdict.silent, verdict.wrong, shared->fatal);
+    if (verdict.wrong > 0)
+        failed(number, flip, "wrong bytes were told as right ones", verdict.first);
+    if (changed && !found)
+        failed(number, flip, "the check does not find it",
+            refused || died ? shared->fatal : verdict.first);
+    if (!changed && !found && files[flip->file].place == PLACE_INDEX && number % SPREAD_EVERY == 0)
+        try_spreading(number, flip);
+}
+
+/* ---- choosing ---- */
+
+static uint64_t dice_state;
+
+static uint64_t dice(uint64_t sides)
+{
+    dice_state += 0x9e3779b97f4a7c15;
+    uint64_t z = dice_state;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return (z ^ z >> 31) % sides;
+}
+
+static size_t any_file(enum place place)
+{
+    size_t i;
+    do
+        i = (size_t)dice(file_count);
+    while (files[i].place != place);
+    return i;
+}
+
+/* Uniformly most bits are in the middle of records. Half of the flips are where structure is: meta pages,
+ * headers of pages, pages that lead to others. */
+static size_t any_index_byte(const struct file *file)
+{
+    size_t pages = file->used / INDEX_PAGE_BYTES + 1;
+    size_t page = (size_t)dice(pages);
+    uint64_t kind = dice(8);
+    if (kind == 0)
+        return (size_t)dice(2) * INDEX_PAGE_BYTES + (size_t)dice(168);
+    if (kind == 1 || kind == 2)
+        return page * INDEX_PAGE_BYTES + (size_t)dice(48);
+    for (unsigned tries = 0; kind == 3 && tries < 1000; tries++, page = (size_t)dice(pages))
+        if (page >= 2 && file->bytes[page * INDEX_PAGE_BYTES + 10] == 1)
+            return page * INDEX_PAGE_BYTES + (size_t)dice(INDEX_PAGE_BYTES);
+    return (size_t)dice(file->used);
+}
+
+static struct flip any_flip(uint64_t number)
+{
+    dice_state = seed * 0xd1342543de82ef95 + number;
+    uint64_t kind = dice(10);
+    enum place place = kind < 7 ? PLACE_INDEX : kind < 9 ? PLACE_SEGMENT : PLACE_FILE;
+    struct flip flip = {.file = any_file(place), .bit = (unsigned)dice(8)};
+    const struct file *file = &files[flip.file];
+    flip.byte = place == PLACE_INDEX ? any_index_byte(file) : (size_t)dice(file->used);
+    if (flip.byte >= file->len)
+        flip.byte = file->len - 1;
+    return flip;
+}
+
+/* ---- the run ---- */
+
+static void make_base(void)
+{
+    int status;
+    static struct arena arena; /* the questions' */
+    arena_init(&arena, (size_t)64 * 1024 * 1024);
+    struct storage *store = open_work(base);
+    if (!store)
+        give_up("the store does not open");
+    rot_fill(store);
+    question_count = rot_questions(store, &arena, questions);
+    ask_all(store, truth);
+    storage_close(store);
+    read_file(PLACE_INDEX, "index/data.mdb");
+    read_folder(PLACE_SEGMENT, "segments");
+    read_folder(PLACE_FILE, "files");
+    /* Unharmed it is all right, and stays so. */
+    struct flip none = {.file = SIZE_MAX};
+    for (int copy = 0; copy < 2; copy++) {
+        lay_out(&none, copy);
+        shared->findings = 0;
+        if (!run_child(verify_work, &status) || shared->findings != 0)
+            give_up(shared->finding);
+        if (!run_child(copy ? change_work : read_work, &status) || !shared->opened)
+            give_up("an unharmed store is not read");
+        struct verdict verdict = compare(!copy);
+        if (verdict.errors + verdict.silent + verdict.wrong > 0)
+            give_up(verdict.first);
+    }
+}
+
+static void choose_folder(char ret_dir[static PATH_BYTES])
+{
+    const char *at = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(ret_dir, PATH_BYTES, "%s/lakegate-rot-XXXXXX", at);
+    if (!mkdtemp(ret_dir))
+        give_up(ret_dir);
+}
+
+static void tell_counts(void)
+{
+    unsigned long long all = counts.flips[0] + counts.flips[1] + counts.flips[2];
+    printf("rot: %llu flips (", all);
+    for (size_t i = 0; i < PLACES; i++)
+        printf("%s%llu %s", i ? ", " : "", (unsigned long long)counts.flips[i], place_names[i]);
+    printf("), %llu changed an answer: %llu to an error, %llu silently, %llu refused to open, %llu "
+           "ended the process "
+           "(%llu by a fault)",
+        (unsigned long long)counts.changed, (unsigned long long)counts.by_error,
+        (unsigned long long)counts.silent, (unsigned long long)counts.refused,
+        (unsigned long long)counts.deaths, (unsigned long long)counts.faults);
+    printf("; %llu of the rest were tried with changes; %llu were not found or not borne\n",
+        (unsigned long long)counts.spreads_tried, (unsigned long long)counts.failed);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t flips = 5000, only = UINT64_MAX;
+    char dir[PATH_BYTES];
+    for (int i = 1; i + 1 < argc; i += 2) {
+        uint64_t number = strtoull(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--flips") == 0)
+            flips = number;
+        else if (strcmp(argv[i], "--seed") == 0)
+            seed = number;
+        else if (strcmp(argv[i], "--flip") == 0)
+            only = number;
+        else if (strcmp(argv[i], "--blind") == 0)
+            blind = number != 0;
+    }
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        give_up("memory");
+    choose_folder(dir);
+    path_in(dir, "base", base);
+    path_in(dir, "work", work);
+    make_base();
+    show = only != UINT64_MAX;
+    for (uint64_t i = show ? only : 0; i < (show ? only + 1 : flips); i++) {
+        struct flip flip = any_flip(i);
+        one_flip(i, &flip);
+    }
+    remove_folder(dir);
+    tell_counts();
+    if (blind) /* then it must look as if nothing were found */
+        return counts.failed > 0 ? 0 : 1;
+    return counts.failed == 0 ? 0 : 1;
+}
