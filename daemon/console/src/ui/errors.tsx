@@ -1,6 +1,7 @@
 /* What went wrong, and what to do about it. */
 import { useEffect, useState } from 'preact/hooks'
 import { adviceFor, asApiError, isDenied, type ApiError } from '../s3/errors'
+import { mayAskIam } from '../s3/lasting'
 import { Button, Note } from './basics'
 
 export interface Asked {
@@ -35,18 +36,34 @@ export function ErrorView({ error, asked, onRetry, title }: { error: unknown; as
   )
 }
 
-/** Which statement decided, for those who may ask. Who may not sees nothing more. */
+/** Which statement decided, for those who may ask. Who may not sees nothing more; who could after typing the secret
+ * again is offered to. */
 function WhyDenied({ error, asked }: { error: ApiError; asked: Asked }) {
   const [why, setWhy] = useState('')
+  const [locked, setLocked] = useState(false)
+  const open = mayAskIam.value
   useEffect(() => {
     let live = true
     import('../s3/simulate').then(
-      (module) => module.whyDenied(asked).then((text) => live && setWhy(text)),
+      (module) => {
+        if (!live) return undefined
+        setLocked(!open && module.canBeTold())
+        return module.whyDenied(asked).then((text) => live && setWhy(text))
+      },
       () => undefined,
     )
     return () => {
       live = false
     }
-  }, [error, asked.action, asked.resource])
-  return why ? <span data-testid="why-denied">{why}</span> : null
+  }, [error, asked.action, asked.resource, open])
+  if (why) return <span data-testid="why-denied">{why}</span>
+  if (!locked) return null
+  const unlock = () => void import('../pages/access/unlock').then(({ askToUnlock }) => askToUnlock())
+  return (
+    <span>
+      <Button small onClick={unlock}>
+        Which statement decided?
+      </Button>
+    </span>
+  )
 }

@@ -1,0 +1,175 @@
+/* What the lists and details of users, groups, roles and policies share. */
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import { href } from '../../router'
+import { iam, members, text, list } from '../../s3/iam'
+import { asApiError } from '../../s3/errors'
+import type { Checked } from '../../editor'
+import { Button, Dialog, Empty, ErrorView, Field, format, openDialog, toastError, type IconName } from '../../ui'
+
+export type Tab = 'users' | 'groups' | 'roles' | 'policies' | 'simulate'
+
+export function accessHref(tab: Tab, name?: string): string {
+  return href('access', { tab, name })
+}
+
+const SHOWN = 200
+
+export interface Column<T> {
+  label: string
+  num?: boolean
+  cell: (row: T) => ComponentChildren
+}
+
+/** A table with a filter over the names; a few hundred rows at a time, since accounts may have thousands. */
+export function NameTable<T>({ label, rows, nameOf, linkOf, columns, empty, children }: {
+  label: string
+  rows: T[]
+  nameOf: (row: T) => string
+  linkOf: (row: T) => string
+  columns: Column<T>[]
+  empty: { icon: IconName; title: string }
+  /** buttons beside the filter */
+  children?: ComponentChildren
+}) {
+  const [filter, setFilter] = useState('')
+  const [shown, setShown] = useState(SHOWN)
+  const wanted = filter.trim().toLowerCase()
+  const found = rows.filter((row) => nameOf(row).toLowerCase().includes(wanted)).sort((a, b) => nameOf(a).localeCompare(nameOf(b)))
+  return (
+    <>
+      <div class="list-head">
+        <input class="input" type="search" aria-label={`Filter ${label}`} placeholder="Filter by name" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+        <span class="muted grow">{wanted ? `${format.count(found.length)} of ${format.plural(rows.length, 'entry', 'entries')}` : format.plural(rows.length, 'entry', 'entries')}</span>
+        {children}
+      </div>
+      {found.length === 0 ? (
+        <Empty icon={empty.icon} title={wanted ? 'Nothing has such a name' : empty.title} />
+      ) : (
+        <div class="card table-wrap">
+          <table class="table" aria-label={label}>
+            <thead>
+              <tr>
+                <th>Name</th>
+                {columns.map((column) => (
+                  <th key={column.label} class={column.num ? 'num' : ''}>
+                    {column.label}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {found.slice(0, shown).map((row) => (
+                <tr key={linkOf(row)}>
+                  <td class="wrap">
+                    <a href={linkOf(row)}>{format.visible(nameOf(row))}</a>
+                  </td>
+                  {columns.map((column) => (
+                    <td key={column.label} class={column.num ? 'num' : 'wrap'}>
+                      {column.cell(row)}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {found.length > shown && (
+        <div>
+          <Button onClick={() => setShown(shown + SHOWN)}>Show {format.count(Math.min(SHOWN, found.length - shown))} more</Button>
+        </div>
+      )}
+    </>
+  )
+}
+
+export function Section({ title, action, wide, children }: { title: string; action?: ComponentChildren; wide?: boolean; children: ComponentChildren }) {
+  return (
+    <section class={`card ${wide ? 'wide' : ''}`} aria-label={title}>
+      <div class="card-head">
+        <h2>{title}</h2>
+        {action}
+      </div>
+      <div class="card-body stack">{children}</div>
+    </section>
+  )
+}
+
+/** A dialog that does one thing with what is typed: busy while it runs, and it stays with the error when it fails. */
+export function FormDialog({ title, action, wide, ready = true, run, onClose, onError, children }: {
+  title: string
+  action: string
+  wide?: boolean
+  ready?: boolean
+  run: () => Promise<void>
+  onClose: () => void
+  onError?: (error: unknown) => void
+  children: ComponentChildren
+}) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const submit = async () => {
+    if (!ready || busy) return
+    setBusy(true)
+    setError(null)
+    try {
+      await run()
+      onClose()
+    } catch (thrown) {
+      setError(thrown)
+      onError?.(thrown)
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog
+      title={title}
+      wide={wide}
+      onClose={onClose}
+      onSubmit={submit}
+      foot={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" disabled={!ready} busy={busy}>
+            {action}
+          </Button>
+        </>
+      }
+    >
+      {children}
+      {error !== null && <ErrorView error={error} />}
+    </Dialog>
+  )
+}
+
+/** Asks for one name and does something with it. */
+export function askName(title: string, label: string, action: string, run: (name: string) => Promise<void>, hint?: string): void {
+  openDialog((close) => <NameDialog {...{ title, label, action, run, hint }} onClose={close} />)
+}
+
+function NameDialog({ title, label, action, run, hint, onClose }: { title: string; label: string; action: string; run: (name: string) => Promise<void>; hint?: string; onClose: () => void }) {
+  const [name, setName] = useState('')
+  return (
+    <FormDialog title={title} action={action} ready={name.trim() !== ''} run={() => run(name.trim())} onClose={onClose}>
+      <Field label={label} value={name} onInput={setName} hint={hint} autofocus required />
+    </FormDialog>
+  )
+}
+
+/** What the server says of a policy of an identity, without keeping it. */
+export async function checkIdentityPolicy(document: string, signal: AbortSignal): Promise<Checked> {
+  try {
+    const answer = await iam('SimulateCustomPolicy', { ...members('PolicyInputList', [document]), ...members('ActionNames', ['s3:ListAllMyBuckets']) }, signal)
+    return { refusal: '', warnings: list(answer.Warnings).map((warning) => text(warning).replace(/^PolicyInputList\.1: /, '')) }
+  } catch (thrown) {
+    const error = asApiError(thrown)
+    /* Who may not simulate learns it when the policy is saved. */
+    return { refusal: error.code === 'InvalidInput' ? error.message.replace(/^PolicyInputList\.1: /, '') : '', warnings: [] }
+  }
+}
+
+/** Runs what a button asks for outside of a dialog; what goes wrong is told. */
+export function reported(run: () => Promise<void>): void {
+  run().catch((thrown) => toastError(thrown))
+}
