@@ -18,6 +18,19 @@ def test_create_head_list_delete(s3):
     assert name not in [b["Name"] for b in s3.list_buckets()["Buckets"]]
 
 
+def test_head_tells_how_much_is_in_a_bucket(s3, bucket):
+    def counted():
+        headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+        return int(headers["x-lakegate-object-count"]), int(headers["x-lakegate-byte-count"])
+
+    assert counted() == (0, 0)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"12345")
+    s3.put_object(Bucket=bucket, Key="b", Body=b"x" * 100_000)
+    assert counted() == (2, 100_005)
+    s3.delete_object(Bucket=bucket, Key="b")
+    assert counted() == (1, 5)
+
+
 def test_own_bucket_again(s3, bucket):
     # Lakegate answers as every region but us-east-1 does
     with refused("BucketAlreadyOwnedByYou", 409):

@@ -8,6 +8,7 @@ import { logOut } from './s3/login'
 import { principalName, session } from './s3/session'
 import { setTheme, theme } from './theme'
 import { Button, closeAllDialogs, Dialogs, Empty, ErrorView, Icon, Menu, Spinner, toast, Toasts } from './ui'
+import { Work } from './work'
 
 export function Mark() {
   return (
@@ -163,6 +164,7 @@ function Shell() {
           </Boundary>
         </main>
       </div>
+      <Work />
     </div>
   )
 }

@@ -1,43 +1,177 @@
-import { ListBucketsCommand } from '@aws-sdk/client-s3'
-import { href } from '../router'
-import { send } from '../s3/client'
-import { Empty, format, Load, useLoad } from '../ui'
+import { useEffect, useState } from 'preact/hooks'
+import type { PageProps } from '../pages'
+import { go, href } from '../router'
+import { bucketFacts, bucketNameProblem, createBucket, listBuckets, type BucketEntry, type BucketFacts } from '../s3/buckets'
+import { Badge, Button, Dialog, Empty, ErrorView, Field, format, Load, openDialog, toast, useLoad } from '../ui'
+import { AccessBadge, ZoneBadges } from './bucket-badges'
+import './buckets.css'
 
-export default function Buckets() {
-  const buckets = useLoad(async (signal) => (await send(new ListBucketsCommand({}), { abortSignal: signal })).Buckets ?? [], [])
+/** Facts of so many buckets are asked for at once. */
+const AT_ONCE = 4
+
+/** Facts by bucket, filled in as they come. */
+function useFacts(buckets: BucketEntry[]): Map<string, BucketFacts> {
+  const [facts, setFacts] = useState(new Map<string, BucketFacts>())
+  useEffect(() => {
+    const controller = new AbortController()
+    const waiting = buckets.map((bucket) => bucket.name)
+    const work = async () => {
+      for (let name = waiting.shift(); name !== undefined && !controller.signal.aborted; name = waiting.shift()) {
+        const found = await bucketFacts(name, controller.signal)
+        const of = name
+        if (!controller.signal.aborted) setFacts((before) => new Map(before).set(of, found))
+      }
+    }
+    for (let i = 0; i < AT_ONCE; i++) void work()
+    return () => controller.abort()
+  }, [buckets])
+  return facts
+}
+
+export default function Buckets({ params }: PageProps) {
+  const buckets = useLoad(listBuckets, [])
+  const search = params.q ?? ''
+  const create = () => openDialog((close) => <CreateBucket onClose={close} />)
   return (
     <>
       <div class="page-head">
         <h1>Buckets</h1>
+        {(buckets.value?.length ?? 0) > 8 && (
+          <input class="input buckets-search" type="search" aria-label="Find a bucket" placeholder="Find a bucket" value={search} onInput={(event) => go('buckets', { q: event.currentTarget.value }, true)} />
+        )}
+        <Button icon="reload" kind="plain" label="Reload" onClick={buckets.reload} />
+        <Button icon="plus" kind="primary" onClick={create}>
+          Create bucket
+        </Button>
       </div>
       <Load of={buckets} asked={{ action: 's3:ListAllMyBuckets' }}>
         {(list) =>
           list.length === 0 ? (
-            <Empty icon="bucket" title="No buckets yet" />
-          ) : (
-            <div class="card table-wrap">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>Created</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((bucket) => (
-                    <tr key={bucket.Name}>
-                      <td>
-                        <a href={href('browse', { bucket: bucket.Name })}>{bucket.Name}</a>
-                      </td>
-                      <td>{format.time(bucket.CreationDate)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+            <div class="card">
+              <Empty icon="bucket" title="No buckets yet">
+                <p>A bucket holds files under names of your choice.</p>
+                <Button kind="primary" icon="plus" onClick={create}>
+                  Create the first
+                </Button>
+              </Empty>
             </div>
+          ) : (
+            <BucketTable buckets={list} search={search} />
           )
         }
       </Load>
+      <OpenBucket />
     </>
+  )
+}
+
+function BucketTable({ buckets, search }: { buckets: BucketEntry[]; search: string }) {
+  const facts = useFacts(buckets)
+  const shown = buckets.filter((bucket) => bucket.name.includes(search.toLowerCase()))
+  return (
+    <div class="card table-wrap">
+      <table class="table buckets">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">Zones</th>
+            <th scope="col">Access</th>
+            <th scope="col" class="num">
+              Objects
+            </th>
+            <th scope="col" class="num">
+              Size
+            </th>
+            <th scope="col">Created</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((bucket) => {
+            const of = facts.get(bucket.name)
+            return (
+              <tr key={bucket.name}>
+                <td>
+                  <a class="bucket-name" href={href('browse', { bucket: bucket.name })}>
+                    {bucket.name}
+                  </a>{' '}
+                  {of?.versioning === 'Enabled' && <Badge title="Versioning is on">versions</Badge>}
+                </td>
+                <td>
+                  <ZoneBadges zones={of?.zones} />
+                </td>
+                <td>
+                  <AccessBadge access={of?.access} />
+                </td>
+                <td class="num">{of?.objects === undefined ? <span class="muted">{of ? '–' : '…'}</span> : format.count(of.objects)}</td>
+                <td class="num">{of?.bytes === undefined ? <span class="muted">{of ? '–' : '…'}</span> : format.bytes(of.bytes)}</td>
+                <td class="nowrap muted">{format.time(bucket.created)}</td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+      {shown.length === 0 && <p class="buckets-none muted">No bucket has “{search}” in its name.</p>}
+    </div>
+  )
+}
+
+/** Who may not list buckets, or is of another account, may still know the name of one. */
+function OpenBucket() {
+  const [name, setName] = useState('')
+  return (
+    <form
+      class="row buckets-open"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (name.trim()) go('browse', { bucket: name.trim() })
+      }}
+    >
+      <label class="muted" for="open-bucket">
+        A bucket that is not listed
+      </label>
+      <input class="input" id="open-bucket" placeholder="its name" value={name} onInput={(event) => setName(event.currentTarget.value)} spellcheck={false} />
+      <Button type="submit">Open</Button>
+    </form>
+  )
+}
+
+function CreateBucket({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState('')
+  const [tried, setTried] = useState(false)
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const problem = bucketNameProblem(name)
+  const submit = async () => {
+    setTried(true)
+    if (problem || busy) return
+    setBusy(true)
+    setError(null)
+    try {
+      await createBucket(name)
+      toast(`Bucket ${name} was created`)
+      onClose()
+      go('browse', { bucket: name })
+    } catch (thrown) {
+      setError(thrown)
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog
+      title="Create a bucket"
+      onClose={onClose}
+      onSubmit={submit}
+      foot={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" busy={busy}>
+            Create
+          </Button>
+        </>
+      }
+    >
+      <Field label="Name" value={name} onInput={setName} mono autofocus required problem={tried ? problem : ''} hint="3 to 63 of a-z, 0-9, “.” and “-”. It cannot be changed later." />
+      {error !== null && <ErrorView error={error} asked={{ action: 's3:CreateBucket', resource: name }} />}
+    </Dialog>
   )
 }

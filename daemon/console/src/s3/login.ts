@@ -1,15 +1,22 @@
 /* Logging in and out. */
-import { daemonJson, queryApi, signedFetch, xmlText } from './fetch'
+import { queryApi, signedFetch, xmlText } from './fetch'
 import { asApiError } from './errors'
 import { beginSession, endSession, session } from './session'
 import type { Keys } from './sign'
 
+const FIRST_REGION = 'us-east-1'
+
 /** A session asks for this long; root's is cut to an hour by the daemon. */
 const SESSION_SECONDS = 12 * 3600
 
-/** The region that signatures name: the daemon tells it to whoever asks with another. */
-async function regionOf(): Promise<string> {
-  return 'us-east-1'
+/** The region that signatures name: the daemon tells it to whoever signs for another. STS takes any. */
+async function regionOf(keys: Keys): Promise<string> {
+  try {
+    await signedFetch({ method: 'GET', path: '/', query: { 'max-buckets': '1' }, keys, region: FIRST_REGION })
+  } catch (thrown) {
+    return asApiError(thrown).details.Region || FIRST_REGION
+  }
+  return FIRST_REGION
 }
 
 async function identity(keys: Keys, region: string): Promise<{ arn: string; account: string }> {
@@ -19,19 +26,20 @@ async function identity(keys: Keys, region: string): Promise<{ arn: string; acco
 
 /** Lasting keys become those of a session; what is temporary already (a token is given) is taken as it is. */
 export async function logIn(keys: Keys, kept: boolean): Promise<void> {
-  const region = await regionOf()
   if (keys.sessionToken) {
+    const region = await regionOf(keys)
     const who = await identity(keys, region)
     beginSession({ ...keys, sessionToken: keys.sessionToken, expires: 0, lastingKeyId: '', ...who, region, kept })
     return
   }
-  const answer = await queryApi('sts', 'GetSessionToken', { DurationSeconds: String(SESSION_SECONDS) }, { keys, region })
+  const answer = await queryApi('sts', 'GetSessionToken', { DurationSeconds: String(SESSION_SECONDS) }, { keys, region: FIRST_REGION })
   const made = {
     accessKeyId: xmlText(answer, 'AccessKeyId'),
     secretAccessKey: xmlText(answer, 'SecretAccessKey'),
     sessionToken: xmlText(answer, 'SessionToken'),
   }
   const expires = Date.parse(xmlText(answer, 'Expiration'))
+  const region = await regionOf(made)
   const who = await identity(made, region)
   beginSession({ ...made, expires, lastingKeyId: keys.accessKeyId, ...who, region, kept })
 }
@@ -48,5 +56,3 @@ export async function logOut(): Promise<string> {
   endSession()
   return failure
 }
-
-export { daemonJson }

@@ -18,10 +18,14 @@ export interface VirtualListProps {
   /** a row to bring into sight when it changes */
   show?: number
   onKeyDown?: (event: TargetedKeyboardEvent<HTMLDivElement>) => void
-  role?: 'grid' | 'list' | 'rowgroup' | 'presentation'
+  role?: 'grid' | 'list'
+  /** of a grid: its head, which stays in sight, and the row that the keys act on */
+  head?: ComponentChildren
+  activeId?: string
 }
 
-export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra = '', onEnd, show, onKeyDown, role = 'list' }: VirtualListProps) {
+export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra = '', onEnd, show, onKeyDown, role = 'list', head, activeId }: VirtualListProps) {
+  const headPx = head ? rowHeight : 0
   const ref = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 600 })
   const full = count * rowHeight
@@ -46,7 +50,7 @@ export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra
     const top = show * rowHeight
     const from = list.scrollTop * scale
     if (top < from) list.scrollTop = top / scale
-    else if (top + rowHeight > from + list.clientHeight) list.scrollTop = (top + rowHeight - list.clientHeight) / scale
+    else if (top + rowHeight > from + list.clientHeight - headPx) list.scrollTop = (top + rowHeight - list.clientHeight + headPx) / scale
   }, [show, rowHeight, scale])
   const from = view.top * scale
   const first = Math.max(0, Math.floor(from / rowHeight) - OVERSCAN)
@@ -67,7 +71,18 @@ export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra
       </div>,
     )
   return (
-    <div ref={ref} class={`vlist ${extra}`} role={role} aria-label={label} tabIndex={0} onKeyDown={onKeyDown}>
+    <div
+      ref={ref}
+      class={`vlist ${extra}`}
+      role={role}
+      aria-label={label}
+      aria-rowcount={role === 'grid' ? count + 1 : undefined}
+      aria-multiselectable={role === 'grid' ? true : undefined}
+      aria-activedescendant={activeId}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+    >
+      {head}
       <div class="vlist-space" role="presentation" style={{ height: `${space}px` }}>
         {rows}
       </div>

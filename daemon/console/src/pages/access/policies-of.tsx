@@ -169,4 +169,3 @@ export function Boundary({ kind, name, arn, onChange }: { kind: 'User' | 'Role';
     </span>
   )
 }
-

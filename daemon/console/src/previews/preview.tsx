@@ -1,0 +1,3 @@
+export default function Preview(_: { bucket: string; objectKey: string; versionId?: string; facts: unknown }) {
+  return null
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { axe, iam, logIn, makeUser, newPage, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
+
+const { CreateBucketCommand, PutObjectCommand, PutBucketPolicyCommand, DeletePublicAccessBlockCommand, CopyObjectCommand } = sdk
+let server, browser, s3
+const put = (Bucket, Key, Body, more = {}) => s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }))
+
+before(async () => {
+  server = await startLakegated()
+  browser = await startBrowser()
+  s3 = s3Of(server)
+  for (const Bucket of ['lake', 'landing', 'public-site']) await s3.send(new CreateBucketCommand({ Bucket }))
+  const zones = {
+    Version: '2026-11-01',
+    Zones: [
+      { Name: 'raw', Prefix: 'raw/', WriteOnce: true, Duplicates: 'reject' },
+      { Name: 'trusted', Prefix: 'trusted/', PromoteFrom: ['raw'], Duplicates: 'flag' },
+      { Name: 'refined', Prefix: 'refined/', PromoteFrom: ['trusted'] },
+    ],
+  }
+  await signed(server, { method: 'PUT', path: '/lake', query: { 'lakegate-zones': '' }, body: JSON.stringify(zones) })
+  await put('lake', 'raw/2026/11/orders.csv', 'id,name\n1,anna\n2,"b, c"\n', { ContentType: 'text/csv', Metadata: { source: 'till', note: 'plain' } })
+  await put('lake', 'raw/2026/12/orders.csv', 'id,name\n3,dora\n', { ContentType: 'text/csv' })
+  await put('lake', 'readme.md', '# The lake\n\nRaw, trusted, refined.\n')
+  await put('lake', 'config.json', '{"a": [1, 2, {"b": "<script>"}]}', { ContentType: 'application/json' })
+  await s3.send(new CopyObjectCommand({ Bucket: 'lake', Key: 'trusted/orders.csv', CopySource: 'lake/raw/2026/11/orders.csv' }))
+  for (let i = 0; i < 30; i++) await put('landing', `day=${String(i + 1).padStart(2, '0')}/part-0000.csv`, `x\n${i}\n`)
+  await s3.send(new DeletePublicAccessBlockCommand({ Bucket: 'public-site' }))
+  await s3.send(
+    new PutBucketPolicyCommand({
+      Bucket: 'public-site',
+      Policy: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::public-site/*' }] }),
+    }),
+  )
+})
+after(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+test('buckets show zones, size and what is public', async () => {
+  const page = await newPage(browser)
+  await logIn(page, server)
+  const row = (name) => page.getByRole('row', { name: new RegExp(`^${name}`) })
+  await row('public-site').getByText('public', { exact: true }).waitFor()
+  await row('lake').getByText('trusted').waitFor()
+  assert.match(await row('landing').innerText(), /30\s/)
+  await shot(page, 'buckets')
+  assert.deepEqual(await axe(page), [])
+  assert.deepEqual(page.problems, [])
+})
+
+test('a folder shows tree, entries and details', async () => {
+  const page = await newPage(browser)
+  await logIn(page, server)
+  await page.getByRole('link', { name: 'lake', exact: true }).click()
+  await page.getByRole('grid').getByRole('link', { name: 'raw/' }).click()
+  await page.getByRole('grid').getByRole('link', { name: '2026/' }).click()
+  await page.getByRole('grid').getByRole('link', { name: '11/' }).click()
+  await page.getByRole('grid').getByRole('link', { name: 'orders.csv' }).click()
+  const details = page.getByRole('complementary')
+  await details.getByText('till').waitFor()
+  await details.getByText('text/csv').waitFor()
+  await shot(page, 'browse-details')
+  assert.deepEqual(await axe(page), [])
+  await details.getByRole('tab', { name: 'Lineage' }).click()
+  await details.getByRole('link', { name: 'lake/trusted/orders.csv' }).waitFor()
+  assert.deepEqual(page.problems, [])
+})
