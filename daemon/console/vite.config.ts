@@ -16,6 +16,7 @@ export default defineConfig({
     manifest: true,
     chunkSizeWarningLimit: 1024,
   },
+  resolve: { alias: { hysnappy: new URL('./src/previews/hysnappy.ts', import.meta.url).pathname } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   /* npm run dev: the daemon answers all but the console itself. Host stays, since it is signed. */
   server: { proxy: { '^/(?!(@|src/|node_modules/|index\\.html|$))': { target: daemon, changeOrigin: false } } },

@@ -193,6 +193,11 @@ export async function logIn(page, server, keys = { accessKeyId: ACCESS_KEY, secr
   await page.locator('.shell').waitFor()
 }
 
+/** Goes to a page by its address, within the page that is open. */
+export async function open(page, server, name, parameters = {}) {
+  await page.goto(`${server.console}#/${name}?${new URLSearchParams(parameters)}`)
+}
+
 export async function shot(page, name) {
   mkdirSync(SHOTS, { recursive: true })
   await page.screenshot({ path: join(SHOTS, `${name}.png`) })
