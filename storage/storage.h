@@ -806,6 +806,54 @@ struct storage_backup {
 enum storage_err storage_backup(const struct storage_backup *order,
     struct storage_backup_figures *ret_figures, const char **ret_detail) MUST_USE;
 
+/* ---- scrubbing: everything at rest is read and checked, in steps, while the store is in use ---- */
+
+enum scrub_kind {
+    SCRUB_CONTENT, /* bytes of objects or parts */
+    SCRUB_INDEX,
+    SCRUB_LOG, /* nothing that is answered; what the index could be rebuilt from */
+};
+
+struct scrub_finding {
+    enum scrub_kind kind;
+    struct span what; /* a line */
+    struct span bucket,
+        key; /* the version whose bytes are damaged; absent: not known, or not of one */
+    struct version version;
+};
+
+enum { SCRUB_BAD_MAX = 256 };
+
+/* Where a pass is: zeroed at its beginning, from then on as the last step left it. Plain data, so that a pass
+ * can go on after a restart; one that another release has left begins anew. */
+struct scrub_position {
+    uint32_t format, phase;
+    uint64_t at, offset, tail, expected, found;
+    uint64_t checked_bytes;   /* since the pass began: of content and log */
+    uint64_t checked_records; /* of the index */
+    uint32_t
+        bad_count; /* pieces of content that are damaged, whose objects are to be named at the end */
+    uint64_t bad[SCRUB_BAD_MAX];
+};
+
+struct scrub_order {
+    uint64_t max_bytes; /* of content, in a step; about */
+    void (*report)(void *ctx, const struct scrub_finding *finding);
+    /* Called now and then within a step, with the bytes that were read since; may sleep. False: the step ends, and
+     * the position is where the next one goes on. */
+    bool (*go_on)(void *ctx, uint64_t bytes);
+    void *ctx;
+};
+
+/* One bounded step of a pass, on the caller's thread; one at a time. Waits for a step of GC where something looks
+ * damaged, since it may just be on its way out. Damage is reported and ends nothing. Blocks on the disk.
+ * out: *ret_end  the pass is over
+ * err: BUSY (stopped), NO_MEMORY, IO (not of one object: the check could not be made) */
+enum storage_err storage_scrub_step(struct storage *storage, const struct scrub_order *order,
+    struct scrub_position *position, bool *ret_end) MUST_USE;
+/* Name of the phase that the position is in, for people. */
+const char *storage_scrub_phase(const struct scrub_position *position);
+
 /* Checks a store that no process has open: index against blobs, every record's and block's CRC, counts and
  * set hashes, reference counts, live bytes. Reports each finding as a line.
  * out: *ret_findings  number of findings; 0 is a clean store

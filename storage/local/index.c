@@ -1,6 +1,7 @@
 #include "storage/local/index.h"
 
 #include "storage/local/index_pages.h"
+#include "storage/local/index_scan.h"
 #include "storage/local/slots.h"
 
 #include <errno.h>
@@ -77,6 +78,7 @@ struct index {
     struct tallies_record committed;
     struct buf tallies_value;
     uint64_t file_bytes; /* data.mdb is at least as long */
+    struct index_scan scan;
     /* the readers': transactions that are reset while their slot is free */
     struct index_txn readers[INDEX_READERS_MAX];
     struct slots slots;
@@ -328,6 +330,7 @@ enum storage_err index_open(const struct index_options *options, struct index **
     index->writer.is_write = true;
     buf_init(&index->tallies_value, 4096);
     slots_init(&index->slots);
+    scan_init(&index->scan);
     int rc = open_env(index, options);
     if (rc == 0) {
         mdb_env_set_userctx(index->env, index);
@@ -353,6 +356,7 @@ void index_close(struct index *index)
         mdb_env_close(index->env);
     buf_free(&index->tallies_value);
     slots_destroy(&index->slots);
+    scan_destroy(&index->scan);
     free(index);
 }
 
@@ -411,8 +415,19 @@ enum storage_err index_write_begin(struct index *index, struct index_txn **ret_t
             index->fatal(index->fatal_ctx, mdb_strerror(rc), rc);
         return rc == ENOMEM ? STORAGE_NO_MEMORY : STORAGE_INTERNAL;
     }
+    scan_write_begin(&index->scan);
     *ret_txn = txn;
     return STORAGE_OK;
+}
+
+/* What is scanned and what is committed change at once. */
+static void end_scan(struct index *index, bool committed, uint64_t txn_id)
+{
+    pthread_mutex_lock(&index->scan.lock);
+    scan_write_end(&index->scan, committed, txn_id);
+    if (committed)
+        index->committed = index->tallies;
+    pthread_mutex_unlock(&index->scan.lock);
 }
 
 static void close_cursors(struct index *index)
@@ -430,6 +445,7 @@ void index_write_abort(struct index_txn *txn)
     close_cursors(txn->index);
     mdb_txn_abort(txn->txn);
     txn->txn = NULL;
+    end_scan(txn->index, false, 0);
 }
 
 /* A sync of a file that grows has to write the file system's journal too, which takes several times
@@ -490,13 +506,15 @@ enum storage_err index_write_commit(struct index_txn *txn, enum index_failure *r
     }
     close_cursors(index);
     MDB_txn *inner = TAKE(txn->txn);
+    uint64_t txn_id = mdb_txn_id(inner);
     int rc = mdb_txn_commit(inner);
     if (rc != 0) {
+        end_scan(index, false, 0);
         err = write_failed(txn, is_undecided(index) ? MDB_PANIC : rc);
         *ret_failure = txn->failure;
         return err;
     }
-    index->committed = index->tallies;
+    end_scan(index, true, txn_id);
     index->has_old_tallies = false;
     write_ahead(index);
     *ret_failure = INDEX_FINE;
@@ -533,6 +551,26 @@ struct tally index_tally(struct index_txn *txn, enum table table)
     if (err == STORAGE_NO_SUCH_KEY)
         err = read_tallies(txn->txn, meta, OLD_TALLIES_KEY, &tallies);
     return err == STORAGE_OK ? tallies.tables[table] : (struct tally){0};
+}
+
+struct index_scan *index_scan(struct index *index)
+{
+    return &index->scan;
+}
+
+bool index_scan_matches(struct index *index, struct tally *ret_sum, struct tally *ret_kept)
+{
+    pthread_mutex_lock(&index->scan.lock);
+    *ret_sum = index->scan.sum;
+    *ret_kept = index->committed.tables[index->scan.place.table];
+    pthread_mutex_unlock(&index->scan.lock);
+    return memcmp(ret_sum, ret_kept, sizeof(*ret_sum)) == 0;
+}
+
+void index_forget_dead_readers(struct index *index)
+{
+    int dead = 0;
+    mdb_reader_check(index->env, &dead);
 }
 
 enum storage_err index_grow(struct index *index)
@@ -573,6 +611,18 @@ static int write_cursor(struct index_txn *txn, enum table table, MDB_cursor **re
     return rc;
 }
 
+static void note(
+    struct index_txn *txn, enum table table, struct span key, struct span value, bool added)
+{
+    if (table == TABLE_META)
+        return;
+    if (added)
+        tally_add(&txn->index->tallies.tables[table], key, value);
+    else
+        tally_remove(&txn->index->tallies.tables[table], key, value);
+    scan_note(&txn->index->scan, table, key, value, added);
+}
+
 /* One descent: an insert that finds the key there leaves the cursor on it, with its old value. */
 static enum storage_err put(
     struct index_txn *txn, enum table table, struct span key, struct span value, bool replace)
@@ -584,16 +634,14 @@ static enum storage_err put(
     if (rc == 0)
         rc = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST && replace) {
-        if (table != TABLE_META)
-            tally_remove(&txn->index->tallies.tables[table], key, span_of_val(v));
+        note(txn, table, key, span_of_val(v), false);
         k = val_of(key);
         v = val_of(value);
         rc = mdb_cursor_put(cursor, &k, &v, MDB_CURRENT);
     }
     if (rc != 0)
         return write_failed(txn, rc);
-    if (table != TABLE_META)
-        tally_add(&txn->index->tallies.tables[table], key, value);
+    note(txn, table, key, value, true);
     return STORAGE_OK;
 }
 
@@ -620,8 +668,7 @@ enum storage_err index_delete(struct index_txn *txn, enum table table, struct sp
         return STORAGE_NO_SUCH_KEY;
     txn->changes++;
     if (rc == 0) {
-        if (table != TABLE_META)
-            tally_remove(&txn->index->tallies.tables[table], key, span_of_val(v));
+        note(txn, table, key, span_of_val(v), false);
         rc = mdb_cursor_del(cursor, 0);
     }
     return rc == 0 ? STORAGE_OK : write_failed(txn, rc);

@@ -17,6 +17,7 @@
 #include "storage/local/schema.h"
 
 struct index;
+struct index_scan;
 struct index_txn;
 struct index_cursor;
 
@@ -127,6 +128,14 @@ struct tally index_tally(struct index_txn *txn, enum table table);
 /* Adds a record to a tally, or takes it out. */
 void tally_add(struct tally *tally, struct span key, struct span value);
 void tally_remove(struct tally *tally, struct span key, struct span value);
+
+/* For whoever adds up tables in steps (index_scan.h). */
+struct index_scan *index_scan(struct index *index);
+/* Of the table that is being scanned: is the sum its tally, as of the last commit? */
+bool index_scan_matches(
+    struct index *index, struct tally *ret_sum, struct tally *ret_kept) MUST_USE;
+/* Read transactions of processes that are no more keep pages from being used again. */
+void index_forget_dead_readers(struct index *index);
 
 struct index_usage {
     uint64_t pages_used, page_bytes, map_bytes, free_pages;

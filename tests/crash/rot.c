@@ -52,7 +52,7 @@ struct flip {
 struct shared {
     enum storage_err open_err, verify_err;
     bool opened, ended;
-    uint64_t findings;
+    uint64_t findings, scrub_findings;
     char finding[FINDING_BYTES], fatal[FINDING_BYTES];
     struct answer answers[QUESTIONS_MAX];
 };
@@ -67,7 +67,8 @@ static struct file files[FILES_MAX];
 static size_t file_count;
 static struct question questions[QUESTIONS_MAX];
 static size_t question_count;
-static struct answer truth[QUESTIONS_MAX];
+static struct answer
+    truth[QUESTIONS_MAX]; /* zeroed between its members, so that memory can be compared */
 static struct shared *shared;
 static uint64_t seed = 1;
 static bool show, blind;
@@ -206,6 +207,33 @@ static void ask_all(struct storage *store, struct answer *ret_answers)
         ret_answers[i] = rot_ask(store, &questions[i]);
 }
 
+static void take_scrub_finding(void *ctx, const struct scrub_finding *finding)
+{
+    (void)ctx;
+    shared->scrub_findings++;
+    if (show)
+        printf("  scrub: %.*s %.*s\n", (int)finding->what.len, finding->what.ptr,
+            (int)finding->key.len, span_present(finding->key) ? finding->key.ptr : "");
+}
+
+static void scrub(struct storage *store)
+{
+    static struct scrub_position position;
+    struct scrub_order order = {.max_bytes = 64 * 1024 * 1024, .report = take_scrub_finding};
+    bool end = false;
+    while (!end)
+        if (storage_scrub_step(store, &order, &position, &end) != STORAGE_OK)
+            return;
+}
+
+static bool answers_differ(void)
+{
+    for (size_t i = 0; i < question_count; i++)
+        if (memcmp(&shared->answers[i], &truth[i], sizeof(truth[i])) != 0)
+            return true;
+    return false;
+}
+
 static void read_work(void)
 {
     struct storage *store = open_work(work);
@@ -213,6 +241,8 @@ static void read_work(void)
         return;
     shared->opened = true;
     ask_all(store, shared->answers);
+    if (answers_differ())
+        scrub(store);
     storage_close(store);
 }
 
@@ -340,6 +370,7 @@ static void try_spreading(uint64_t number, const struct flip *flip)
 {
     int status;
     counts.spreads_tried++;
+    shared->scrub_findings = 0;
     lay_out(flip, true);
     if (!run_child(change_work, &status) || !shared->ended || !shared->opened) {
         failed(number, flip, "it does not go on after changes", shared->fatal);
@@ -349,6 +380,8 @@ static void try_spreading(uint64_t number, const struct flip *flip)
     if (verdict.errors + verdict.silent + verdict.wrong > 0)
         failed(number, flip, "changes made it worse", verdict.first);
     shared->finding[0] = '\0';
+    if (shared->scrub_findings > 0)
+        failed(number, flip, "after changes a scrub finds something", "");
     if (!run_child(verify_work, &status) || shared->verify_err != STORAGE_OK ||
         shared->findings > 0)
         failed(number, flip, "after changes there is a finding", shared->finding);
@@ -366,6 +399,7 @@ static bool check_flip(uint64_t number, const struct flip *flip, bool *ret_found
     }
     *ret_found = !blind && (shared->verify_err != STORAGE_OK || shared->findings > 0);
     shared->opened = false;
+    shared->scrub_findings = 0;
     if (!run_child(read_work, &status)) {
         failed(number, flip, "reading hangs", "");
         return false;
@@ -412,6 +446,8 @@ static void one_flip(uint64_t number, const struct flip *flip)
     if (changed && !found)
         failed(number, flip, "the check does not find it",
             refused || died ? shared->fatal : verdict.first);
+    if (changed && !refused && !died && !blind && shared->scrub_findings == 0)
+        failed(number, flip, "a scrub does not find it", verdict.first);
     if (!changed && !found && files[flip->file].place == PLACE_INDEX && number % SPREAD_EVERY == 0)
         try_spreading(number, flip);
 }
