@@ -62,7 +62,7 @@ export function mount(host: HTMLElement, options: { text: string; label: string;
         EditorView.lineWrapping,
         EditorView.editable.of(!options.readOnly),
         EditorState.readOnly.of(options.readOnly === true),
-        EditorView.contentAttributes.of({ 'aria-label': options.label, ...(options.readOnly ? { tabindex: '0' } : {}) }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0' }),
         keymap.of([...defaultKeymap, ...historyKeymap]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.onInput(update.state.doc.toString())

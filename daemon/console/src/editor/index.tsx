@@ -93,8 +93,10 @@ export function JsonEditor({ label, value, onInput, check, refusal, tall }: Json
 
   const refused = refusal !== undefined && refusal !== null && refusedText === value ? problemOf(value, asApiError(refusal).message) : undefined
   const problem = syntax ?? refused ?? (said.of === value && said.refusal ? problemOf(value, said.refusal) : undefined)
+  /* A refusal that names no place (a denial) is told below, and marks nothing. */
+  const placed = problem && (problem.to > 0 || problem === syntax) ? [problem] : []
   useEffect(() => {
-    if (ready) editor.current?.mark(problem ? [problem] : [], refused !== undefined)
+    if (ready) editor.current?.mark(placed, refused !== undefined)
   }, [ready, problem?.message, problem?.from, problem?.to, refused !== undefined])
 
   if (failed !== null) return <ErrorView error={failed} title="The editor could not be loaded" />

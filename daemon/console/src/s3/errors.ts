@@ -84,6 +84,7 @@ const advice: Record<string, string> = {
 export function adviceFor(error: ApiError): string {
   if (isDenied(error)) {
     if (error.details.Rule) return 'A rule of the zone refuses it; the zones document says which.'
+    if (error.message.includes('block public access setting')) return 'The public access block of the bucket or of the account refuses it.'
     return 'Your policies do not allow it. Ask who administers this account.'
   }
   return advice[error.code] ?? ''
