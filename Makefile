@@ -222,7 +222,7 @@ install-lib: lib
 .PHONY: console-check
 console-check: console
 	@[ ! -e build/console/dist/index.html ] || \
-		{ cd daemon/console && npm run --silent typecheck && npm run --silent test && npm run --silent size; }
+		{ export PATH="$(abspath build/node/bin):$$PATH"; cd daemon/console && npm run --silent typecheck && npm run --silent test && npm run --silent size; }
 
 # make fuzz          one libFuzzer program per parser in $(BUILD)/fuzz/
 # make fuzz-corpus   runs each over its kept corpus once

@@ -13,13 +13,23 @@ export class ApiError extends Error {
   }
 }
 
-/** Any element of an error's XML by name; the first Code that is found is S3's as well as IAM's. */
-export function parseErrorXml(text: string, status: number, headers?: Headers): ApiError {
+const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
+
+/** The elements of an error's XML that hold text, by name. Not by DOMParser: what it makes of a body that is no XML (a
+ * proxy's page, nothing at all) has a style attribute, which the page's policy reports. */
+export function errorElements(text: string): Record<string, string> {
   const details: Record<string, string> = {}
-  const xml = new DOMParser().parseFromString(text, 'application/xml')
-  if (!xml.querySelector('parsererror'))
-    for (const element of xml.querySelectorAll('*'))
-      if (element.children.length === 0) details[element.localName] ??= element.textContent ?? ''
+  for (const [, name, content] of text.matchAll(/<([A-Za-z][\w:-]*)>([^<]*)<\/\1>/g))
+    details[name as string] ??= (content as string).replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex, decimal, entity) => {
+      const code = hex ? Number.parseInt(hex, 16) : decimal ? Number(decimal) : -1
+      return code >= 0 && code <= 0x10ffff ? String.fromCodePoint(code) : (ENTITIES[entity] ?? whole)
+    })
+  return details
+}
+
+/** The first Code that is found is S3's as well as IAM's. */
+export function parseErrorXml(text: string, status: number, headers?: Headers): ApiError {
+  const details = errorElements(text)
   const code = details.Code || `HTTP ${status}`
   const message = details.Message || (status === 0 ? 'The server did not answer' : `The server answered ${status}`)
   return new ApiError(code, message, status, details, details.RequestId ?? headers?.get('x-amz-request-id') ?? '')

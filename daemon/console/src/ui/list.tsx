@@ -22,9 +22,11 @@ export interface VirtualListProps {
   /** of a grid: its head, which stays in sight, and the row that the keys act on */
   head?: ComponentChildren
   activeId?: string
+  /** in pixels; absent: as the style sheet has it */
+  height?: number
 }
 
-export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra = '', onEnd, show, onKeyDown, role = 'list', head, activeId }: VirtualListProps) {
+export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra = '', onEnd, show, onKeyDown, role = 'list', head, activeId, height }: VirtualListProps) {
   const headPx = head ? rowHeight : 0
   const ref = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 600 })
@@ -81,6 +83,7 @@ export function VirtualList({ count, rowHeight, row, rowKey, label, class: extra
       aria-activedescendant={activeId}
       tabIndex={0}
       onKeyDown={onKeyDown}
+      style={height === undefined ? undefined : { height: `${height}px` }}
     >
       {head}
       <div class="vlist-space" role="presentation" style={{ height: `${space}px` }}>

@@ -90,7 +90,7 @@ export function Dock() {
               )}
             </div>
           )}
-          {list.length > 0 && <VirtualList class="dock-list" label="Uploads" count={list.length} rowHeight={ROW_PX} rowKey={(index) => String(list[index]?.id)} row={(index) => <UploadRow upload={list[index] as Upload} />} />}
+          {list.length > 0 && <VirtualList class="dock-list" label="Uploads" height={Math.min(list.length, 5.5) * ROW_PX} count={list.length} rowHeight={ROW_PX} rowKey={(index) => String(list[index]?.id)} row={(index) => <UploadRow upload={list[index] as Upload} />} />}
         </div>
       )}
     </section>
