@@ -46,6 +46,7 @@ bool records_grow(const struct mutation *m);
 struct key_state {
     struct bucket_entry *bucket;
     struct span key;
+    bool writes_null; /* a version that is written is the null version */
     bool exists;
     struct object_record newest;
     struct zone_entry *zone; /* NULL: it lies in none */
@@ -55,6 +56,10 @@ struct key_state {
 /* err: NO_SUCH_BUCKET */
 enum storage_err key_state_read(struct commit *commit, const struct bucket_ref *bucket,
     struct span key, struct key_state *ret_state) MUST_USE;
+
+/* The same for a version that is known: replaying the log. */
+enum storage_err key_state_of(struct commit *commit, struct bucket_entry *bucket, struct span key,
+    bool writes_null, struct key_state *ret_state) MUST_USE;
 
 /* current: NULL or a delete marker is "absent". err: PRECONDITION_FAILED, NO_SUCH_KEY */
 enum storage_err check_conditions(
@@ -101,6 +106,12 @@ enum storage_err zone_current_changes(struct commit *commit, const struct key_st
  * log_record_end. out: ret_info */
 enum storage_err version_write(struct commit *commit, struct key_state *state,
     struct object_record *record, struct object_info *ret_info) MUST_USE;
+/* The same for a record that has its version, time and row id (0: a new one), but no flags yet. */
+enum storage_err version_place(
+    struct commit *commit, struct key_state *state, struct object_record *record) MUST_USE;
+/* Other metadata for a version, where it is. */
+enum storage_err version_set_metadata(struct commit *commit, const struct bucket_entry *bucket,
+    struct span key, const struct found_object *found, struct span metadata) MUST_USE;
 /* Takes a version away; the next older one becomes the newest. */
 enum storage_err version_remove(
     struct commit *commit, struct key_state *state, const struct object_record *gone) MUST_USE;
@@ -121,6 +132,12 @@ enum storage_err upload_state_read(struct commit *commit, const struct mutation 
 /* Writes the row; its metadata must still be good: before other changes, or copied. */
 enum storage_err upload_state_write(
     struct commit *commit, const struct upload_state *state) MUST_USE;
+
+/* A part is about to be written: what stands at its number is freed, the row counts its pieces. Uses commit->moved. */
+enum storage_err upload_touch(struct commit *commit, struct upload_state *state, uint32_t number,
+    uint32_t new_pieces) MUST_USE;
+/* Frees parts of a blob. numbers: u32 each, as the processor has them. */
+enum storage_err parts_drop(struct commit *commit, uint64_t blob_id, struct span numbers) MUST_USE;
 
 /* Moves a part's piece rows to another blob id (which is then freed). *ret_pieces: how many. */
 enum storage_err part_move(struct commit *commit, uint64_t blob_id, uint32_t number,

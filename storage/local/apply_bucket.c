@@ -70,7 +70,7 @@ enum storage_err apply_create_bucket(struct commit *commit, struct mutation *m)
     log_begin(commit, m, entry);
     if (m->create_bucket.rule_count > 0)
         err = commit_zones_replace(
-            commit, entry, m->create_bucket.rules, m->create_bucket.rule_count);
+            commit, entry, m->create_bucket.rules, m->create_bucket.rule_count, 0);
     bucket_info_fill(&entry->record, &m->bucket_info);
     log_bucket_row(commit, entry);
     for (size_t i = 0; i < m->create_bucket.document_count && err == STORAGE_OK; i++)
@@ -107,7 +107,7 @@ enum storage_err apply_delete_bucket(struct commit *commit, struct mutation *m)
         return err;
     log_begin(commit, m, entry);
     if (entry->record.zones_generation != 0)
-        err = commit_zones_replace(commit, entry, NULL, 0);
+        err = commit_zones_replace(commit, entry, NULL, 0, 0);
     log_record_end(&commit->log);
     if (err == STORAGE_OK)
         err = commit_bucket_delete(commit, entry);

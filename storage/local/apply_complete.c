@@ -63,16 +63,14 @@ static enum storage_err choose(
     return next == m->complete.part_count ? STORAGE_OK : STORAGE_NO_SUCH_PART;
 }
 
-static enum storage_err drop_parts(
-    struct commit *commit, uint64_t blob_id, const struct chosen *chosen)
+enum storage_err parts_drop(struct commit *commit, uint64_t blob_id, struct span numbers)
 {
-    if (chosen->dropped_count == 0)
+    if (numbers.len == 0)
         return STORAGE_OK;
     uint64_t freed_id = engine_next_id(commit->storage);
-    for (uint32_t i = 0; i < chosen->dropped_count; i++) {
+    for (size_t at = 0; at + sizeof(uint32_t) <= numbers.len; at += sizeof(uint32_t)) {
         uint32_t number, pieces;
-        memcpy(
-            &number, commit->scratch.ptr + chosen->dropped_at + i * sizeof(number), sizeof(number));
+        memcpy(&number, numbers.ptr + at, sizeof(number));
         enum storage_err err = part_move(commit, blob_id, number, freed_id, &pieces);
         if (err != STORAGE_OK)
             return err;
@@ -140,7 +138,9 @@ static enum storage_err write_blob(struct commit *commit, const struct mutation 
         enum storage_err err = commit_blob_refer(commit, linked_blob_id);
         return err == STORAGE_OK ? commit_blob_drop(commit, blob_id) : err;
     }
-    enum storage_err err = drop_parts(commit, blob_id, chosen);
+    struct span dropped = span_first(span_from(buf_span(&commit->scratch), chosen->dropped_at),
+        chosen->dropped_count * sizeof(uint32_t));
+    enum storage_err err = parts_drop(commit, blob_id, dropped);
     return err == STORAGE_OK ? commit_blob_put(commit, blob_id, &blob) : err;
 }
 

@@ -45,6 +45,18 @@ static enum storage_err rewrite_side(
     return err;
 }
 
+enum storage_err version_set_metadata(struct commit *commit, const struct bucket_entry *bucket,
+    struct span key, const struct found_object *found, struct span metadata)
+{
+    struct object_record record = found->record;
+    record.attributes.metadata = metadata;
+    record.has_side = metadata.len > SIDE_METADATA_BYTES;
+    enum storage_err err = rewrite(commit, bucket, key, &record, found->is_newest);
+    if (err == STORAGE_OK)
+        err = rewrite_side(commit, &record, found->record.has_side, metadata);
+    return err == STORAGE_NO_SUCH_KEY ? STORAGE_CORRUPT : err;
+}
+
 enum storage_err apply_set_metadata(struct commit *commit, struct mutation *m)
 {
     struct bucket_entry *bucket = NULL;
@@ -56,15 +68,10 @@ enum storage_err apply_set_metadata(struct commit *commit, struct mutation *m)
         err = check_found(commit, m, &found);
     if (err != STORAGE_OK)
         return err;
-    struct object_record record = found.record;
-    record.attributes.metadata = m->set_metadata.metadata;
-    record.has_side = m->set_metadata.metadata.len > SIDE_METADATA_BYTES;
-    object_info_fill(&record, found.is_newest, &m->result);
+    object_info_fill(&found.record, found.is_newest, &m->result);
     m->result.attributes.metadata = SPAN_ABSENT;
     log_begin(commit, m, bucket);
-    err = rewrite(commit, bucket, m->key, &record, found.is_newest);
-    if (err == STORAGE_OK)
-        err = rewrite_side(commit, &record, found.record.has_side, m->set_metadata.metadata);
+    err = version_set_metadata(commit, bucket, m->key, &found, m->set_metadata.metadata);
     log_record_end(&commit->log);
-    return err == STORAGE_NO_SUCH_KEY ? STORAGE_CORRUPT : err;
+    return err;
 }

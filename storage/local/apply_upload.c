@@ -121,7 +121,7 @@ static enum storage_err replace_part(
 
 /* The row is rewritten first, while its metadata is good, and once more when pieces were replaced.
  */
-static enum storage_err touch_upload(
+enum storage_err upload_touch(
     struct commit *commit, struct upload_state *state, uint32_t number, uint32_t new_pieces)
 {
     buf_clear(&commit->moved);
@@ -193,7 +193,7 @@ enum storage_err apply_put_part(struct commit *commit, struct mutation *m)
     fill_part(commit, m, size, 1, &piece);
     part_result(commit, size, m);
     log_begin(commit, m, state.bucket);
-    err = touch_upload(commit, &state, m->part.number, 1);
+    err = upload_touch(commit, &state, m->part.number, 1);
     if (err == STORAGE_OK && extent)
         err = commit_extent_add(commit, extent, 1);
     if (err == STORAGE_OK)
@@ -292,7 +292,7 @@ enum storage_err apply_copy_part(struct commit *commit, struct mutation *m)
     part_result(commit, from->length_bytes, m);
     log_begin(commit, m, state.bucket);
     copy_source_log(commit, from);
-    err = touch_upload(commit, &state, m->part.number, count);
+    err = upload_touch(commit, &state, m->part.number, count);
     if (err == STORAGE_OK)
         err = write_copied(commit, m, from->length_bytes, count);
     if (err == STORAGE_OK)

@@ -5,10 +5,9 @@
 /* ---- what the commit finds ---- */
 
 /* The newest version where a write puts the new one in its place: null over null. */
-static bool is_replaced(const struct bucket_entry *bucket, const struct object_record *newest)
+static bool is_replaced(const struct key_state *state, const struct object_record *newest)
 {
-    return bucket->record.versioning != VERSIONING_ON &&
-           newest->null_sequence == newest->version.sequence;
+    return state->writes_null && newest->null_sequence == newest->version.sequence;
 }
 
 /* Encodes the newest record as an older one into commit->moved, before anything is changed. */
@@ -26,15 +25,22 @@ static enum storage_err prepare_older(struct commit *commit, const struct object
 enum storage_err key_state_read(struct commit *commit, const struct bucket_ref *bucket,
     struct span key, struct key_state *ret_state)
 {
-    struct key_state state = {.key = key};
-    enum storage_err err = commit_bucket(commit, *bucket, &state.bucket);
+    struct bucket_entry *entry = NULL;
+    enum storage_err err = commit_bucket(commit, *bucket, &entry);
     if (err != STORAGE_OK)
         return err;
-    err = object_find_newest(commit->txn, state.bucket->record.id, key, &state.newest);
+    return key_state_of(commit, entry, key, entry->record.versioning != VERSIONING_ON, ret_state);
+}
+
+enum storage_err key_state_of(struct commit *commit, struct bucket_entry *bucket, struct span key,
+    bool writes_null, struct key_state *ret_state)
+{
+    struct key_state state = {.bucket = bucket, .key = key, .writes_null = writes_null};
+    enum storage_err err = object_find_newest(commit->txn, bucket->record.id, key, &state.newest);
     state.exists = err == STORAGE_OK;
     if (err == STORAGE_NO_SUCH_KEY)
         err = STORAGE_OK;
-    else if (err == STORAGE_OK && !is_replaced(state.bucket, &state.newest))
+    else if (err == STORAGE_OK && !is_replaced(&state, &state.newest))
         err = prepare_older(commit, &state.newest);
     if (err == STORAGE_OK)
         err = commit_zone(commit, state.bucket, key, &state.zone);
@@ -115,7 +121,7 @@ static enum storage_err displace_newest(
     if (err != STORAGE_OK)
         return err;
     record->row_id = old->row_id;
-    if (is_replaced(state->bucket, old)) {
+    if (is_replaced(state, old)) {
         record->has_older = old->has_older;
         return free_content(commit, state, old);
     }
@@ -162,21 +168,33 @@ static enum storage_err write_row(struct commit *commit, const struct key_state 
 enum storage_err version_write(struct commit *commit, struct key_state *state,
     struct object_record *record, struct object_info *ret_info)
 {
-    struct index_key buffer;
-    struct span leaf;
-    enum storage_err err = STORAGE_OK;
-    uint64_t bucket_id = state->bucket->record.id;
-    record->version.is_null = state->bucket->record.versioning != VERSIONING_ON;
+    record->version.is_null = state->writes_null;
     record->version.sequence = engine_next_id(commit->storage);
     record->version.random = 0;
     if (!record->version.is_null)
         random_bytes(&record->version.random, sizeof(record->version.random));
-    record->null_sequence = record->version.is_null ? record->version.sequence : 0;
     record->modified_ms = commit->now_ms;
+    enum storage_err err = version_place(commit, state, record);
+    if (err != STORAGE_OK)
+        return err;
+    object_info_fill(record, true, ret_info);
+    ret_info->attributes.metadata = SPAN_ABSENT;
+    return STORAGE_OK;
+}
+
+enum storage_err version_place(
+    struct commit *commit, struct key_state *state, struct object_record *record)
+{
+    struct index_key buffer;
+    struct span leaf;
+    enum storage_err err = STORAGE_OK;
+    uint64_t bucket_id = state->bucket->record.id;
+    record->null_sequence = record->version.is_null ? record->version.sequence : 0;
     if (state->exists) {
         err = displace_newest(commit, state, record);
     } else {
-        record->row_id = engine_next_id(commit->storage);
+        if (record->row_id == 0)
+            record->row_id = engine_next_id(commit->storage);
         err = write_row(commit, state, record->row_id);
     }
     if (err == STORAGE_OK)
@@ -191,8 +209,6 @@ enum storage_err version_write(struct commit *commit, struct key_state *state,
         return err;
     log_row(&commit->log, LOG_OBJECT, leaf, buf_span(&commit->value));
     count_version(commit, state, record, true);
-    object_info_fill(record, true, ret_info);
-    ret_info->attributes.metadata = SPAN_ABSENT;
     return zone_current_changes(commit, state, record, true);
 }
 

@@ -93,7 +93,7 @@ enum storage_err apply_put_zones(struct commit *commit, struct mutation *m)
         return err;
     log_begin(commit, m, bucket);
     if (!m->zones.keep_rules)
-        err = commit_zones_replace(commit, bucket, m->zones.rules, m->zones.count);
+        err = commit_zones_replace(commit, bucket, m->zones.rules, m->zones.count, 0);
     bucket_settings_changed(commit, bucket, m);
     if (err == STORAGE_OK)
         err = change_document(commit, bucket, m);

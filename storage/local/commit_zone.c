@@ -305,15 +305,15 @@ static enum storage_err write_rule(
     return err;
 }
 
-/* One of the new rules; old: the zone of its name and prefix, if there is one. */
+/* One of the new rules; old: the zone of its name and prefix, if there is one. id: of a new one, 0: any. */
 static enum storage_err put_zone(struct commit *commit, struct bucket_entry *bucket,
-    const struct zone_rule *old, const struct zone_rule *rule, uint64_t generation)
+    const struct zone_rule *old, const struct zone_rule *rule, uint64_t id, uint64_t generation)
 {
     char cursor[STORAGE_KEY_MAX_BYTES];
     uint64_t bucket_id = bucket->record.id;
     struct zone_rule kept = *rule;
     struct zone_state state = {0};
-    kept.id = old ? old->id : engine_next_id(commit->storage);
+    kept.id = old ? old->id : id ? id : engine_next_id(commit->storage);
     enum storage_err err = STORAGE_OK;
     if (old)
         err = zone_state_read(commit->txn, bucket_id, old->id, &state);
@@ -358,13 +358,17 @@ static const struct zone_rule *find_same(
     return NULL;
 }
 
-enum storage_err commit_zones_replace(
-    struct commit *commit, struct bucket_entry *bucket, const struct zone_rule *rules, size_t count)
+enum storage_err commit_zones_replace(struct commit *commit, struct bucket_entry *bucket,
+    const struct zone_rule *rules, size_t count, uint64_t generation)
 {
     struct bucket_zones *zones = NULL;
     static const struct zone_set none = {0};
     uint64_t bucket_id = bucket->record.id;
-    uint64_t generation = count ? engine_next_id(commit->storage) : 0;
+    bool known = generation != 0;
+    if (count == 0)
+        generation = 0;
+    else if (!known)
+        generation = engine_next_id(commit->storage);
     enum storage_err err = commit_zones(commit, bucket, &zones);
     if (err == STORAGE_OK)
         err = zone_cache_flush(commit); /* from here on the states are the index's */
@@ -374,7 +378,7 @@ enum storage_err commit_zones_replace(
             err = remove_zone(commit, bucket_id, &set->rules[i]);
     for (size_t i = 0; i < count && err == STORAGE_OK; i++) {
         const struct zone_rule *old = find_same(set->rules, set->count, &rules[i]);
-        err = put_zone(commit, bucket, old, &rules[i], generation);
+        err = put_zone(commit, bucket, old, &rules[i], known ? rules[i].id : 0, generation);
     }
     bucket->record.zones_generation = generation;
     commit_bucket_changed(commit, bucket);

@@ -61,8 +61,9 @@ enum storage_err commit_content_delete(struct commit *commit, const struct zone_
     const struct object_record *record) MUST_USE;
 
 /* Puts these rules in place of all that the bucket has. Between log_record and log_record_end; the caller has
- * checked them, and writes the bucket's row. */
+ * checked them, and writes the bucket's row. generation: 0, or that of the rules in the log, whose ids are then
+ * those of new zones. */
 enum storage_err commit_zones_replace(struct commit *commit, struct bucket_entry *bucket,
-    const struct zone_rule *rules, size_t count) MUST_USE;
+    const struct zone_rule *rules, size_t count, uint64_t generation) MUST_USE;
 
 #endif

@@ -199,6 +199,18 @@ enum storage_err lineage_complete(
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
 }
 
+enum storage_err lineage_forget_upload(struct commit *commit, uint64_t blob_id)
+{
+    struct lineage_node upload = {blob_id, 0};
+    struct index_key buffer;
+    struct span key, value;
+    enum storage_err err;
+    while ((err = first_under(commit->txn, upload, &buffer, &key, &value)) == STORAGE_OK)
+        if ((err = index_delete(commit->txn, TABLE_LINEAGE, key)) != STORAGE_OK)
+            return err;
+    return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
+}
+
 /* ---- ends that go ---- */
 
 enum storage_err lineage_gone(struct commit *commit, struct lineage_node node)

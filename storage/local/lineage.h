@@ -42,6 +42,8 @@ enum storage_err lineage_write_part(struct commit *commit, const struct mutation
  * m->zone.promotes when a part was copied out of another. */
 enum storage_err lineage_complete(
     struct commit *commit, struct mutation *m, uint64_t row_id, struct span zone) MUST_USE;
+/* Takes away what waits under an upload. */
+enum storage_err lineage_forget_upload(struct commit *commit, uint64_t blob_id) MUST_USE;
 /* A version, or with sequence 0 an upload, is no more. */
 enum storage_err lineage_gone(struct commit *commit, struct lineage_node node) MUST_USE;
 
