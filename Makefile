@@ -126,8 +126,13 @@ RANDOM_ARGS ?= --runs 20
 .PHONY: random
 random: $(BUILD)/tests/crash/random_ops
 	@$< $(RANDOM_ARGS)
+# The same, and the index is lost and salvaged in between.
+SALVAGE_ARGS ?= --runs 20 --steps 150
+.PHONY: salvage
+salvage: $(BUILD)/tests/crash/random_ops
+	@$< --salvage 1 $(SALVAGE_ARGS)
 CRASH_OBJ := $(call objects,tests/crash/model.c tests/crash/random_compare.c)
-$(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_[osu]*.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+$(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_ops.c tests/crash/random_s*.c tests/crash/random_uploads.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 # What a power cut could leave of the disk; lies of the disk must be found. Without sanitizers: it stands in for

@@ -63,7 +63,12 @@ struct storage_options {
     uint64_t segment_bytes; /* 0: the default, 256 MiB */
     int64_t lineage_ms; /* how long an edge of lineage stays when one end is gone. 0: 365 days */
     uint32_t writer_threads; /* of stage_write_async. 0: the default */
-    bool no_background;      /* no GC, compaction or sweep threads: tests call storage_gc_step */
+    bool
+        no_background; /* no GC, compaction, sweep or snapshot threads: tests call storage_gc_step */
+    uint32_t
+        snapshots; /* of the index that are kept, for storage_salvage, and the log behind them; 0: none */
+    int64_t
+        snapshot_interval_ms; /* from one to the next; sooner when much is written. 0: 6 hours */
     /* Called once, on any thread, when nothing may be acknowledged any more; must not return.
      * error_number EUCLEAN: the index is damaged. NULL: a line on stderr and _exit(70). */
     void (*on_fatal)(void *ctx, const char *what, int error_number);
@@ -764,7 +769,14 @@ struct storage_stats {
     uint64_t freed_pending; /* blobs to be taken apart */
     uint64_t compactions;
     uint64_t reclaimed_bytes;
-    uint64_t corrupt_blocks; /* met since start */
+    uint64_t corrupt_blocks;     /* met since start */
+    uint32_t snapshots;          /* kept */
+    int64_t snapshot_ms;         /* when the newest was made; 0: there is none */
+    uint64_t snapshot_bytes;     /* of the newest */
+    uint64_t snapshot_log_bytes; /* of log written since the newest, or since start */
+    uint64_t snapshot_failures;  /* since start */
+    bool snapshot_no_room;       /* so log goes that salvage would need */
+    bool snapshot_damage;        /* the last one failed, since the index is damaged */
     uint64_t disk_free_bytes, disk_total_bytes;
 };
 void storage_stats(struct storage *storage, struct storage_stats *ret_stats);
@@ -853,6 +865,37 @@ enum storage_err storage_scrub_step(struct storage *storage, const struct scrub_
     struct scrub_position *position, bool *ret_end) MUST_USE;
 /* Name of the phase that the position is in, for people. */
 const char *storage_scrub_phase(const struct scrub_position *position);
+
+/* ---- salvage ---- */
+
+/* Makes a snapshot of the index now, and removes those that are too many. Blocks on the disk, and as long as another one
+ * is made. err: INVALID (options.snapshots is 0), NO_SPACE, CORRUPT (the index is damaged), UNUSABLE, NO_MEMORY */
+enum storage_err storage_snapshot(struct storage *storage) MUST_USE;
+
+struct storage_salvage {
+    const char *dir; /* of a store that nobody has open */
+    const char *
+        to; /* is made: the new data folder; NULL: dir gets the new index, and keeps the old one aside */
+    void (*report)(
+        void *ctx, const char *line); /* what was done, what is lost, what is not known */
+    void *ctx;
+};
+
+struct storage_salvage_figures {
+    int64_t snapshot_ms;                 /* of the snapshot that was begun with; 0: none */
+    uint64_t segments, bytes;            /* read */
+    uint64_t frames, changes;            /* of the log, done again */
+    uint64_t buckets, versions, records; /* there are now */
+    uint64_t unknown; /* things told of that are lost or not known; 0: all is as it was */
+};
+
+/* Makes the index anew: from the newest snapshot that is whole and the log behind it, or from the log alone. Bytes
+ * are checked before they count; what lacks them is left out, and told of. The store's own files are not
+ * changed, but for index/, which is kept under another name. May be cut off at any moment, and begun again.
+ * out: *ret_detail  what went wrong, a literal
+ * err: IN_USE, NEWER_FORMAT, CORRUPT (nothing to begin with), INVALID (`to` is there), NO_SPACE, UNUSABLE, NO_MEMORY */
+enum storage_err storage_salvage(const struct storage_salvage *order,
+    struct storage_salvage_figures *ret_figures, const char **ret_detail) MUST_USE;
 
 /* Checks a store that no process has open: index against blobs, every record's and block's CRC, counts and
  * set hashes, reference counts, live bytes. Reports each finding as a line.

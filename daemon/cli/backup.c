@@ -108,8 +108,7 @@ static bool progress(void *ctx, const struct storage_backup_figures *figures)
 
 /* ---- folders ---- */
 
-/* Files with secrets, which the copy needs to be of use. */
-static bool copy_secrets(const char *from, const char *to)
+bool cli_copy_secrets(const char *from, const char *to)
 {
     static const char *const names[] = {"secrets.key", "root-credentials"};
     char text[PRIVATE_FILE_MAX_BYTES], path[PATH_MAX], error[200];
@@ -177,7 +176,7 @@ static int copy_store(struct backup *backup, const char *target)
     if (err != STORAGE_OK)
         return cli_fail(
             "%s: %s (%s); what was copied is in %s", target, detail, storage_err_text(err), part);
-    if (!copy_secrets(backup->options.data_dir, part) || rename(part, done) != 0 ||
+    if (!cli_copy_secrets(backup->options.data_dir, part) || rename(part, done) != 0 ||
         !sync_dir(target))
         return cli_fail("%s: %s", part, strerror(errno));
     printf(
@@ -238,7 +237,7 @@ int cli_restore(int count, char **arguments)
     enum storage_err err = storage_backup(&order, &figures, &detail);
     if (err != STORAGE_OK)
         return cli_fail("%s: %s (%s)", dir, detail, storage_err_text(err));
-    if (!copy_secrets(copy, dir))
+    if (!cli_copy_secrets(copy, dir))
         return cli_fail("%s: the secrets could not be copied", dir);
     err = storage_verify(dir, print_finding, NULL, &findings);
     if (err != STORAGE_OK)

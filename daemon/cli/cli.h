@@ -76,10 +76,14 @@ int cli_form(int count, char **arguments);
 /* One line of usage for each. */
 void cli_form_help(FILE *out);
 
+/* Files with secrets of a data folder, which a copy needs to be of use. False after a line on stderr, or with errno. */
+bool cli_copy_secrets(const char *from, const char *to) MUST_USE;
+
 /* The commands: what follows their name, to the process's exit code. */
 int cli_status(int count, char **arguments);
 int cli_verify(int count, char **arguments);
 int cli_backup(int count, char **arguments);
+int cli_salvage(int count, char **arguments);
 int cli_restore(int count, char **arguments);
 int cli_account(int count, char **arguments);
 int cli_secrets(int count, char **arguments);

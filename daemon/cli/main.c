@@ -9,6 +9,7 @@ static const char help[] =
     "       lakegate verify DIR         check the data folder of a stopped lakegated\n"
     "       lakegate backup DIR         copy a store, running or not, into a new folder in DIR\n"
     "       lakegate restore COPY DIR   make a data folder of a copy, and check it\n"
+    "       lakegate salvage DIR        make a lost or damaged index anew, of snapshot and log\n"
     "       lakegate whoami             who the keys belong to\n"
     "       lakegate user …             users, their keys, tags and policies (user --help)\n"
     "       lakegate group …            groups and their members (group --help)\n"
@@ -20,7 +21,7 @@ static const char help[] =
     "       lakegate secrets rotate     another key for the secrets in the store\n"
     "       lakegate --help | --version\n"
     "\n"
-    "options of all but verify:\n"
+    "options of all but verify, restore and salvage:\n"
     "  --endpoint-url URL   http://HOST:PORT, https://HOST:PORT or unix:PATH\n"
     "                       (LAKEGATE_ENDPOINT_URL, AWS_ENDPOINT_URL; http://127.0.0.1:9000)\n"
     "  --access-key KEY     (LAKEGATE_ROOT_ACCESS_KEY, AWS_ACCESS_KEY_ID)\n"
@@ -33,8 +34,8 @@ static const char help[] =
     "  --ca-file FILE       authorities to trust, PEM (AWS_CA_BUNDLE; the system's)\n"
     "  --json               the daemon's answer as it is\n"
     "\n"
-    "exit codes: 0 done, 1 verify found faults or policy test a denial, 2 wrong usage,\n"
-    "            3 it could not be done\n";
+    "exit codes: 0 done, 1 verify found faults, salvage lost something or policy test denies,\n"
+    "            2 wrong usage, 3 it could not be done\n";
 
 int cli_fail(const char *format, ...)
 {
@@ -70,6 +71,7 @@ static const struct {
     {"verify", cli_verify},
     {"backup", cli_backup},
     {"restore", cli_restore},
+    {"salvage", cli_salvage},
     {"account", cli_account},
     {"secrets", cli_secrets},
     {"zones", cli_zones},

@@ -151,6 +151,8 @@ void copy_source_log(struct commit *commit, const struct copy_from *from);
 void log_begin(struct commit *commit, const struct mutation *m, const struct bucket_entry *bucket);
 /* The bucket's row as it will be: the index gets it at the end of the batch. */
 void log_bucket_row(struct commit *commit, const struct bucket_entry *bucket);
+/* Takes an empty bucket away; GC aborts its uploads. */
+enum storage_err bucket_drop(struct commit *commit, struct bucket_entry *entry) MUST_USE;
 /* Another generation, told to the caller. */
 void bucket_settings_changed(struct commit *commit, struct bucket_entry *entry, struct mutation *m);
 

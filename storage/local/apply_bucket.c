@@ -94,21 +94,28 @@ static enum storage_err delete_documents(struct commit *commit, uint64_t bucket_
 enum storage_err apply_delete_bucket(struct commit *commit, struct mutation *m)
 {
     struct bucket_entry *entry = NULL;
-    bool empty, no_uploads;
+    bool empty;
     enum storage_err err = commit_bucket(commit, m->bucket, &entry);
     if (err != STORAGE_OK)
         return err;
-    uint64_t id = entry->record.id;
-    if ((err = node_is_empty(commit->txn, TABLE_OBJECTS, id, &empty)) != STORAGE_OK)
+    err = node_is_empty(commit->txn, TABLE_OBJECTS, entry->record.id, &empty);
+    if (err != STORAGE_OK)
         return err;
     if (!empty)
         return STORAGE_BUCKET_NOT_EMPTY;
-    if ((err = node_is_empty(commit->txn, TABLE_UPLOADS, id, &no_uploads)) != STORAGE_OK)
-        return err;
     log_begin(commit, m, entry);
-    if (entry->record.zones_generation != 0)
-        err = commit_zones_replace(commit, entry, NULL, 0, 0);
+    err = bucket_drop(commit, entry);
     log_record_end(&commit->log);
+    return err;
+}
+
+enum storage_err bucket_drop(struct commit *commit, struct bucket_entry *entry)
+{
+    bool no_uploads;
+    uint64_t id = entry->record.id;
+    enum storage_err err = node_is_empty(commit->txn, TABLE_UPLOADS, id, &no_uploads);
+    if (err == STORAGE_OK && entry->record.zones_generation != 0)
+        err = commit_zones_replace(commit, entry, NULL, 0, 0);
     if (err == STORAGE_OK)
         err = commit_bucket_delete(commit, entry);
     if (err == STORAGE_OK)

@@ -205,6 +205,12 @@ static enum storage_err sync_folders(struct backup *backup)
 
 /* ---- the whole ---- */
 
+static enum storage_err open_snapshot(struct backup *backup)
+{
+    enum storage_err err = engine_open_index(backup->order->to, true, 0, &backup->snapshot);
+    return err == STORAGE_OK ? err : refuse(backup, "the copy of the index cannot be opened", err);
+}
+
 static enum storage_err take_snapshot(struct backup *backup)
 {
     struct index *live = NULL;
@@ -218,8 +224,7 @@ static enum storage_err take_snapshot(struct backup *backup)
     index_close(live);
     if (err != STORAGE_OK)
         return refuse(backup, "the index cannot be copied", err);
-    err = engine_open_index(backup->order->to, true, 0, &backup->snapshot);
-    return err == STORAGE_OK ? err : refuse(backup, "the copy of the index cannot be opened", err);
+    return open_snapshot(backup);
 }
 
 /* The file that whoever opens a store locks. */
@@ -235,14 +240,18 @@ static enum storage_err make_lock(struct backup *backup)
     return STORAGE_OK;
 }
 
-static enum storage_err make_copy(struct backup *backup)
+static enum storage_err make_folders(struct backup *backup)
 {
     static const char *const folders[] = {"", "index", "segments", "files"};
     enum storage_err err = STORAGE_OK;
     for (size_t i = 0; i < ARRAY_LEN(folders) && err == STORAGE_OK; i++)
         err = make_folder(backup, folders[i]);
-    if (err == STORAGE_OK)
-        err = make_lock(backup);
+    return err == STORAGE_OK ? make_lock(backup) : err;
+}
+
+static enum storage_err make_copy(struct backup *backup)
+{
+    enum storage_err err = make_folders(backup);
     if (err == STORAGE_OK)
         err = take_snapshot(backup);
     if (err == STORAGE_OK && backup->order->before &&
@@ -255,6 +264,19 @@ static enum storage_err make_copy(struct backup *backup)
     return err;
 }
 
+static enum storage_err run(struct backup *backup, enum storage_err (*make)(struct backup *backup),
+    struct storage_backup_figures *ret_figures, const char **ret_detail)
+{
+    backup->block = malloc(COPY_BLOCK_BYTES);
+    enum storage_err err = backup->block ? make(backup) : STORAGE_NO_MEMORY;
+    index_close(backup->snapshot);
+    index_close(backup->before);
+    free(backup->block);
+    *ret_figures = backup->figures;
+    *ret_detail = backup->detail;
+    return err;
+}
+
 enum storage_err storage_backup(const struct storage_backup *order,
     struct storage_backup_figures *ret_figures, const char **ret_detail)
 {
@@ -264,12 +286,22 @@ enum storage_err storage_backup(const struct storage_backup *order,
         *ret_detail = "the copy's folder is there already";
         return STORAGE_INVALID;
     }
-    backup.block = malloc(COPY_BLOCK_BYTES);
-    enum storage_err err = backup.block ? make_copy(&backup) : STORAGE_NO_MEMORY;
-    index_close(backup.snapshot);
-    index_close(backup.before);
-    free(backup.block);
-    *ret_figures = backup.figures;
-    *ret_detail = backup.detail;
-    return err;
+    return run(&backup, make_copy, ret_figures, ret_detail);
+}
+
+static enum storage_err make_bytes(struct backup *backup)
+{
+    enum storage_err err = make_folders(backup);
+    if (err == STORAGE_OK)
+        err = open_snapshot(backup);
+    if (err == STORAGE_OK)
+        err = take_segments(backup);
+    return err == STORAGE_OK ? sync_folders(backup) : err;
+}
+
+enum storage_err backup_bytes(const struct storage_backup *order,
+    struct storage_backup_figures *ret_figures, const char **ret_detail)
+{
+    struct backup backup = {.order = order, .detail = ""};
+    return run(&backup, make_bytes, ret_figures, ret_detail);
 }

@@ -83,6 +83,7 @@ static enum storage_err append_log(struct commit *commit)
     enum storage_err err = space_log_append(storage->space, frame, &segment_id, &offset);
     if (err != STORAGE_OK)
         return err;
+    atomic_fetch_add(&storage->snapshots.log_bytes, frame.len);
     return commit_segment_log(commit, segment_id, offset, frame.len);
 }
 

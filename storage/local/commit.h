@@ -91,6 +91,10 @@ enum storage_err commit_segment_change(struct commit *commit, uint64_t segment_i
     int64_t live_delta, uint64_t tail_bytes) MUST_USE;
 /* Deletes the row at the end of the batch. err: NO_SUCH_KEY */
 enum storage_err commit_segment_remove(struct commit *commit, uint64_t segment_id) MUST_USE;
+/* What a scan found of a packed segment: where it ends, and how much of it is log. Makes the row when there is
+ * none. */
+enum storage_err commit_segment_found(
+    struct commit *commit, uint64_t segment_id, uint64_t tail_bytes, uint64_t log_bytes) MUST_USE;
 /* As this batch sees it so far. err: NO_SUCH_KEY */
 enum storage_err commit_segment_get(
     struct commit *commit, uint64_t segment_id, struct segment_record *ret_record) MUST_USE;

@@ -139,6 +139,18 @@ enum storage_err commit_segment_log(
     return err;
 }
 
+enum storage_err commit_segment_found(
+    struct commit *commit, uint64_t segment_id, uint64_t tail_bytes, uint64_t log_bytes)
+{
+    struct segment_entry *entry;
+    enum storage_err err = commit_segment_change(commit, segment_id, false, 0, 0);
+    if (err == STORAGE_OK && (err = entry_of(commit, segment_id, &entry)) == STORAGE_OK) {
+        entry->record.tail_bytes = tail_bytes;
+        entry->record.log_bytes = log_bytes;
+    }
+    return err;
+}
+
 enum storage_err commit_segment_remove(struct commit *commit, uint64_t segment_id)
 {
     struct segment_entry *entry;

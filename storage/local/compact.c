@@ -1,7 +1,8 @@
 /* Rewriting sparse segments. A segment is scanned for footers; those that the index names at just
  * that place are live: their extents are copied into the active segment under the same id, made
  * durable, and switched in one commit. When nothing in the old segment is live its row goes, and
- * the file after the last reader that may have seen the row. Log frames go with it. */
+ * the file after the last reader that may have seen the row. Log frames go with it, so a segment with
+ * frames that salvage would need is left alone until a snapshot has them. */
 #include "storage/local/gc.h"
 
 struct move {
@@ -34,11 +35,19 @@ static bool refused(const struct gc *gc, uint64_t segment_id)
     return false;
 }
 
+/* Log that no snapshot has yet is live, too, and keeps its segment. */
 static bool sparse(struct gc *gc, uint64_t segment_id, const struct segment_record *record)
 {
-    return !record->own_file && record->state == SEGMENT_SEALED &&
-           record->live_bytes * 100 < record->tail_bytes * COMPACT_LIVE_PERCENT &&
-           !refused(gc, segment_id) && !segment_busy(gc->storage->space, segment_id);
+    if (record->own_file || record->state != SEGMENT_SEALED || refused(gc, segment_id) ||
+        segment_busy(gc->storage->space, segment_id))
+        return false;
+    bool covered = record->log_bytes == 0 || snapshots_cover(gc->storage, segment_id);
+    uint64_t live = record->live_bytes + (covered ? 0 : record->log_bytes);
+    if (live * 100 >= record->tail_bytes * COMPACT_LIVE_PERCENT)
+        return false;
+    if (!covered)
+        gc->held_bytes += record->tail_bytes - live;
+    return covered;
 }
 
 /* Looks on behind segments_after. *ret_end: all were looked at; the next look begins anew. */
@@ -68,8 +77,11 @@ static enum storage_err choose(struct gc *gc, bool *ret_end)
     index_cursor_close(cursor);
     index_read_end(txn);
     *ret_end = err != STORAGE_OK;
-    if (*ret_end)
+    if (*ret_end) {
         gc->segments_after = 0;
+        atomic_store(&gc->storage->snapshots.held_bytes, gc->held_bytes);
+        gc->held_bytes = 0;
+    }
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
 }
 

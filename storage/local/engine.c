@@ -325,6 +325,8 @@ enum storage_err engine_open(const struct storage_options *options, const struct
         err = open_parts(storage, &detail);
     if (err == STORAGE_OK)
         err = committer_start(storage);
+    if (err == STORAGE_OK)
+        err = snapshots_start(storage);
     if (err == STORAGE_OK && !options->no_background)
         err = gc_start(storage);
     int saved = errno;
@@ -348,6 +350,7 @@ void storage_close(struct storage *storage)
 {
     if (!storage)
         return;
+    snapshots_stop(storage);
     gc_stop(storage);
     committer_stop(storage);
     if (storage->space)
@@ -409,6 +412,7 @@ void storage_stats(struct storage *storage, struct storage_stats *ret_stats)
     stats.compactions = atomic_load(&storage->compactions);
     stats.reclaimed_bytes = atomic_load(&storage->reclaimed_bytes);
     stats.corrupt_blocks = atomic_load(&storage->corrupt_blocks);
+    snapshots_figures(storage, &stats);
     space_disk(storage->space, &stats.disk_free_bytes, &stats.disk_total_bytes);
     *ret_stats = stats;
 }

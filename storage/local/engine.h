@@ -7,6 +7,7 @@
 #include "storage/local/epoch.h"
 #include "storage/local/hold.h"
 #include "storage/local/index.h"
+#include "storage/local/snapshot.h"
 #include "storage/local/space.h"
 
 enum {
@@ -32,6 +33,7 @@ struct storage {
     struct committer *committer;
     struct gc *gc; /* gc.c's; NULL when there is none */
     struct holds holds;
+    struct snapshots snapshots;
     uint64_t boot;
     uint8_t store_id[16];
     atomic_uint_fast64_t next_counter;
@@ -61,6 +63,10 @@ enum storage_err engine_lock(
 /* For verify: opens DIR/index read-only. The caller has the lock. err: as storage_open */
 enum storage_err engine_open_index(
     const char *dir, bool read_only, uint64_t map_bytes, struct index **ret_index) MUST_USE;
+
+/* The bytes alone, for an index that is in the copy's folder already. err: as storage_backup */
+enum storage_err backup_bytes(const struct storage_backup *order,
+    struct storage_backup_figures *ret_figures, const char **ret_detail) MUST_USE;
 
 /* ---- engine work in the commit: MUTATION_ENGINE, with mutation.engine_data = struct engine_work
  * ---- */

@@ -66,6 +66,7 @@ struct gc {
     uint64_t freed_after;    /* FREED_BLOB: sequence behind which the next look begins */
     bool one_by_one;         /* since a damaged record was met in this round */
     uint64_t segments_after; /* compaction: the same */
+    uint64_t held_bytes;     /* met since this pass over the segments began: only log keeps them */
     struct compaction compaction;
     struct ages ages;
     struct dropped_segment dropped[DROPPED_MAX];

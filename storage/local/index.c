@@ -199,7 +199,8 @@ static enum storage_err read_tallies(
 static int open_env(struct index *index, const struct index_options *options)
 {
     static const uint64_t sizes[] = {1024 * GIB, 64 * GIB, 8 * GIB, GIB};
-    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0);
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options->read_only ? MDB_RDONLY : 0) |
+                     (options->unsynced ? MDB_NOSYNC : 0);
     int rc = ENOMEM;
     for (size_t i = 0; i < ARRAY_LEN(sizes) && rc == ENOMEM; i++) {
         uint64_t bytes = options->map_bytes ? options->map_bytes : sizes[i];
@@ -363,6 +364,18 @@ void index_close(struct index *index)
 enum storage_err index_copy(struct index *index, const char *dir)
 {
     int rc = mdb_env_copy2(index->env, dir, MDB_CP_COMPACT);
+    return rc == 0 ? STORAGE_OK : open_err(rc);
+}
+
+enum storage_err index_copy_to(struct index *index, int fd)
+{
+    int rc = mdb_env_copyfd2(index->env, fd, MDB_CP_COMPACT);
+    return rc == 0 ? STORAGE_OK : open_err(rc);
+}
+
+enum storage_err index_sync(struct index *index)
+{
+    int rc = mdb_env_sync(index->env, 1);
     return rc == 0 ? STORAGE_OK : open_err(rc);
 }
 

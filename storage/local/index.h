@@ -41,6 +41,7 @@ struct index_options {
     const char *dir;    /* of data.mdb; made if missing */
     uint64_t map_bytes; /* 0: as much address space as can be had, 1 TiB at most */
     bool read_only;     /* must exist; no writes */
+    bool unsynced;      /* commits are durable only after index_sync: for what is made aside */
     void (*fatal)(
         void *ctx, const char *what, int error_number); /* LMDB asserts; does not return */
     void *fatal_ctx;
@@ -56,6 +57,15 @@ void index_close(struct index *index);
 /* A compact copy of what is committed, as data.mdb of another folder, synced. Of an index that is read only, so
  * that no writer of this process waits for it. Blocks on the disk. err: NO_SPACE, UNUSABLE */
 enum storage_err index_copy(struct index *index, const char *dir) MUST_USE;
+
+/* The same to a descriptor, which may be a pipe. Of an index that is read only. err: NO_SPACE, UNUSABLE */
+enum storage_err index_copy_to(struct index *index, int fd) MUST_USE;
+
+/* err: NO_SPACE, UNUSABLE */
+enum storage_err index_sync(struct index *index) MUST_USE;
+/* Reads all: every record's CRC, the order of keys, and each table's count and set hash. May crash on damaged
+ * pages: rather in a child process. err: CORRUPT, IO, NO_MEMORY */
+enum storage_err index_check(struct index *index) MUST_USE;
 
 /* Forgets readers of processes that were killed: pages that they saw would never be used again. Cheap. */
 void index_forget_dead(struct index *index);

@@ -149,3 +149,68 @@ enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header
     *ret_header = header;
     return STORAGE_OK;
 }
+
+/* ---- reading ---- */
+
+struct span log_frame_records(struct span frame, const struct log_header *header)
+{
+    return span_first(span_from(frame, LOG_HEADER_BYTES), header->payload_bytes);
+}
+
+/* Little-endian; the caller has looked that it is there. */
+static uint64_t integer_at(struct span bytes, size_t at, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = len; i > 0; i--)
+        value = value << 8 | (uint8_t)bytes.ptr[at + i - 1];
+    return value;
+}
+
+bool log_next_entry(struct span *rest, struct log_entry *ret_entry)
+{
+    enum { HEAD = 1 + 8 + 2 + 2 };
+    if (rest->len < 4 + HEAD)
+        return false;
+    size_t len = (size_t)integer_at(*rest, 0, 4);
+    if (len < HEAD || len > rest->len - 4)
+        return false;
+    struct span record = span_first(span_from(*rest, 4), len);
+    size_t name_len = (size_t)integer_at(record, 9, 2), key_len = (size_t)integer_at(record, 11, 2);
+    if (name_len + key_len > len - HEAD)
+        return false;
+    *ret_entry = (struct log_entry){
+        .kind = (enum mutation_kind)(uint8_t)record.ptr[0],
+        .bucket_id = integer_at(record, 1, 8),
+        .bucket_name = span_first(span_from(record, HEAD), name_len),
+        .key = span_first(span_from(record, HEAD + name_len), key_len),
+        .rows = span_from(record, HEAD + name_len + key_len),
+    };
+    *rest = span_from(*rest, 4 + len);
+    return true;
+}
+
+bool log_next_row(struct span *rest, struct log_entry_row *ret_row)
+{
+    enum { HEAD = 1 + 2 + 4 };
+    if (rest->len < HEAD)
+        return false;
+    size_t key_len = (size_t)integer_at(*rest, 1, 2), value_len = (size_t)integer_at(*rest, 3, 4);
+    if (key_len > rest->len - HEAD || value_len > rest->len - HEAD - key_len)
+        return false;
+    *ret_row = (struct log_entry_row){
+        .tag = (enum log_tag)(uint8_t)rest->ptr[0],
+        .key = span_first(span_from(*rest, HEAD), key_len),
+        .value = span_first(span_from(*rest, HEAD + key_len), value_len),
+    };
+    *rest = span_from(*rest, HEAD + key_len + value_len);
+    return true;
+}
+
+bool log_find_row(const struct log_entry *entry, enum log_tag tag, struct log_entry_row *ret_row)
+{
+    struct span rest = entry->rows;
+    while (log_next_row(&rest, ret_row))
+        if (ret_row->tag == tag)
+            return true;
+    return false;
+}

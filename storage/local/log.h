@@ -75,4 +75,26 @@ enum storage_err log_header_open(
 /* Checks a frame at the beginning of bytes. err: CORRUPT */
 enum storage_err log_frame_open(struct span bytes, struct log_header *ret_header) MUST_USE;
 
+/* ---- reading: spans borrow from the frame ---- */
+
+/* A record of a frame, as log_record began it. */
+struct log_entry {
+    enum mutation_kind kind;
+    uint64_t bucket_id;
+    struct span bucket_name, key;
+    struct span rows; /* for log_next_row */
+};
+struct log_entry_row {
+    enum log_tag tag;
+    struct span key, value;
+};
+/* The records of an opened frame, for log_next_entry. */
+struct span log_frame_records(struct span frame, const struct log_header *header);
+/* Takes the first record off. False at the end, and where it is not one: then something is left of *rest. */
+bool log_next_entry(struct span *rest, struct log_entry *ret_entry) MUST_USE;
+bool log_next_row(struct span *rest, struct log_entry_row *ret_row) MUST_USE;
+/* The first row with this tag. */
+bool log_find_row(
+    const struct log_entry *entry, enum log_tag tag, struct log_entry_row *ret_row) MUST_USE;
+
 #endif

@@ -1,4 +1,5 @@
-/* Little-endian reading and writing of records, for schema.c and schema_object.c alone. */
+/* Little-endian reading and writing of records, for schema*.c alone, and for index_check.c, which looks
+ * at the CRCs of all. */
 #ifndef STORAGE_LOCAL_SCHEMA_IO_H
 #define STORAGE_LOCAL_SCHEMA_IO_H
 

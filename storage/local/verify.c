@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,7 +64,7 @@ static void child_fatal(void *ctx, const char *what, int error_number)
     _exit(2);
 }
 
-static enum storage_err child_open(struct check *check, const char *dir)
+static enum storage_err child_open(struct check *check, const char *dir, const char *index_dir)
 {
     struct space_options options = {
         .sys = &sys_posix,
@@ -73,7 +74,9 @@ static enum storage_err child_open(struct check *check, const char *dir)
         .fatal = child_fatal,
         .fatal_ctx = check,
     };
-    enum storage_err err = engine_open_index(dir, true, 0, &check->index);
+    struct index_options index_options = {.dir = index_dir, .read_only = true};
+    enum storage_err err = index_dir ? index_open(&index_options, &check->index)
+                                     : engine_open_index(dir, true, 0, &check->index);
     if (err == STORAGE_OK)
         err = space_open(&options, &check->space);
     if (err == STORAGE_OK)
@@ -95,10 +98,11 @@ static void page_finding(void *ctx, const char *line)
 }
 
 /* First, since it cannot come to harm. False: there is no index to look into. */
-static bool verify_pages(struct check *check, const char *dir)
+static bool verify_pages(struct check *check, const char *dir, const char *index_dir)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/index/data.mdb", dir);
+    snprintf(path, sizeof(path), "%s%s/data.mdb", index_dir ? index_dir : dir,
+        index_dir ? "" : "/index");
     struct pages_check pages = {
         .fd = open(path, O_RDONLY | O_CLOEXEC), .report = page_finding, .ctx = check};
     if (pages.fd < 0)
@@ -111,23 +115,23 @@ static bool verify_pages(struct check *check, const char *dir)
     return true;
 }
 
-/* A fault shall end this process, whatever its parent does with its own, and leave no core file. */
-static void let_faults_end_it(void)
+void verify_let_faults_end(void)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         signal(faults[i], SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it has the data folder's lock, too */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }
 
-_Noreturn static void child_main(const char *dir, int out)
+_Noreturn static void child_main(const char *dir, const char *index_dir, int out)
 {
     struct check check = {.out = out};
-    let_faults_end_it();
+    verify_let_faults_end();
     char line[64];
-    bool is_there = verify_pages(&check, dir);
-    enum storage_err err = child_open(&check, dir);
+    bool is_there = verify_pages(&check, dir, index_dir);
+    enum storage_err err = child_open(&check, dir, index_dir);
     if (is_there && err == STORAGE_CORRUPT) {
         finding(&check, "the index cannot be opened");
         int n = snprintf(line, sizeof(line), "=%llu\n", (unsigned long long)check.findings);
@@ -192,7 +196,7 @@ static void read_lines(struct reading *reading, int fd)
     fclose(in);
 }
 
-static enum storage_err run_child(const char *dir, struct reading *reading)
+static enum storage_err run_child(const char *dir, const char *index_dir, struct reading *reading)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -200,7 +204,7 @@ static enum storage_err run_child(const char *dir, struct reading *reading)
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
-        child_main(dir, ends[1]);
+        child_main(dir, index_dir, ends[1]);
     }
     close(ends[1]);
     if (child < 0) {
@@ -227,14 +231,21 @@ static enum storage_err run_child(const char *dir, struct reading *reading)
 enum storage_err storage_verify(
     const char *dir, void (*report)(void *ctx, const char *line), void *ctx, uint64_t *ret_findings)
 {
-    struct reading reading = {.report = report, .ctx = ctx};
     const char *detail = NULL;
     int lock_fd = -1;
     enum storage_err err = engine_lock(dir, false, &lock_fd, &detail);
     if (err != STORAGE_OK)
         return err;
-    err = run_child(dir, &reading);
+    err = verify_run(dir, NULL, report, ctx, ret_findings);
     close(lock_fd);
+    return err;
+}
+
+enum storage_err verify_run(const char *dir, const char *index_dir,
+    void (*report)(void *ctx, const char *line), void *ctx, uint64_t *ret_findings)
+{
+    struct reading reading = {.report = report, .ctx = ctx};
+    enum storage_err err = run_child(dir, index_dir, &reading);
     if (err != STORAGE_OK)
         return err;
     if (reading.total > VERIFY_LINES_MAX && reading.told == VERIFY_LINES_MAX)

@@ -11,12 +11,16 @@ struct shared {
     unsigned next_step;
     bool in_step; /* model: with the step's change; before: without it */
     char failure[600];
+    char salvage_line[400]; /* the last one that salvage told */
+    unsigned salvages;
 };
 extern struct shared *shared;
 extern struct storage *store;
 extern struct arena arena; /* of a step */
 extern bool show;          /* tell of each step */
-extern int calls_left;     /* until the process dies; 0: it does not */
+extern bool salvaging;     /* snapshots are taken, and now and then the index is lost */
+extern char dir[64];
+extern int calls_left; /* until the process dies; 0: it does not */
 
 /* Ends the process: the run has failed. */
 _Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -58,5 +62,12 @@ void step_put_part(void);
 void step_copy_part(void);
 void step_complete(void);
 void step_abort(void);
+
+/* ---- random_salvage.c ---- */
+
+void step_snapshot(void);
+void step_salvage(void);
+/* Writes a record, whatever it was. */
+void step_record(unsigned number);
 
 #endif

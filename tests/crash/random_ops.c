@@ -1,6 +1,6 @@
 /* Random operations against the store and against the model (model.h), every answer compared.
  *
- * usage: random_ops [--seed N] [--steps N] [--minutes N] [--runs N]
+ * usage: random_ops [--seed N] [--steps N] [--minutes N] [--runs N] [--salvage 1]
  *
  * A run is a number of steps that a seed decides; now and then a step ends the process in the middle of a
  * change, and another one opens the store and goes on. A run that fails is made shorter, step by step, and
@@ -19,8 +19,8 @@ enum { STEPS_MAX = 4000, DIED = 77, FAILED = 1, STEPS_DEFAULT = 300, RUNS_DEFAUL
 struct shared *shared;
 struct storage *store;
 struct arena arena;
-bool show;
-static char dir[64];
+bool show, salvaging;
+char dir[64];
 static uint64_t seed;
 static unsigned steps = STEPS_DEFAULT;
 static bool enabled[STEPS_MAX];
@@ -103,8 +103,10 @@ void open_store(void)
     sys.fdatasync = mortal_fdatasync;
     sys.fsync = mortal_fsync;
     sys.unlink = mortal_unlink;
-    struct storage_options options = {
-        .dir = dir, .no_background = true, .segment_bytes = 2 * 1024 * 1024};
+    struct storage_options options = {.dir = dir,
+        .no_background = true,
+        .segment_bytes = 2 * 1024 * 1024,
+        .snapshots = salvaging ? 2 : 0};
     const char *detail = "";
     if (engine_open(&options, &sys, &store, &detail) != STORAGE_OK)
         fail("the store does not open: %s", detail);
@@ -194,7 +196,9 @@ static bool run(void)
         perror(dir);
         exit(2);
     }
+    unsigned salvages = shared->salvages;
     memset(shared, 0, sizeof *shared);
+    shared->salvages = salvages;
     int status = 0;
     for (unsigned processes = 0; processes < steps + 1; processes++) {
         pid_t pid = fork();
@@ -242,14 +246,15 @@ static void shrink(void)
 
 static void report(const char *program)
 {
-    printf("FAILED %s\n  %s --seed %llu --steps %u\n", shared->failure, program,
+    const char *mode = salvaging ? " --salvage 1" : "";
+    printf("FAILED %s\n  %s%s --seed %llu --steps %u\n", shared->failure, program, mode,
         (unsigned long long)seed, steps);
     fflush(stdout);
     shrink();
     show = true;
     run();
-    printf("the shortest: %s\n  %s --seed %llu --steps %u --only ", shared->failure, program,
-        (unsigned long long)seed, steps);
+    printf("the shortest: %s\n  %s%s --seed %llu --steps %u --only ", shared->failure, program,
+        mode, (unsigned long long)seed, steps);
     const char *comma = "";
     for (unsigned i = 0; i < steps; i++)
         if (enabled[i]) {
@@ -272,6 +277,14 @@ static void enable_only(const char *list)
     show = true;
 }
 
+static void print_summary(unsigned runs)
+{
+    printf("%u runs of %u steps", runs, steps);
+    if (salvaging)
+        printf(", %u salvages of a lost index", shared->salvages);
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     unsigned runs = RUNS_DEFAULT, minutes = 0;
@@ -288,6 +301,8 @@ int main(int argc, char **argv)
             runs = (unsigned)value;
         else if (strcmp(argv[i], "--minutes") == 0)
             minutes = (unsigned)value, runs = UINT32_MAX;
+        else if (strcmp(argv[i], "--salvage") == 0)
+            salvaging = value != 0;
         else if (strcmp(argv[i], "--only") == 0)
             enable_only(argv[i + 1]);
     }
@@ -300,7 +315,7 @@ int main(int argc, char **argv)
     time_t end = time(NULL) + minutes * 60;
     for (unsigned done = 0; done < (one ? 1 : runs); done++) {
         if (minutes > 0 && time(NULL) >= end) {
-            printf("%u runs of %u steps\n", done, steps);
+            print_summary(done);
             return 0;
         }
         if (!run()) {
@@ -310,6 +325,6 @@ int main(int argc, char **argv)
         if (!one)
             seed = mix(seed);
     }
-    printf("%u runs of %u steps\n", one ? 1 : runs, steps);
+    print_summary(one ? 1 : runs);
     return 0;
 }

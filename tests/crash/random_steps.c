@@ -151,6 +151,17 @@ static void step_document(void)
 }
 
 /* Some records at once, all or none. */
+void step_record(unsigned number)
+{
+    static char text[3000], key[16];
+    uint64_t text_seed = dice(UINT64_MAX - 1) + 1;
+    struct record_change change = {
+        .key = record_key(number, key), .value = model_text(text_seed, text, sizeof text)};
+    struct mutation m = {.kind = MUTATION_CHANGE_RECORDS, .records = {&change, 1}};
+    shared->model.records[number] = text_seed;
+    (void)commit("record", &m, STORAGE_OK);
+}
+
 static void step_records(void)
 {
     enum { CHANGES = 3 };
@@ -417,12 +428,16 @@ static const struct {
     {step_gc, 2},
     {step_reopen, 1},
     {step_die_soon, 1},
+    /* only when salvaging */
+    {step_snapshot, 2},
+    {step_salvage, 3},
 };
+enum { SALVAGE_KINDS = 2 };
 
 void run_step(void)
 {
     unsigned total = 0;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+    for (size_t i = 0; i < ARRAY_LEN(kinds) - (salvaging ? 0 : SALVAGE_KINDS); i++)
         total += kinds[i].weight;
     uint64_t pick = dice(total);
     size_t kind = 0;
