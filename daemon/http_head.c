@@ -47,11 +47,39 @@ static bool comes_again(const struct header_list *headers, size_t index)
     return false;
 }
 
+/* src: RFC 9112, section 3.2, RFC 3986, section 3.2.2 */
+static bool is_host(struct span host)
+{
+    static const char marks[] = "-._~!$&'()*+,;=%:[]";
+    size_t colon = SIZE_MAX;
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+        if (c == ':' || c == ']')
+            colon = c == ':' ? i : SIZE_MAX;
+    }
+    for (size_t i = colon + 1; colon != SIZE_MAX && i < host.len; i++)
+        if (host.ptr[i] < '0' || host.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* src: RFC 9110, section 5.5 */
+static bool is_value(struct span value)
+{
+    return span_find_char(value, '\r', 0) == SIZE_MAX &&
+           span_find_char(value, '\n', 0) == SIZE_MAX && span_find_char(value, '\0', 0) == SIZE_MAX;
+}
+
 static const char *what_is_wrong(const struct header_list *headers, struct span version)
 {
     for (size_t i = 0; i < headers->count; i++) {
         if (!is_token(headers->items[i].name))
             return "A header field has no valid name.";
+        if (!is_value(headers->items[i].value))
+            return "A header field has no valid value.";
     }
     struct span length = header_find(headers, SPAN("content-length"));
     struct span encoding = header_find(headers, SPAN("transfer-encoding"));
@@ -61,6 +89,8 @@ static const char *what_is_wrong(const struct header_list *headers, struct span 
         return "Host came twice.";
     if (span_eq(version, SPAN("HTTP/1.1")) && header_count(headers, SPAN("host")) == 0)
         return "Host is missing.";
+    if (!is_host(span_trim(header_find(headers, SPAN("host")))))
+        return "Host is none.";
     if (!span_present(encoding))
         return NULL;
     if (span_present(length))
@@ -100,4 +130,26 @@ enum s3_err http_head_check(const struct header_list *headers, struct span versi
         span_eq_nocase(header_find(headers, SPAN("expect")), SPAN("100-continue"));
     *ret_body = body;
     return S3_OK;
+}
+
+static uintptr_t end_of(struct span word)
+{
+    return (uintptr_t)word.ptr + word.len;
+}
+
+bool http_head_is_whole(const struct http_head_place *place, const struct header_list *headers)
+{
+    enum { SPACE_BYTES = 1, LINE_END_BYTES = 2, COLON_BYTES = 1 };
+    uintptr_t end = end_of(place->version);
+    if ((uintptr_t)place->version.ptr !=
+        end_of(place->method) + SPACE_BYTES + place->target_bytes + SPACE_BYTES)
+        return false;
+    for (size_t i = 0; i < headers->count; i++) {
+        struct header header = headers->items[i];
+        if ((uintptr_t)header.name.ptr != end + LINE_END_BYTES ||
+            (uintptr_t)header.value.ptr < end_of(header.name) + COLON_BYTES)
+            return false;
+        end = end_of(header.value);
+    }
+    return end + LINE_END_BYTES + LINE_END_BYTES == (uintptr_t)place->method.ptr + place->bytes;
 }

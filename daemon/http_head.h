@@ -14,7 +14,21 @@ struct http_body {
     bool expects_continue;
 };
 
-/* version: "HTTP/1.1" …
+/* Where the library's words of a head lie: libmicrohttpd before 0.9.77 takes it apart in place. */
+struct http_head_place {
+    struct span method, version;
+    size_t target_bytes; /* as it was told to us */
+    size_t bytes;        /* of the whole head, with the empty line */
+};
+
+/* Is there nothing between the words but a space, a colon, the end of a line? Lines that end in a bare LF, folded
+ * ones, ones without a name (which the library takes for the end of the head), and NULs (where it ends a word) leave
+ * gaps of other lengths.
+ * in: headers  values not trimmed, in the order in which they came */
+bool http_head_is_whole(const struct http_head_place *place, const struct header_list *headers);
+
+/* headers: values not trimmed, since what the library makes of a length is made of all of it
+ * version: "HTTP/1.1" …
  * out: ret_body    how the body is framed
  *      ret_detail  a literal, what is wrong
  * err: BAD_REQUEST, INVALID_ARGUMENT (a field twice): answer and close, nothing behind this head

@@ -7,8 +7,9 @@ static enum s3_err failed_in(const struct arena *arena)
     return arena->overflow ? S3_ERR_INTERNAL : S3_ERR_INVALID_URI;
 }
 
-/* Absolute-form is what a client sends through a proxy. */
-static enum s3_err skip_authority(struct span *target)
+/* Absolute-form is what a client sends through a proxy. Its authority is the Host's: who took the one and who took
+ * the other would serve two buckets. src: RFC 9112, section 3.2.2 */
+static enum s3_err skip_authority(struct span *target, struct span host)
 {
     if (target->len > 0 && target->ptr[0] == '/')
         return S3_OK;
@@ -20,9 +21,11 @@ static enum s3_err skip_authority(struct span *target)
     else
         return S3_ERR_INVALID_URI;
     *target = span_from(*target, scheme_len);
+    struct span authority = *target;
     while (target->len > 0 && target->ptr[0] != '/' && target->ptr[0] != '?')
         *target = span_from(*target, 1);
-    return S3_OK;
+    authority = span_first(authority, authority.len - target->len);
+    return !span_present(host) || span_eq_nocase(authority, host) ? S3_OK : S3_ERR_INVALID_URI;
 }
 
 /* A '+' is a space in a value only. Absent on bad encoding and on overflow. */
@@ -163,7 +166,7 @@ enum s3_err target_parse(struct arena *arena, struct span raw_target, struct spa
     const struct span *domains, size_t domain_count, struct target *ret_target)
 {
     struct target target = {0};
-    TRY(skip_authority(&raw_target));
+    TRY(skip_authority(&raw_target, host));
     size_t mark = span_find_char(raw_target, '?', 0);
     target.raw_path = span_first(raw_target, mark);
     if (mark != SIZE_MAX)

@@ -39,14 +39,14 @@ struct target {
     struct query query;
 };
 
-/* Takes a target apart. Absolute-form ("http://host/path") is accepted, its authority ignored.
+/* Takes a target apart. Absolute-form ("http://host/path") is accepted where its authority is the Host.
  * in:  raw_target  request target as sent; must outlive ret_target
  *      host        Host header, with or without a port; may be absent
  *      domains     base domains for virtual-host style, lower case; BUCKET.domain names BUCKET
  * out: ret_target  spans into raw_target, host and arena
  * err: S3_ERR_INVALID_URI on bad percent-encoding, on NUL in the decoded path, on invalid UTF-8 in the
  *      decoded path or query, when there are more than QUERY_PARAMS_MAX parameters, and when the
- *      target begins with neither '/' nor a scheme; S3_ERR_INTERNAL when the arena overflows
+ *      target begins with neither '/' nor a scheme, or names another authority than Host; S3_ERR_INTERNAL when the arena overflows
  * Paths of S3 Control ("/v20180820/…") are its own whatever the Host: there a first label of twelve digits is
  * an account, never a bucket.
  * src: Amazon S3 User Guide, "Virtual hosting of buckets"; API Reference, "Amazon S3 Control" */

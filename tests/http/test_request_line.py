@@ -60,12 +60,21 @@ def test_long_request_lines(server):
 
 
 def test_absolute_form_is_served(server, present):
-    """What a client sends through a proxy; its authority says nothing, the Host header does."""
+    """What a client sends through a proxy; authority and Host are one."""
     with raw.Connection(server) as connection:
         headers = sigv4.Signer().headers("GET", present, [("Host", connection.host)], sigv4.UNSIGNED)
         for scheme in ("http", "https", "HTTP"):
-            connection.send(raw.head("GET", f"{scheme}://somewhere.else{present}", headers))
+            connection.send(raw.head("GET", f"{scheme}://{connection.host}{present}", headers))
             assert connection.reply().body == b"0123456789"
+
+
+def test_absolute_form_of_another_host_is_refused(server, present):
+    """It was served by the Host header, where others go by the target: two readers, two buckets."""
+    with raw.Connection(server) as connection:
+        headers = sigv4.Signer().headers("GET", present, [("Host", connection.host)], sigv4.UNSIGNED)
+        for authority in ("somewhere.else", "somewhere.else@" + connection.host, connection.host + ":1", ""):
+            connection.send(raw.head("GET", f"http://{authority}{present}", headers))
+            assert connection.reply().code == "InvalidURI"
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "PUT", "DELETE", "POST"])
