@@ -58,6 +58,7 @@ static const struct span sub_resources[] = {
     SPAN("lakegate-duplicates"),
     SPAN("lakegate-lineage"),
     SPAN("lakegate-zone-stats"),
+    SPAN("lakegate-zip"),
     SPAN("lakegate-zones"),
     /* MinIO's extensions: a listener must not be answered with a listing. */
     SPAN("events"),
