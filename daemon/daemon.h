@@ -14,6 +14,7 @@ struct account_blocks;
 struct bucket_documents;
 struct config;
 struct connections;
+struct copy_jobs;
 struct credentials;
 struct iam;
 struct identities;
@@ -48,6 +49,7 @@ struct daemon {
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
     struct connections *connections; /* connections.h */
+    struct copy_jobs *copies;        /* jobs/copy_jobs.h; NULL: there are none */
     struct metrics *metrics;         /* metrics.h; NULL: nothing is counted */
     struct log *log;                 /* log.h; NULL: nothing is logged */
 

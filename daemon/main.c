@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/fault.h"
 #include "daemon/identities.h"
+#include "daemon/jobs/copy_jobs.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -281,17 +282,22 @@ static bool start(struct world *world)
     if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
         !open_identities(world) || !open_remote(world) || !start_parts(world))
         return false;
+    world->daemon.copies = copy_jobs_open(&world->daemon);
+    if (world->daemon.copies == NULL)
+        return refuse("the copy jobs cannot be read; run lakegate verify on the data folder");
     if (!server_start(&world->daemon, &world->server, error))
         return refuse(error);
     let_remote_go(world);
-    return true;
+    return copy_jobs_start(world->daemon.copies) || refuse("not enough threads");
 }
 
 static void stop(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
+    copy_jobs_halt(daemon->copies);
     if (world->server != NULL)
         server_stop(world->server, world->config.drain_timeout_s);
+    copy_jobs_free(daemon->copies);
     workers_free(daemon->workers);
     remote_free(daemon->remote);
     close_identities(daemon);

@@ -2,6 +2,8 @@
 
 #include "daemon/accounts.h"
 #include "daemon/daemon.h"
+#include "daemon/jobs/copy_jobs.h"
+#include "daemon/jobs/copy_ops.h"
 #include "daemon/log.h"
 #include "daemon/ops/json_answer.h"
 #include "daemon/query.h"
@@ -100,6 +102,8 @@ static enum s3_err rotate(struct request *request)
     struct iam_rotation rotation;
     TRY_IAM(request, &call, iam_rotate(&call, TOKENS_LIVE_S, &rotation));
     log_message(daemon->log, LOG_INFO, "%zu secrets were sealed with another key", rotation.sealed);
+    if (daemon->copies != NULL && !copy_jobs_reseal(daemon->copies))
+        log_message(daemon->log, LOG_ERROR, "secrets of copy jobs could not be sealed anew");
     struct buf *out = json_answer(request);
     buf_addf(out, "{\"new_key\":%s", rotation.new_key ? "true" : "false");
     json_answer_u64(out, "sealed", rotation.sealed);
@@ -202,6 +206,9 @@ const struct op *system_route(const struct request *request)
     struct span path = request->target.path;
     if (!span_starts(path, SPAN("/-/")) || request->target.virtual_host)
         return NULL;
+    const struct op *op = copy_route(request);
+    if (op != NULL)
+        return op;
     for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
         bool named = span_ends(resources[i].path, SPAN("/"));
         if (resources[i].method == request->method &&

@@ -151,7 +151,7 @@ struct copy_job {
     struct copy_total total;
     struct copy_rate rate;
     bool limit_reached;
-    bool retry_again; /* retry of failures that were not all listed: from the beginning */
+    bool busy; /* a request changes it, and has let the lock go to write */
     enum copy_wish wish;
     struct copy_run *run; /* its thread's, while there is one */
     uint64_t changes;     /* counts up whenever something that is shown changes */
@@ -229,6 +229,17 @@ void copy_job_changed(struct copy_job *job);
 /* Its thread's figures, as of now. */
 void copy_job_publish(
     struct copy_job *job, const struct copy_counters *counters, uint64_t in_flight);
+void copy_job_set_region(struct copy_job *job, struct span region);
+void copy_job_set_total(struct copy_job *job, const struct copy_total *total);
 enum copy_wish copy_job_wish(struct copy_job *job);
+pthread_mutex_t *copy_job_lock(struct copy_job *job);
+/* Its thread will end: what the record is to say. It is shown when the thread has. */
+void copy_job_end(struct copy_job *job, enum copy_state state, enum copy_reason reason,
+    const char *message, bool limit_reached);
+/* As it is shown: a job whose thread has not ended runs. Under the lock */
+static inline enum copy_state copy_job_state(const struct copy_job *job)
+{
+    return job->run != NULL ? COPY_RUNNING : job->state;
+}
 
 #endif

@@ -16,7 +16,7 @@ static void rates(const struct copy_job *job, uint64_t *ret_objects, uint64_t *r
 {
     const struct copy_rate *rate = &job->rate;
     *ret_objects = *ret_bytes = 0;
-    if (rate->count < 2 || job->state != COPY_RUNNING)
+    if (rate->count < 2 || copy_job_state(job) != COPY_RUNNING)
         return;
     size_t newest = (rate->next + COPY_RATE_SLOTS - 1) % COPY_RATE_SLOTS;
     size_t oldest = (rate->next + COPY_RATE_SLOTS - rate->count) % COPY_RATE_SLOTS;
@@ -41,7 +41,7 @@ static uint64_t seconds_left(const struct copy_job *job, uint64_t objects_rate, 
     uint64_t objects = done->copied_objects + done->skipped_objects + done->duplicate_objects +
                        done->failed_objects;
     uint64_t bytes = done->copied_bytes + done->skipped_bytes;
-    if (!job->total.complete || job->state != COPY_RUNNING)
+    if (!job->total.complete || copy_job_state(job) != COPY_RUNNING)
         return UINT64_MAX;
     uint64_t by_objects =
         over(job->total.objects > objects ? job->total.objects - objects : 0, objects_rate);
@@ -88,12 +88,13 @@ void copy_job_write(const struct copy_job *job, struct buf *out)
     if (job->region[0] != '\0')
         spec.region = span_str(job->region);
     buf_addf(out, "{\"id\":\"%016llx\"", (unsigned long long)job->id);
-    json_answer_text(out, false, "state", span_str(copy_state_text(job->state)));
-    text_or_null(out, "reason", copy_reason_text(job->reason));
-    text_or_null(out, "message", job->message);
+    bool runs = copy_job_state(job) == COPY_RUNNING;
+    json_answer_text(out, false, "state", span_str(copy_state_text(copy_job_state(job))));
+    text_or_null(out, "reason", runs ? NULL : copy_reason_text(job->reason));
+    text_or_null(out, "message", runs ? NULL : job->message);
     json_answer_time(out, "created", job->created_ms);
     json_answer_time(out, "started", job->started_ms);
-    json_answer_time(out, "finished", job->finished_ms);
+    json_answer_time(out, "finished", runs ? 0 : job->finished_ms);
     json_answer_text(out, false, "created_by", job->actor.arn);
     buf_add_char(out, ',');
     copy_spec_write(&spec, true, out);
