@@ -22,6 +22,7 @@ export interface Page {
 export const pages: Page[] = [
   { id: 'buckets', title: 'Buckets', icon: 'bucket', group: 'Data', load: () => import('./pages/buckets') },
   { id: 'browse', title: 'Bucket', icon: 'folder', under: 'buckets', load: () => import('./pages/browse') },
+  { id: 'copies', title: 'Bulk copy', icon: 'cloud', group: 'Data', load: () => import('./pages/copies') },
   { id: 'bucket', title: 'Settings', icon: 'settings', under: 'buckets', load: () => import('./pages/bucket') },
   { id: 'access', title: 'Users and policies', icon: 'users', group: 'Administration', load: () => import('./pages/access') },
 ]
