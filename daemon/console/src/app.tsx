@@ -124,6 +124,7 @@ function Shell() {
   useEffect(() => {
     document.title = page ? `${params.bucket ?? page.title} – Lakegate` : 'Lakegate'
     setOpen(false)
+    closeAllDialogs()
   }, [page, params.bucket])
   return (
     <div class="shell">

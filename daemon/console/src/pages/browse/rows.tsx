@@ -33,8 +33,9 @@ export function Row({ entry, index, prefix, versions, selected, active, open, ad
       aria-selected={selected}
       onClick={() => onActivate(index)}
     >
-      <span role="gridcell" class="cell-check">
-        <input type="checkbox" tabIndex={-1} aria-label={`Select ${name}`} checked={selected} onChange={(event) => onToggle(index, event.currentTarget.checked)} />
+      {/* The row's click renders anew, before the box's change is told: so it must not hear of this one. */}
+      <span role="gridcell" class="cell-check" onClick={(event) => event.stopPropagation()}>
+        <input type="checkbox" tabIndex={-1} aria-label={`Select ${name}`} checked={selected} onChange={() => onToggle(index, !selected)} />
       </span>
       <span role="gridcell" class="cell-name" title={name}>
         <Icon name={entry.kind === 'folder' ? 'folder' : iconOf(entry.key)} />
