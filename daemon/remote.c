@@ -129,6 +129,7 @@ enum remote_err remote_bucket_open(
         return REMOTE_NO_MEMORY;
     arena_init(&bucket->arena, BUCKET_ARENA_BYTES);
     bucket->remote = remote;
+    atomic_init(&bucket->references, 1);
     bucket->endpoint = endpoint;
     memcpy(bucket->region, wanted.ptr, wanted.len);
     bucket->name = arena_copy(&bucket->arena, source->bucket);
@@ -152,7 +153,7 @@ static void wipe_span(struct span text)
 
 void remote_bucket_close(struct remote_bucket *bucket)
 {
-    if (bucket == NULL)
+    if (bucket == NULL || atomic_fetch_sub(&bucket->references, 1) != 1)
         return;
     wipe_span(bucket->secret_key);
     wipe_span(bucket->session_token);

@@ -92,7 +92,7 @@ struct remote_source {
 /* err: REMOTE_NOT_ALLOWED (also: the bucket's name is none, the URL is none), REMOTE_NO_MEMORY */
 enum remote_err remote_bucket_open(struct remote *remote, const struct remote_source *source,
     struct remote_bucket **ret_bucket) MUST_USE;
-/* When its reads have ended. Wipes the credentials. Takes NULL. */
+/* Reads that are under way keep what they need. The last wipes the credentials. Takes NULL. */
 void remote_bucket_close(struct remote_bucket *bucket);
 /* The region as known by now. Copied into the arena. */
 struct span remote_bucket_region(struct remote_bucket *bucket, struct arena *arena);
@@ -129,6 +129,10 @@ struct remote_object {
                                   algo DIGEST_NONE: none was sent */
     struct header_list headers; /* all, as sent: for metadata */
 };
+
+/* Everything that it points to. False when the arena overflows. */
+bool remote_object_copy(struct arena *arena, const struct remote_object *object,
+    struct remote_object *ret_object) MUST_USE;
 
 struct remote_read_events {
     /* Before the body. False: it is cancelled. */

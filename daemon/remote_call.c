@@ -80,24 +80,10 @@ struct waiter {
     struct remote_failure failure;
 };
 
-static bool keep_object(struct waiter *waiter, const struct remote_object *object)
-{
-    struct arena *arena = waiter->arena;
-    struct remote_object *kept = waiter->object;
-    struct header *items = arena_array(arena, struct header, object->headers.count);
-    *kept = *object;
-    kept->etag_text = arena_copy(arena, object->etag_text);
-    for (size_t i = 0; items != NULL && i < object->headers.count; i++)
-        items[i] = (struct header){arena_copy(arena, object->headers.items[i].name),
-            arena_copy(arena, object->headers.items[i].value)};
-    kept->headers.items = items;
-    return !arena->overflow;
-}
-
 static bool on_head(void *ctx, const struct remote_object *object)
 {
     struct waiter *waiter = ctx;
-    return waiter->object == NULL || keep_object(waiter, object);
+    return waiter->object == NULL || remote_object_copy(waiter->arena, object, waiter->object);
 }
 
 static enum http_take on_body(void *ctx, struct span bytes)

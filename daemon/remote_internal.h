@@ -17,6 +17,7 @@ struct remote {
 
 struct remote_bucket {
     struct remote *remote;
+    atomic_uint references; /* who opened it, and each read */
     struct arena arena;
     struct span name, access_key, secret_key, session_token; /* access_key absent: anonymous */
     pthread_mutex_t lock; /* of what follows: a region may be learnt */

@@ -108,3 +108,16 @@ enum remote_err remote_object_read(
     *ret_object = object;
     return REMOTE_OK;
 }
+
+bool remote_object_copy(
+    struct arena *arena, const struct remote_object *object, struct remote_object *ret_object)
+{
+    struct header *items = arena_array(arena, struct header, object->headers.count);
+    *ret_object = *object;
+    ret_object->etag_text = arena_copy(arena, object->etag_text);
+    for (size_t i = 0; items != NULL && i < object->headers.count; i++)
+        items[i] = (struct header){arena_copy(arena, object->headers.items[i].name),
+            arena_copy(arena, object->headers.items[i].value)};
+    ret_object->headers.items = items;
+    return !arena->overflow;
+}

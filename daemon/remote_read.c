@@ -290,6 +290,7 @@ struct remote_read *remote_ask_start(struct remote_bucket *bucket, const struct 
         free(read);
         return NULL;
     }
+    atomic_fetch_add(&bucket->references, 1);
     read->bucket = bucket;
     read->events = *events;
     read->ctx = ctx;
@@ -329,6 +330,7 @@ void remote_read_free(struct remote_read *read)
         return;
     http_transfer_free(read->transfer);
     pthread_mutex_destroy(&read->lock);
+    remote_bucket_close(read->bucket);
     buf_free(&read->error_body);
     arena_free(&read->arena);
     free(read);
