@@ -4,6 +4,7 @@
 #include "daemon/authorize_rules.h"
 #include "daemon/context.h"
 #include "daemon/daemon.h"
+#include "daemon/ops/link_ops.h"
 #include "daemon/ops/object_common.h"
 #include "names.h"
 
@@ -126,11 +127,24 @@ enum s3_err authorize_create_bucket(struct request *request, struct span locatio
 
 /* ---- the step ---- */
 
+/* What is not the first account's alone. */
+static bool is_of_any_account(const char *action)
+{
+    static const char *const actions[] = {
+        "lakegate:CreateLink", "lakegate:DeleteLink", "lakegate:GetLink", "lakegate:ListLinks"};
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (strcmp(action, actions[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum s3_err of_service(struct request *request)
 {
     const char *action = request->op->action;
     if (action == NULL)
         return S3_OK;
+    if (is_of_any_account(action))
+        return authorize_own(request, action);
     if (span_starts(span_str(action), SPAN("lakegate:")))
         return authorize_system(request, action);
     return authorize_ask(request, &(struct access_ask){.action = action});
@@ -145,14 +159,17 @@ static enum s3_err of_bucket(struct request *request)
     TRY(authorize_anonymous(request));
     struct access_ask ask = authorize_main_ask(request);
     struct access_result result;
-    if (op->run == op_delete_objects)
-        return check_expected_owner(request); /* each key is asked for */
+    if (op->run == op_delete_objects) { /* each key is asked for */
+        TRY(check_expected_owner(request));
+        return link_take_over(request);
+    }
     TRY(decide(request, &ask, &result));
     if (!result.allowed && (result.explicit_deny || !authorize_as_initiator(request)))
         return refuse(request, &ask, &result);
     TRY(authorize_owner_only(request));
     TRY(authorize_rules(request, &request->bucket));
-    return check_expected_owner(request);
+    TRY(check_expected_owner(request));
+    return link_take_over(request);
 }
 
 enum s3_err authorize(struct request *request)

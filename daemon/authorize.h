@@ -70,4 +70,8 @@ enum s3_err authorize_iam(struct request *request, const struct iam_ask *ask) MU
  * err: ACCESS_DENIED */
 enum s3_err authorize_system(struct request *request, const char *action) MUST_USE;
 
+/* An action on what the principal's own account has beside buckets: links.
+ * err: ACCESS_DENIED */
+enum s3_err authorize_own(struct request *request, const char *action) MUST_USE;
+
 #endif

@@ -90,3 +90,11 @@ enum s3_err authorize_system(struct request *request, const char *action)
         return FAIL(request, ACCESS_DENIED, NULL);
     return authorize_iam(request, &ask);
 }
+
+enum s3_err authorize_own(struct request *request, const char *action)
+{
+    struct iam_ask ask = {.action = action, .account_id = request->principal.account_id};
+    if (request->principal.kind == PRINCIPAL_ANONYMOUS)
+        return FAIL(request, ACCESS_DENIED, NULL);
+    return authorize_iam(request, &ask);
+}

@@ -18,6 +18,7 @@ struct copy_jobs;
 struct credentials;
 struct iam;
 struct identities;
+struct links;
 struct log;
 struct metrics;
 struct remote;
@@ -46,6 +47,7 @@ struct daemon {
     struct account_blocks *account_blocks;         /* public_access.h; NULL: no account has any */
     const struct source_networks *trusted_proxies; /* source_ip.h; NULL: none */
     struct remote *remote;                         /* remote.h; NULL in tests that go nowhere */
+    struct links *links;                           /* links.h; NULL: there are none */
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
     struct connections *connections; /* connections.h */

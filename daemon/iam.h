@@ -347,12 +347,18 @@ struct iam_rotation {
         new_key; /* one was made; not where the ring is handed in: then its last key is the new one */
     size_t sealed; /* secrets that were sealed with another key before */
 };
+/* Others whose records the vault seals: theirs are sealed anew, too, before an old key goes.
+ * run: raises *count by how many; false: one could not be */
+struct iam_reseal {
+    bool (*run)(void *ctx, size_t *count);
+    void *ctx;
+};
 /* Changes the key of the secrets. A new one goes to the file before anything is sealed with it, and old ones leave
  * the file after all is sealed anew, those last that tokens of the last keep_s are sealed with. So a crash
  * anywhere leaves a ring that opens everything, and the next call goes on. Blocks; one at a time.
  * err: LIMIT_EXCEEDED (the ring is full), FAILED, and what a commit says */
-enum iam_err iam_rotate(
-    struct iam_call *call, int64_t keep_s, struct iam_rotation *ret_rotation) MUST_USE;
+enum iam_err iam_rotate(struct iam_call *call, int64_t keep_s, const struct iam_reseal *others,
+    size_t other_count, struct iam_rotation *ret_rotation) MUST_USE;
 
 /* ---- the account ---- */
 

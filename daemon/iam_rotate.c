@@ -106,7 +106,8 @@ static enum iam_err reseal_all(struct iam_call *call, size_t *ret_count)
     return err == IAM_OK ? write_sample(call) : err;
 }
 
-static enum iam_err rotate(struct iam_call *call, int64_t keep_s, struct iam_rotation *rotation)
+static enum iam_err rotate(struct iam_call *call, int64_t keep_s, const struct iam_reseal *others,
+    size_t other_count, struct iam_rotation *rotation)
 {
     struct vault *vault = call->iam->vault;
     char error[VAULT_ERROR_BYTES];
@@ -114,16 +115,20 @@ static enum iam_err rotate(struct iam_call *call, int64_t keep_s, struct iam_rot
     if (rotation->new_key && !vault_add_key(vault, error))
         return iam_fail(call, IAM_LIMIT_EXCEEDED, "%s", error);
     IAM_TRY(reseal_all(call, &rotation->sealed));
+    for (size_t i = 0; i < other_count; i++)
+        if (!others[i].run(others[i].ctx, &rotation->sealed))
+            return iam_fail(call, IAM_FAILED, "Not all secrets could be sealed anew; try again");
     if (!vault_drop_old(vault, keep_s, error))
         return iam_fail(call, IAM_FAILED, "%s", error);
     return IAM_OK;
 }
 
-enum iam_err iam_rotate(struct iam_call *call, int64_t keep_s, struct iam_rotation *ret_rotation)
+enum iam_err iam_rotate(struct iam_call *call, int64_t keep_s, const struct iam_reseal *others,
+    size_t other_count, struct iam_rotation *ret_rotation)
 {
     *ret_rotation = (struct iam_rotation){.new_key = false};
     pthread_mutex_lock(&call->iam->rotating);
-    enum iam_err err = rotate(call, keep_s, ret_rotation);
+    enum iam_err err = rotate(call, keep_s, others, other_count, ret_rotation);
     pthread_mutex_unlock(&call->iam->rotating);
     return err;
 }

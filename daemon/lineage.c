@@ -166,7 +166,8 @@ enum s3_err lineage_fill(struct request *request, struct mutation *mutation,
     if (sources.items == NULL)
         return FAIL(request, INTERNAL, NULL);
     if (copied != NULL)
-        sources.items[sources.count++] = (struct lineage_source){LINEAGE_RECORDED, *copied};
+        sources.items[sources.count++] = (struct lineage_source){
+            copied->bucket_id != 0 ? LINEAGE_RECORDED : LINEAGE_COPIED, *copied};
     for (size_t i = 0; i < request->headers.count; i++)
         if (span_eq_nocase(request->headers.items[i].name, source_header))
             TRY(read_list(request, request->headers.items[i].value, &sources));

@@ -14,7 +14,7 @@ enum { LINEAGE_DECLARED_MAX = 100 }; /* sources of one request */
 enum lineage_missing { LINEAGE_MISSING_REFUSED, LINEAGE_MISSING_LEFT_OUT };
 
 /* Fills mutation->lineage, for PUT_OBJECT, COPY_OBJECT, COMPLETE_UPLOAD and COPY_PART.
- * in:  copied    the version that is copied; NULL: none
+ * in:  copied    the version that is copied; bucket_id 0: from elsewhere, key is its URL; NULL: none
  *      metadata  of the new version where the request gives it; absent: no sources in it
  * err: INVALID_ARGUMENT (no source, too many, one that is not there), ACCESS_DENIED, the store's faults */
 enum s3_err lineage_fill(struct request *request, struct mutation *mutation,

@@ -10,6 +10,7 @@
 #include "daemon/fault.h"
 #include "daemon/identities.h"
 #include "daemon/jobs/copy_jobs.h"
+#include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -248,8 +249,15 @@ static bool start_parts(struct world *world)
 static bool open_remote(struct world *world)
 {
     char error[REMOTE_ERROR_BYTES];
-    world->daemon.remote = remote_new(&world->config, world->daemon.log, error);
-    return world->daemon.remote != NULL || refuse(error);
+    struct daemon *daemon = &world->daemon;
+    daemon->remote = remote_new(&world->config, daemon->log, error);
+    if (daemon->remote == NULL)
+        return refuse(error);
+    /* Whoever waits for an answer holds a worker: half of them are left to the rest. */
+    daemon->links = links_open(daemon->store, daemon->vault, daemon->remote, daemon->log,
+        (size_t)(world->config.workers + 1) / 2);
+    return daemon->links != NULL ||
+           refuse("the links cannot be read; run lakegate verify on the data folder");
 }
 
 static void let_remote_go(struct world *world)
@@ -299,6 +307,7 @@ static void stop(struct world *world)
         server_stop(world->server, world->config.drain_timeout_s);
     copy_jobs_free(daemon->copies);
     workers_free(daemon->workers);
+    links_free(daemon->links);
     remote_free(daemon->remote);
     close_identities(daemon);
     storage_close(daemon->store);

@@ -104,13 +104,14 @@ static enum s3_err add_user(
     return list->bytes > METADATA_USER_MAX_BYTES ? fail_too_large(request, list->bytes) : S3_OK;
 }
 
-static enum s3_err collect_user(struct request *request, struct user_list *list)
+static enum s3_err collect_user(
+    struct request *request, const struct header_list *headers, struct user_list *list)
 {
-    for (size_t i = 0; i < request->headers.count; i++) {
-        const struct header *header = &request->headers.items[i];
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct header *header = &headers->items[i];
         TRY(add_user(request, list, header->name, header->value));
     }
-    if (request->auth.kind != SIGV4_PRESIGNED)
+    if (headers != &request->headers || request->auth.kind != SIGV4_PRESIGNED)
         return S3_OK;
     for (size_t i = 0; i < request->target.query.count; i++) {
         const struct query_param *param = &request->target.query.params[i];
@@ -176,10 +177,16 @@ static struct span encode(struct arena *arena, const struct span fields[METADATA
 
 enum s3_err metadata_read(struct request *request, struct span *ret_encoded)
 {
+    return metadata_read_from(request, &request->headers, ret_encoded);
+}
+
+enum s3_err metadata_read_from(
+    struct request *request, const struct header_list *headers, struct span *ret_encoded)
+{
     struct span fields[METADATA_FIELDS] = {{NULL, 0}};
     size_t size_bytes = 0;
     for (size_t i = METADATA_USER + 1; i < METADATA_FIELDS; i++) {
-        fields[i] = request_header(request, system_fields[i].request_name);
+        fields[i] = header_find(headers, system_fields[i].request_name);
         if (i == METADATA_CONTENT_ENCODING)
             fields[i] = without_aws_chunked(&request->arena, fields[i]);
         if (i == METADATA_CONTENT_TYPE && span_eq(fields[i], default_content_type))
@@ -190,7 +197,7 @@ enum s3_err metadata_read(struct request *request, struct span *ret_encoded)
             size_bytes += ENTRY_HEAD_BYTES + fields[i].len;
     }
     struct user_list list = {0};
-    TRY(collect_user(request, &list));
+    TRY(collect_user(request, headers, &list));
     size_bytes += list.bytes + list.count * (ENTRY_HEAD_BYTES + NAME_HEAD_BYTES);
     if (size_bytes > STORAGE_METADATA_MAX_BYTES)
         return FAIL(request, METADATA_TOO_LARGE, NULL);

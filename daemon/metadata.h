@@ -34,6 +34,10 @@ enum { METADATA_ACL = 7, METADATA_TAGS = 8 };
  * err: METADATA_TOO_LARGE, INVALID_ARGUMENT for a name that is empty, INTERNAL on arena overflow */
 enum s3_err metadata_read(struct request *request, struct span *ret_encoded) MUST_USE;
 
+/* The same out of an object's headers from elsewhere. */
+enum s3_err metadata_read_from(
+    struct request *request, const struct header_list *headers, struct span *ret_encoded) MUST_USE;
+
 /* What a request wants to see instead of what is kept: response-content-type … */
 struct metadata_overrides {
     struct span values[METADATA_FIELDS]; /* absent: what is kept */

@@ -55,11 +55,15 @@ static void add(counter *to, uint64_t value)
     atomic_fetch_add_explicit(to, value, memory_order_relaxed);
 }
 
-/* Operations that are not in the table, such as health checks, count together. */
+/* A linked bucket's count as what they are named after. Others that are not in the table, such as health checks,
+ * count together. */
 static size_t op_index(const struct op *op)
 {
     for (size_t i = 0; i < ops_count && i < OPS_MAX; i++)
         if (op == &ops_table[i])
+            return i;
+    for (size_t i = 0; op != NULL && i < ops_count && i < OPS_MAX; i++)
+        if (strcmp(op->name, ops_table[i].name) == 0)
             return i;
     return OPS_MAX;
 }

@@ -8,6 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
+#include "daemon/links.h"
 #include "daemon/post_form.h"
 #include "daemon/receive.h"
 #include "xml_write.h"
@@ -47,6 +48,7 @@ void request_free(struct request *request)
     stream_close(&request->response.stream);
     buf_free(&request->response.buffer);
     bucket_documents_release(request);
+    link_release(request->link);
     arena_free(&request->arena);
     identity_unref(TAKE(request->identity));
     wipe(request->signing_key, sizeof(request->signing_key));

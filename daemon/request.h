@@ -21,6 +21,7 @@ struct daemon;    /* daemon/daemon.h: configuration, store, key cache, metrics, 
 struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
+struct link;       /* daemon/links.h */
 struct post_form;  /* daemon/post_form.h */
 struct query_call; /* daemon/query.h */
 struct zones_held; /* daemon/zones.h */
@@ -154,6 +155,7 @@ struct request {
     struct shown_owner owner;        /* the last that was asked for */
     struct acl_judged judged;
     struct bucket_info bucket; /* the target's bucket as authorize loaded it; id 0: not loaded */
+    const struct link *link;   /* a reference, when the bucket is a link; NULL: it is none */
     struct documents_held *documents; /* bucket_documents.h */
 
     struct body_head *head;  /* NULL: no body that begins with who asks, or its head is over */

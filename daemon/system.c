@@ -4,6 +4,8 @@
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_jobs.h"
 #include "daemon/jobs/copy_ops.h"
+#include "daemon/link_api.h"
+#include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/ops/json_answer.h"
 #include "daemon/query.h"
@@ -94,16 +96,27 @@ static enum s3_err delete_account(struct request *request)
 
 /* ---- the key of the secrets ---- */
 
+static bool reseal_links(void *ctx, size_t *count)
+{
+    return links_reseal(ctx, count);
+}
+
+static bool reseal_copies(void *ctx, size_t *count)
+{
+    (void)count;
+    return ctx == NULL || copy_jobs_reseal(ctx);
+}
+
 static enum s3_err rotate(struct request *request)
 {
     const struct daemon *daemon = request->daemon;
     struct iam_call call = {
         .iam = daemon->iam, .account = ROOT_ACCOUNT_ID, .arena = &request->arena};
     struct iam_rotation rotation;
-    TRY_IAM(request, &call, iam_rotate(&call, TOKENS_LIVE_S, &rotation));
+    const struct iam_reseal others[] = {
+        {reseal_links, daemon->links}, {reseal_copies, daemon->copies}};
+    TRY_IAM(request, &call, iam_rotate(&call, TOKENS_LIVE_S, others, ARRAY_LEN(others), &rotation));
     log_message(daemon->log, LOG_INFO, "%zu secrets were sealed with another key", rotation.sealed);
-    if (daemon->copies != NULL && !copy_jobs_reseal(daemon->copies))
-        log_message(daemon->log, LOG_ERROR, "secrets of copy jobs could not be sealed anew");
     struct buf *out = json_answer(request);
     buf_addf(out, "{\"new_key\":%s", rotation.new_key ? "true" : "false");
     json_answer_u64(out, "sealed", rotation.sealed);
@@ -215,5 +228,5 @@ const struct op *system_route(const struct request *request)
             (named ? span_starts(path, resources[i].path) : span_eq(path, resources[i].path)))
             return &resources[i].op;
     }
-    return NULL;
+    return link_route(request);
 }

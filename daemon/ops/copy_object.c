@@ -2,9 +2,12 @@
  * and checksums; bytes are read only when a checksum is asked for that the source does not have.
  * src: Amazon S3 API Reference, "CopyObject" */
 #include "daemon/acl_request.h"
+#include "daemon/daemon.h"
+#include "daemon/lineage.h"
 #include "daemon/metadata.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
+#include "daemon/ops/link_fetch.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/zones.h"
 #include "xml_write.h"
@@ -18,6 +21,11 @@ struct copy {
     struct mutation template; /* what every try begins with */
     struct mutation mutation;
 };
+
+static void release_link(const struct link **link)
+{
+    link_release(*link);
+}
 
 static enum s3_err read_directive(
     struct request *request, const char *header, const char *message, bool *ret_replace)
@@ -115,25 +123,69 @@ static enum s3_err attempt(
     return S3_OK;
 }
 
-static enum s3_err respond(struct request *request, const struct copy *copy)
+static enum s3_err write_result(struct request *request, const struct mutation *mutation,
+    const struct object_attributes *attributes)
 {
-    const struct object_attributes *attributes = &copy->mutation.copy.attributes;
     struct checksum checksum = object_checksum(attributes);
-    object_version_header(request, &copy->mutation.result.version);
-    copy_origin_header(request, &copy->origin);
     struct buf *out = response_xml(request, 200);
     xml_begin_document(out, SPAN("CopyObjectResult"));
-    xml_time(out, SPAN("LastModified"), copy->mutation.result.modified_ms);
+    xml_time(out, SPAN("LastModified"), mutation->result.modified_ms);
     xml_text(out, SPAN("ETag"), object_etag_text(request, &attributes->etag));
     object_checksum_xml(out, &checksum, true);
     xml_close(out, SPAN("CopyObjectResult"));
-    return S3_OK;
+    return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);
+}
+
+static enum s3_err respond(struct request *request, const struct copy *copy)
+{
+    object_version_header(request, &copy->mutation.result.version);
+    copy_origin_header(request, &copy->origin);
+    return write_result(request, &copy->mutation, &copy->mutation.copy.attributes);
+}
+
+/* ---- from a linked bucket: the bytes come from elsewhere, and are put ---- */
+
+static enum s3_err answer_put(struct request *request, struct mutation *mutation)
+{
+    if (mutation->err != STORAGE_OK)
+        return object_write_fail(request, mutation, mutation->err);
+    object_version_header(request, &mutation->result.version);
+    /* The same content may have been there already. */
+    return write_result(request, mutation,
+        mutation->zone_outcome.unchanged ? &mutation->result.attributes
+                                         : &mutation->put.attributes);
+}
+
+static enum s3_err copy_from_link(
+    struct request *request, const struct copy *copy, const struct link *link)
+{
+    struct link_fetched fetched CLEANUP(link_fetched_free) = {.stage = NULL};
+    struct mutation *mutation = arena_new(&request->arena, struct mutation);
+    if (mutation == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    TRY(link_fetch(request, link, &copy->origin, NULL, copy->checksum_algo, &fetched));
+    *mutation = copy->template;
+    mutation->kind = MUTATION_PUT_OBJECT;
+    struct object_attributes *attributes = &mutation->put.attributes;
+    attributes->storage_class = copy->storage_class;
+    attributes->metadata = copy->replace_metadata ? copy->metadata : fetched.metadata;
+    TRY(acl_new_object(request, attributes));
+    memcpy(attributes->etag.md5, fetched.digest.md5, MD5_BYTES);
+    attributes->crc64nvme = fetched.digest.crc64nvme;
+    attributes->checksum = fetched.digest.checksum;
+    TRY(lineage_fill(request, mutation, &fetched.end, copy->metadata, LINEAGE_MISSING_REFUSED));
+    mutation->put.stage = TAKE(fetched.stage);
+    return zones_commit(request, mutation, fetched.size_bytes, answer_put);
 }
 
 enum s3_err op_copy_object(struct request *request)
 {
     struct copy copy = {.replace_metadata = false};
     TRY(read_request(request, &copy));
+    const struct link *link CLEANUP(release_link) =
+        links_get(request->daemon->links, copy.origin.bucket.id);
+    if (link != NULL)
+        return copy_from_link(request, &copy, link);
     enum storage_err err = STORAGE_CHANGED;
     for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
         TRY(attempt(request, &copy, tries > 0, &err));

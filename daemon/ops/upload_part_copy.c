@@ -3,8 +3,11 @@
  * pieces. They are read only when the range is no piece whose digests are kept, or an algorithm is
  * asked for that the piece does not have. src: Amazon S3 API Reference, "UploadPartCopy" */
 #include "checksum.h"
+#include "daemon/daemon.h"
+#include "daemon/lineage.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
+#include "daemon/ops/link_fetch.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/ops/upload_common.h"
 #include "daemon/zones.h"
@@ -24,11 +27,15 @@ static void discard_stage(struct stage **stage)
     stage_discard(*stage);
 }
 
+static void release_link(const struct link **link)
+{
+    link_release(*link);
+}
+
 static enum s3_err choose_range(
-    struct request *request, const struct part_copy *copy, struct byte_range *ret_range)
+    struct request *request, uint64_t size_bytes, struct byte_range *ret_range)
 {
     const char *name = "x-amz-copy-source-range";
-    uint64_t size_bytes = copy->origin.info.size_bytes;
     struct span text = object_amz_header(request, span_str(name));
     struct byte_range range = {0, size_bytes};
     enum s3_err err = span_present(text) ? copy_range_parse(text, size_bytes, &range) : S3_OK;
@@ -172,7 +179,7 @@ static enum s3_err attempt(
     struct range_digest digest = {.crc64nvme = 0};
     bool known = false;
     TRY(copy_origin_load(request, &copy->origin, &reader));
-    TRY(choose_range(request, copy, &range));
+    TRY(choose_range(request, copy->origin.info.size_bytes, &range));
     TRY(known_digest(request, copy, reader, range, &digest, &known));
     if (!known)
         TRY(copy_origin_digest(request, reader, range, copy->upload.checksum_algo, &digest));
@@ -202,6 +209,29 @@ static enum s3_err respond(struct request *request, const struct part_copy *copy
     return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 
+/* The bytes come from elsewhere, and are put as a part. Whether the range is inside of the object its answer tells. */
+static enum s3_err attempt_link(struct request *request, struct part_copy *copy,
+    const struct link *link, enum storage_err *ret_err)
+{
+    struct link_fetched fetched CLEANUP(link_fetched_free) = {.stage = NULL};
+    struct byte_range range = {0, 0};
+    bool ranged = span_present(object_amz_header(request, SPAN("x-amz-copy-source-range")));
+    if (ranged)
+        TRY(choose_range(request, OBJECT_MAX_BYTES, &range));
+    TRY(link_fetch(request, link, &copy->origin, ranged ? &range : NULL, copy->upload.checksum_algo,
+        &fetched));
+    copy->mutation = copy->template;
+    copy->mutation.kind = MUTATION_PUT_PART;
+    struct object_attributes *attributes = &copy->mutation.part.attributes;
+    attributes->crc64nvme = fetched.digest.crc64nvme;
+    attributes->checksum = fetched.digest.checksum;
+    memcpy(attributes->etag.md5, fetched.digest.md5, MD5_BYTES);
+    TRY(lineage_fill(request, &copy->mutation, &fetched.end, SPAN_ABSENT, LINEAGE_MISSING_REFUSED));
+    copy->mutation.part.stage = TAKE(fetched.stage);
+    *ret_err = storage_commit(request_store(request), &copy->mutation);
+    return S3_OK;
+}
+
 enum s3_err op_upload_part_copy(struct request *request)
 {
     struct part_copy copy = {.template = object_mutation(request, MUTATION_COPY_PART)};
@@ -212,8 +242,13 @@ enum s3_err op_upload_part_copy(struct request *request)
     bool promotes; /* the commit of the whole counts it */
     TRY(zones_check_source(request, &copy.origin.bucket, copy.origin.key, &promotes));
     copy.template.part.upload = copy.upload.id;
+    const struct link *link CLEANUP(release_link) =
+        links_get(request->daemon->links, copy.origin.bucket.id);
     enum storage_err err = STORAGE_CHANGED;
-    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++)
+    if (link != NULL)
+        TRY(attempt_link(request, &copy, link, &err));
+    for (int tries = 0; link == NULL && tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED;
+         tries++)
         TRY(attempt(request, &copy, &err));
     if (err != STORAGE_OK)
         return object_write_fail(request, &copy.mutation, err);

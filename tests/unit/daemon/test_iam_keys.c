@@ -161,7 +161,7 @@ static void test_rotation_keeps_every_secret(void **state)
     snprintf(path, sizeof(path), "%s/secrets.key", fixture->dir);
     assert_int_equal(
         private_file_read(path, true, old_ring, &old_len, error, sizeof(error)), PRIVATE_FILE_READ);
-    assert_iam(call, iam_rotate(call, 0, &rotation), IAM_OK);
+    assert_iam(call, iam_rotate(call, 0, NULL, 0, &rotation), IAM_OK);
     assert_true(rotation.new_key);
     assert_int_equal(rotation.sealed, MANY);
     all_open(fixture, ids, secrets);
@@ -186,7 +186,8 @@ static void test_rotation_keeps_every_secret(void **state)
     struct span secret;
     assert_iam(&other, iam_key_create(&other, SPAN("u0"), &key, &secret), IAM_OK);
     assert_iam(&other, iam_key_secret(&other, key.id, &key, opened), IAM_OK);
-    assert_iam(&other, iam_rotate(&other, 0, &rotation), IAM_OK); /* the others stay as they are */
+    assert_iam(&other, iam_rotate(&other, 0, NULL, 0, &rotation),
+        IAM_OK); /* the others stay as they are */
     arena_free(&fixture->arena);
     iam_free(iam);
     vault_free(old);
@@ -209,12 +210,12 @@ static void test_rotation_goes_on_after_a_crash(void **state)
     struct span secret;
     assert_iam(
         call, iam_key_create(call, SPAN("u0"), &key, &secret), IAM_OK); /* with the new one */
-    assert_iam(call, iam_rotate(call, 3600, &rotation), IAM_OK);
+    assert_iam(call, iam_rotate(call, 3600, NULL, 0, &rotation), IAM_OK);
     assert_int_equal(rotation.sealed, MANY + 1);
     all_open(fixture, ids, secrets);
     fixture_reopen(fixture);
     all_open(fixture, ids, secrets);
-    assert_iam(call, iam_rotate(call, 0, &rotation), IAM_OK);
+    assert_iam(call, iam_rotate(call, 0, NULL, 0, &rotation), IAM_OK);
     fixture_reopen(fixture);
     all_open(fixture, ids, secrets);
 }
