@@ -207,7 +207,7 @@ function Facts({ job }: { job: Job }) {
     ['Made by', job.created_by],
     ['Made', format.time(job.created)],
     ['Took', took > 0 ? format.duration(took / 1000) : '–'],
-    ['Source', `${job.source.endpoint === 'local' ? 'this gateway' : (job.source.endpoint ?? 'Amazon S3')}${job.source.region ? `, ${job.source.region}` : ''}${job.source.anonymous ? ', without keys' : ''}`],
+    ['Source', `${job.source.endpoint === 'local' ? 'this gateway' : (job.source.endpoint ?? 'Amazon S3')}${job.source.region ? `, ${job.source.region}` : ''}${job.source.anonymous && job.source.endpoint !== 'local' ? ', without keys' : ''}`],
     ['What is there', { skip: 'skipped when it is the same', overwrite: 'overwritten', fail: 'left, counted as failed' }[job.exists]],
     ['Filters', [...job.filters.include.map((glob) => `+${glob}`), ...job.filters.exclude.map((glob) => `−${glob}`), job.filters.min_bytes ? `≥ ${format.bytes(job.filters.min_bytes)}` : '', job.filters.max_bytes ? `≤ ${format.bytes(job.filters.max_bytes)}` : '', job.filters.modified_since ? `since ${format.time(job.filters.modified_since)}` : ''].filter(Boolean).join('  ') || 'none'],
   ]
