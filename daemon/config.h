@@ -39,6 +39,7 @@ struct config {
     bool verify_reads;
     uint64_t reserve_bytes, index_map_bytes;
     uint64_t compare_bytes, lineage_days;
+    uint64_t snapshots, snapshot_interval_s;
     const char *log; /* "": standard error */
     bool access_log;
     int metrics;     /* enum metrics_access */

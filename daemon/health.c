@@ -60,6 +60,15 @@ static enum s3_err metrics_page(struct request *request)
     return err;
 }
 
+/* 0, if the clock was set back. */
+static uint64_t snapshot_age_s(const struct storage_stats *stats)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_s = now.tv_sec - stats->snapshot_ms / 1000;
+    return age_s > 0 ? (uint64_t)age_s : 0;
+}
+
 static void status_store(struct storage *store, struct json *json)
 {
     struct storage_stats stats = {0};
@@ -77,6 +86,13 @@ static void status_store(struct storage *store, struct json *json)
     json_u64(json, "file_bytes", stats.file_bytes);
     json_u64(json, "freed_pending", stats.freed_pending);
     json_u64(json, "corrupt_blocks", stats.corrupt_blocks);
+    json_u64(json, "snapshots", stats.snapshots);
+    if (stats.snapshots > 0)
+        json_u64(json, "snapshot_age_s", snapshot_age_s(&stats));
+    json_u64(json, "snapshot_log_bytes", stats.snapshot_log_bytes);
+    json_u64(json, "snapshot_failures", stats.snapshot_failures);
+    json_bool(json, "snapshot_no_room", stats.snapshot_no_room);
+    json_bool(json, "snapshot_index_damaged", stats.snapshot_damage);
     json_u64(json, "disk_free_bytes", stats.disk_free_bytes);
     json_u64(json, "disk_total_bytes", stats.disk_total_bytes);
     json_close(json);

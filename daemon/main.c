@@ -135,6 +135,8 @@ static bool open_store(struct world *world)
         .map_bytes = config->index_map_bytes,
         .reserve_bytes = config->reserve_bytes,
         .lineage_ms = (int64_t)config->lineage_days * 24 * 3600 * 1000,
+        .snapshots = (uint32_t)config->snapshots,
+        .snapshot_interval_ms = (int64_t)config->snapshot_interval_s * 1000,
         .on_fatal = on_fatal};
     config->data = options.dir;
     fault_say(config->data);

@@ -216,6 +216,16 @@ static void write_store(struct storage *store, struct buf *out)
         {"files", "Blobs with a file of their own.", stats.files},
         {"file_bytes", "Bytes in them.", stats.file_bytes},
         {"freed_pending", "Deleted blobs whose space is not given back yet.", stats.freed_pending},
+        {"snapshots", "Snapshots of the index that are kept.", stats.snapshots},
+        {"snapshot_timestamp_seconds", "When the newest was made; 0: there is none.",
+            (uint64_t)stats.snapshot_ms / 1000},
+        {"snapshot_log_bytes", "Log written since the newest snapshot, or since start.",
+            stats.snapshot_log_bytes},
+        {"snapshot_no_room",
+            "1: the disk has no room for one, so log goes that salvage would need.",
+            stats.snapshot_no_room},
+        {"snapshot_index_damaged", "1: the last one failed, since the index is damaged.",
+            stats.snapshot_damage},
         {"disk_free_bytes", "Free space of the data folder's disk.", stats.disk_free_bytes},
         {"disk_total_bytes", "Size of the data folder's disk.", stats.disk_total_bytes},
     };
@@ -223,6 +233,8 @@ static void write_store(struct storage *store, struct buf *out)
         single(out, gauges[i].name, "gauge", gauges[i].help, gauges[i].value);
     single(out, "compactions_total", "counter", "Segments compacted.", stats.compactions);
     single(out, "reclaimed_bytes_total", "counter", "Bytes given back.", stats.reclaimed_bytes);
+    single(out, "snapshot_failures_total", "counter", "Snapshots that could not be made.",
+        stats.snapshot_failures);
     single(out, "corrupt_blocks_total", "counter", "Blocks whose CRC did not match when read.",
         stats.corrupt_blocks);
 }
