@@ -63,9 +63,7 @@ static enum s3_err metrics_page(struct request *request)
 /* 0, if the clock was set back. */
 static uint64_t snapshot_age_s(const struct storage_stats *stats)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age_s = now.tv_sec - stats->snapshot_ms / 1000;
+    int64_t age_s = (clock_unix_ms() - stats->snapshot_ms) / 1000;
     return age_s > 0 ? (uint64_t)age_s : 0;
 }
 

@@ -17,7 +17,8 @@
 static char test_dir[64];
 static struct storage *store;
 static struct arena test_arena;
-static uint64_t test_map_bytes, test_segment_bytes;
+static uint64_t test_map_bytes, test_segment_bytes, test_reserve_bytes;
+static uint32_t test_snapshots;
 
 static inline int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -31,6 +32,8 @@ static inline void store_open(void)
         .dir = test_dir,
         .no_background = true,
         .map_bytes = test_map_bytes,
+        .reserve_bytes = test_reserve_bytes,
+        .snapshots = test_snapshots,
         .segment_bytes = test_segment_bytes ? test_segment_bytes : (uint64_t)16 * 1024 * 1024,
     };
     const char *detail = "";
