@@ -88,5 +88,7 @@ int cli_restore(int count, char **arguments);
 int cli_account(int count, char **arguments);
 int cli_secrets(int count, char **arguments);
 int cli_zones(int count, char **arguments);
+int cli_copy(int count, char **arguments);
+int cli_copies(int count, char **arguments);
 
 #endif

@@ -16,6 +16,8 @@ static const char help[] =
     "       lakegate role …             roles (role --help)\n"
     "       lakegate policy …           managed policies, and testing them (policy --help)\n"
     "       lakegate zones …            zones of a bucket: rules, use, duplicates (zones --help)\n"
+    "       lakegate copy SRC DST       copy from a bucket elsewhere (copy --help)\n"
+    "       lakegate copies …           the copy jobs that there are (copies --help)\n"
     "       lakegate account …          accounts with users and buckets of their own (account "
     "--help)\n"
     "       lakegate secrets rotate     another key for the secrets in the store\n"
@@ -75,6 +77,8 @@ static const struct {
     {"account", cli_account},
     {"secrets", cli_secrets},
     {"zones", cli_zones},
+    {"copy", cli_copy},
+    {"copies", cli_copies},
 };
 
 static int run(int argc, char **argv)
