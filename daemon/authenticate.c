@@ -5,6 +5,7 @@
 #include "daemon/identities.h"
 #include "daemon/query.h"
 #include "daemon/route.h"
+#include "daemon/system.h"
 #include "sigv2.h"
 
 /* A scope that is not ours: the error has its name from where the signature stood. */
@@ -116,7 +117,8 @@ enum s3_err authenticate_find(struct request *request, struct claimant *ret_clai
 {
     const struct sigv4_auth *auth = &request->auth;
     enum s3_err err =
-        identities_find(request->daemon->identities, auth->access_key, auth->session_token,
+        (system_ends_session(request->op) ? identities_find_revoked : identities_find)(
+            request->daemon->identities, auth->access_key, auth->session_token,
             request->received_ms / 1000, &ret_claimant->identity, &ret_claimant->secret);
     if (err == S3_OK)
         return S3_OK;

@@ -23,6 +23,7 @@ struct log;
 struct metrics;
 struct remote;
 struct sigv4_key_cache;
+struct revoked_sessions;
 struct source_networks;
 struct staging;
 struct vault;
@@ -37,11 +38,12 @@ struct daemon {
     const struct span *domains; /* virtual-host style, lower case */
     size_t domain_count;
 
-    const struct credentials *credentials; /* credentials.h */
-    struct vault *vault;                   /* vault.h */
-    struct iam *iam;                       /* iam.h */
-    struct identities *identities;         /* identities.h */
-    struct accounts *accounts;             /* accounts.h; NULL: the first alone */
+    const struct credentials *credentials;     /* credentials.h */
+    struct vault *vault;                       /* vault.h */
+    struct iam *iam;                           /* iam.h */
+    struct identities *identities;             /* identities.h */
+    struct revoked_sessions *revoked_sessions; /* revoked_sessions.h */
+    struct accounts *accounts;                 /* accounts.h; NULL: the first alone */
     struct sigv4_key_cache *key_cache;
     struct bucket_documents *documents;            /* bucket_documents.h; NULL: nothing is kept */
     struct account_blocks *account_blocks;         /* public_access.h; NULL: no account has any */

@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/identity_make.h"
 #include "daemon/log.h"
+#include "daemon/revoked_sessions.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ struct identities {
     struct vault *vault;
     const struct credentials *credentials;
     struct log *log;
-    struct identity_full *root; /* of the configured keys */
+    struct revoked_sessions *revoked; /* NULL: none is */
+    struct identity_full *root;       /* of the configured keys */
     struct shard shards[SHARDS];
 };
 
@@ -74,6 +76,11 @@ struct identities *identities_new(
         return NULL;
     }
     return identities;
+}
+
+void identities_set_revoked(struct identities *identities, struct revoked_sessions *revoked)
+{
+    identities->revoked = revoked;
 }
 
 void identities_free(struct identities *identities)
@@ -366,6 +373,14 @@ static enum s3_err check_token(const struct identity_full *full, struct span tok
 }
 
 enum s3_err identities_find(struct identities *identities, struct span access_key,
+    struct span token, int64_t now_s, const struct identity **ret_identity, struct span *ret_secret)
+{
+    if (revoked_sessions_has(identities->revoked, access_key))
+        return S3_ERR_EXPIRED_TOKEN;
+    return identities_find_revoked(identities, access_key, token, now_s, ret_identity, ret_secret);
+}
+
+enum s3_err identities_find_revoked(struct identities *identities, struct span access_key,
     struct span token, int64_t now_s, const struct identity **ret_identity, struct span *ret_secret)
 {
     struct span secret = credentials_find(identities->credentials, access_key);

@@ -55,13 +55,22 @@ struct identities *identities_new(
 /* Takes NULL. All references must be given back. */
 void identities_free(struct identities *identities);
 
+struct revoked_sessions;
+/* Sessions that are over before they expire; it outlives the identities. NULL, as at first: none is. */
+void identities_set_revoked(struct identities *identities, struct revoked_sessions *revoked);
+
 /* By an access key and, for temporary ones, its token. Reads the store where it is not cached; does not block.
  * in:  access_key, token (absent: none)
  * out: *ret_identity  a reference; identity_unref
  *      *ret_secret    lives as long as the reference; never to be logged
- * err: INVALID_ACCESS_KEY_ID (unknown, inactive, its user gone), INVALID_TOKEN, EXPIRED_TOKEN,
+ * err: INVALID_ACCESS_KEY_ID (unknown, inactive, its user gone), INVALID_TOKEN, EXPIRED_TOKEN (or revoked),
  *      SLOW_DOWN, INTERNAL */
 enum s3_err identities_find(struct identities *identities, struct span access_key,
+    struct span token, int64_t now_s, const struct identity **ret_identity,
+    struct span *ret_secret) MUST_USE;
+
+/* The same, of a session that is revoked, too: who ends it may say so twice. */
+enum s3_err identities_find_revoked(struct identities *identities, struct span access_key,
     struct span token, int64_t now_s, const struct identity **ret_identity,
     struct span *ret_secret) MUST_USE;
 

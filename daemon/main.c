@@ -16,6 +16,7 @@
 #include "daemon/notify.h"
 #include "daemon/public_access.h"
 #include "daemon/remote.h"
+#include "daemon/revoked_sessions.h"
 #include "daemon/server.h"
 #include "daemon/server_tls.h"
 #include "daemon/source_ip.h"
@@ -181,8 +182,10 @@ static bool open_identities(struct world *world)
     daemon->accounts = accounts_open(daemon->store, daemon->iam);
     daemon->identities =
         identities_new(daemon->iam, daemon->vault, daemon->credentials, daemon->log);
-    if (daemon->accounts == NULL || daemon->identities == NULL)
+    daemon->revoked_sessions = revoked_sessions_open(daemon->store);
+    if (daemon->accounts == NULL || daemon->identities == NULL || daemon->revoked_sessions == NULL)
         return refuse("the accounts cannot be read; run lakegate verify on the data folder");
+    identities_set_revoked(daemon->identities, daemon->revoked_sessions);
     return true;
 }
 
@@ -191,6 +194,7 @@ static void close_identities(struct daemon *daemon)
     if (daemon->iam != NULL)
         iam_flush(daemon->iam);
     identities_free(daemon->identities);
+    revoked_sessions_free(daemon->revoked_sessions);
     accounts_free(daemon->accounts);
     iam_free(daemon->iam);
     vault_free(daemon->vault);

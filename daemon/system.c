@@ -2,6 +2,7 @@
 
 #include "daemon/accounts.h"
 #include "daemon/daemon.h"
+#include "daemon/identities.h"
 #include "daemon/jobs/copy_jobs.h"
 #include "daemon/jobs/copy_ops.h"
 #include "daemon/link_api.h"
@@ -9,6 +10,7 @@
 #include "daemon/log.h"
 #include "daemon/ops/json_answer.h"
 #include "daemon/query.h"
+#include "daemon/revoked_sessions.h"
 
 enum {
     PAGE_MAX = 100,
@@ -179,6 +181,35 @@ static enum s3_err release_hold(struct request *request)
     return S3_OK;
 }
 
+/* ---- log-out ---- */
+
+/* Whoever has the session's keys may end it, whatever policies say, and more than once. */
+static enum s3_err end_session(struct request *request)
+{
+    const struct identity *identity = request->identity;
+    if (identity == NULL)
+        return FAIL(request, ACCESS_DENIED, NULL);
+    if (!identity->is_temporary)
+        return FAIL(request, INVALID_REQUEST,
+            "This request is signed with a key that is no session's: there is nothing to end");
+    enum storage_err err = revoked_sessions_add(request->daemon->revoked_sessions,
+        identity->access_key, identity->expires_s, request->received_ms / 1000);
+    if (err == STORAGE_NO_MEMORY)
+        return FAIL(request, SLOW_DOWN, NULL);
+    if (err != STORAGE_OK)
+        return FAIL_STORAGE(request, err);
+    request->response.status = 204;
+    return S3_OK;
+}
+
+static const struct op end_session_op = {
+    .name = "end_session", .class = CLASS_WORKER, .run = end_session};
+
+bool system_ends_session(const struct op *op)
+{
+    return op == &end_session_op;
+}
+
 /* ---- routing ---- */
 
 static const struct {
@@ -222,6 +253,8 @@ const struct op *system_route(const struct request *request)
     const struct op *op = copy_route(request);
     if (op != NULL)
         return op;
+    if (request->method == METHOD_DELETE && span_eq(path, SPAN("/-/session")))
+        return &end_session_op;
     for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
         bool named = span_ends(resources[i].path, SPAN("/"));
         if (resources[i].method == request->method &&

@@ -4,7 +4,8 @@
  *     GET    /-/accounts?after=000000000001&max=100     lakegate:ListAccounts
  *     POST   /-/accounts?name=NAME                      lakegate:CreateAccount
  *     DELETE /-/accounts/000000000002                   lakegate:DeleteAccount
- *     POST   /-/secrets/rotate                          lakegate:RotateSecretsKey */
+ *     POST   /-/secrets/rotate                          lakegate:RotateSecretsKey
+ *     DELETE /-/session                                 no action: ends the session that signs it */
 #ifndef DAEMON_SYSTEM_H
 #define DAEMON_SYSTEM_H
 
@@ -12,5 +13,8 @@
 
 /* NULL when the path or the method is none of these. */
 const struct op *system_route(const struct request *request);
+
+/* The one operation that a session that was ended may still sign. op may be NULL. */
+bool system_ends_session(const struct op *op);
 
 #endif
