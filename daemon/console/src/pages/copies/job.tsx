@@ -238,7 +238,8 @@ function Failures({ job }: { job: Job }) {
       shown.current = after ? [...shown.current, ...answer.failures] : answer.failures
       return { failures: shown.current, truncated: answer.truncated }
     },
-    [job.id, job.progress.failed_objects, after],
+    /* A failure is counted before it is on the list: the end of the job settles it. */
+    [job.id, job.progress.failed_objects, job.state, after],
   )
   return (
     <section class="stack" aria-label="Failures">

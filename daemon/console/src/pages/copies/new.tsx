@@ -46,15 +46,16 @@ function Source({ form, problems, set }: Part) {
 }
 
 function Destination({ form, problems, set }: Part) {
+  /* Who may not list buckets types the name. */
   const buckets = useLoad((signal) => listBuckets(signal).catch(() => []), [])
-  const names = (buckets.value ?? []).map((bucket) => bucket.name)
+  const names = buckets.value?.map((bucket) => bucket.name)
   const source = splitSource(form.source)
   const shown = source && (source.prefix === '' || source.prefix.endsWith('/') ? `${source.prefix}a.csv` : `${source.prefix}/a.csv`)
   return (
     <fieldset class="card form-part">
       <legend class="h2">To</legend>
-      {names.length > 0 ? (
-        <Select label="Bucket" value={form.bucket} onChange={(bucket) => set({ bucket })} hint={problems.bucket} options={[{ value: '', label: 'Choose…' }, ...[...new Set([...names, ...(form.bucket ? [form.bucket] : [])])].map((name) => ({ value: name, label: name }))]} />
+      {names === undefined || names.length > 0 ? (
+        <Select label="Bucket" value={form.bucket} onChange={(bucket) => set({ bucket })} hint={problems.bucket} options={[{ value: '', label: 'Choose…' }, ...[...new Set([...(names ?? []), ...(form.bucket ? [form.bucket] : [])])].map((name) => ({ value: name, label: name }))]} />
       ) : (
         <Field label="Bucket" value={form.bucket} onInput={(bucket) => set({ bucket })} problem={problems.bucket} mono required />
       )}
