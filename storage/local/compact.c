@@ -35,15 +35,38 @@ static bool refused(const struct gc *gc, uint64_t segment_id)
     return false;
 }
 
+static uint64_t slack_bytes(const struct gc *gc)
+{
+    return gc->storage->options.segment_bytes / COMPACT_SLACK_SHARE;
+}
+
+/* Segments that are each just live enough to be left alone could together take much more than lives in them. */
+static bool crowded(const struct gc *gc, struct index_txn *txn)
+{
+    struct span value, key = SPAN("state");
+    struct state_record state;
+    return index_get(txn, TABLE_META, key, &value) == STORAGE_OK &&
+           schema_decode_state(key, value, &state) == STORAGE_OK &&
+           state.segment_bytes > state.segment_live_bytes * COMPACT_WHOLE_PERCENT / 100 &&
+           state.segment_bytes - state.segment_live_bytes * COMPACT_WHOLE_PERCENT / 100 >
+               slack_bytes(gc);
+}
+
+static bool is_less_live(const struct segment_record *record, uint64_t live, unsigned percent)
+{
+    return live * 100 < record->tail_bytes * percent;
+}
+
 /* Log that no snapshot has yet is live, too, and keeps its segment. */
-static bool sparse(struct gc *gc, uint64_t segment_id, const struct segment_record *record)
+static bool sparse(
+    struct gc *gc, uint64_t segment_id, const struct segment_record *record, unsigned percent)
 {
     if (record->own_file || record->state != SEGMENT_SEALED || refused(gc, segment_id) ||
         segment_busy(gc->storage->space, segment_id))
         return false;
     bool covered = record->log_bytes == 0 || snapshots_cover(gc->storage, segment_id);
     uint64_t live = record->live_bytes + (covered ? 0 : record->log_bytes);
-    if (live * 100 >= record->tail_bytes * COMPACT_LIVE_PERCENT)
+    if (!is_less_live(record, live, percent))
         return false;
     if (!covered)
         gc->held_bytes += record->tail_bytes - live;
@@ -51,7 +74,7 @@ static bool sparse(struct gc *gc, uint64_t segment_id, const struct segment_reco
 }
 
 /* Looks on behind segments_after. *ret_end: all were looked at; the next look begins anew. */
-static enum storage_err choose(struct gc *gc, bool *ret_end)
+static enum storage_err choose(struct gc *gc, bool *ret_end, uint64_t *ret_active_id)
 {
     struct index_txn *txn = NULL;
     struct index_cursor *cursor = NULL;
@@ -62,16 +85,22 @@ static enum storage_err choose(struct gc *gc, bool *ret_end)
         err = index_cursor_open(txn, TABLE_SEGMENTS, &cursor);
     if (err == STORAGE_OK)
         err = index_seek(cursor, key_of_u64(&buffer, gc->segments_after + 1), &key, &value);
+    bool is_crowded = err == STORAGE_OK && crowded(gc, txn);
+    unsigned percent = is_crowded ? COMPACT_CROWDED_LIVE_PERCENT : COMPACT_LIVE_PERCENT;
     for (int looked = 0; err == STORAGE_OK && looked < COMPACT_LOOK_ROWS; looked++) {
         struct segment_record record;
         gc->segments_after = key_u64_at(key, 0);
         /* A damaged row is passed over: verify tells of it. */
-        if (schema_decode_segment(key, value, &record) == STORAGE_OK &&
-            sparse(gc, gc->segments_after, &record)) {
+        bool known = schema_decode_segment(key, value, &record) == STORAGE_OK;
+        if (known && sparse(gc, gc->segments_after, &record, percent)) {
             gc->compaction = (struct compaction){
                 .segment_id = gc->segments_after, .tail_bytes = record.tail_bytes};
             break;
         }
+        if (known && is_crowded && record.state == SEGMENT_ACTIVE &&
+            record.tail_bytes > slack_bytes(gc) &&
+            is_less_live(&record, record.live_bytes, percent))
+            *ret_active_id = gc->segments_after;
         err = index_next(cursor, &key, &value);
     }
     index_cursor_close(cursor);
@@ -83,6 +112,27 @@ static enum storage_err choose(struct gc *gc, bool *ret_end)
         gc->held_bytes = 0;
     }
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
+}
+
+/* Changes nothing, but is committed. */
+static enum storage_err apply_note(struct engine_work *work, struct commit *commit)
+{
+    (void)work;
+    commit->notes++;
+    return STORAGE_OK;
+}
+
+/* Ends the active segment, so that it can be rewritten: any commit seals what is idle. Once for each: one that is
+ * still written to, or has no successor on a full disk, is not waited for. */
+static enum storage_err end_active(struct gc *gc, uint64_t segment_id, bool *ret_more)
+{
+    struct engine_work work = {.apply = apply_note};
+    *ret_more = gc->ended_segment_id != segment_id;
+    gc->ended_segment_id = segment_id;
+    if (!*ret_more)
+        return STORAGE_OK;
+    segment_seal(gc->storage->space, segment_id);
+    return gc_commit(gc, &work);
 }
 
 /* ---- finding what is live ---- */
@@ -320,12 +370,18 @@ static enum storage_err rewrite_some(struct gc *gc, struct compact_batch *batch)
 enum storage_err compact_step(struct gc *gc, bool *ret_more)
 {
     bool end = false;
+    uint64_t active_id = 0;
     enum storage_err err = STORAGE_OK;
     *ret_more = false;
     if (gc->dropped_count == DROPPED_MAX)
         return STORAGE_OK;
     if (gc->compaction.segment_id == 0) {
-        err = choose(gc, &end);
+        err = choose(gc, &end, &active_id);
+        if (err == STORAGE_OK && end && active_id != 0 && gc->compaction.segment_id == 0) {
+            bool more = false;
+            err = end_active(gc, active_id, &more);
+            end = !more;
+        }
         *ret_more = err == STORAGE_OK && !end;
         if (err != STORAGE_OK || gc->compaction.segment_id == 0)
             return err;

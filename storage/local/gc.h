@@ -27,8 +27,13 @@ enum {
     AGES_KEYS = 1000,               /* looked at in a step */
     AGES_LOOK_ROWS = 256,           /* of zones, looked at in a step */
     COMPACT_LIVE_PERCENT = 70,      /* a segment with less is rewritten */
-    COMPACT_LOOK_ROWS = 4096,       /* segment rows looked at in a step */
-    COMPACT_EXTENTS = 256,          /* moved in one commit */
+    /* While all of them together take more than this of what is live, and a sixteenth of a segment more, those
+     * with less live than that are rewritten too, and the active one is ended for it. */
+    COMPACT_WHOLE_PERCENT = 125,
+    COMPACT_CROWDED_LIVE_PERCENT = 85,
+    COMPACT_SLACK_SHARE = 16,
+    COMPACT_LOOK_ROWS = 4096, /* segment rows looked at in a step */
+    COMPACT_EXTENTS = 256,    /* moved in one commit */
     COMPACT_BYTES = 4 * 1024 * 1024,
     COMPACT_WINDOW_BYTES = 1024 * 1024, /* scanned for footers at once */
     COMPACT_WINDOWS = 16,               /* in a step */
@@ -67,6 +72,7 @@ struct gc {
     bool one_by_one;         /* since a damaged record was met in this round */
     uint64_t segments_after; /* compaction: the same */
     uint64_t held_bytes;     /* met since this pass over the segments began: only log keeps them */
+    uint64_t ended_segment_id; /* the last active one that was ended to be rewritten */
     struct compaction compaction;
     struct ages ages;
     struct dropped_segment dropped[DROPPED_MAX];

@@ -116,6 +116,18 @@ static void roll_over(struct space *space)
     }
 }
 
+void segment_seal(struct space *space, uint64_t segment_id)
+{
+    pthread_mutex_lock(&space->packed_lock);
+    struct packed *active = space->active;
+    bool is = active && active->id == segment_id && active->tail_bytes > 0;
+    if (is && !space->prepared)
+        (void)!packed_prepare(space); /* leaves the lock */
+    if (is && space->prepared && space->active == active)
+        roll_over(space);
+    pthread_mutex_unlock(&space->packed_lock);
+}
+
 enum storage_err packed_reserve(
     struct space *space, uint64_t size_bytes, struct packed_run *ret_run)
 {

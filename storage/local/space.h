@@ -120,6 +120,8 @@ void segment_unlink(struct space *space, uint64_t segment_id, bool own_file);
 
 /* Is this packed segment still being written (active, or stages in it unfinished)? */
 bool segment_busy(struct space *space, uint64_t segment_id);
+/* If this is the active segment, begins another one; it stays as it is where the disk has no room for that. Blocks. */
+void segment_seal(struct space *space, uint64_t segment_id);
 /* Bytes reserved so far in a packed segment of this boot; 0 for others. */
 uint64_t segment_tail(struct space *space, uint64_t segment_id);
 

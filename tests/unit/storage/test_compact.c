@@ -1,5 +1,7 @@
 #include "gc_support.h"
 
+#include "storage/local/gc.h"
+
 static int small_segments(void **state)
 {
     test_segment_bytes = 2 * 1024 * 1024;
@@ -69,6 +71,53 @@ static void sparse_segments_are_rewritten(void **state)
     stats = stats_now();
     assert_true(stats.segment_live_bytes * 100 >= stats.segment_bytes * 60);
     verify_clean();
+}
+
+enum { WHOLE_COUNT = 4000, WHOLE_SIZE = 5000 };
+
+static bool unevenly_half(size_t number)
+{
+    return number < WHOLE_COUNT / 2 ? number % 100 < 71 : number % 100 < 29;
+}
+
+static bool all_but_a_tenth(size_t number)
+{
+    return number >= WHOLE_COUNT / 10;
+}
+
+static bool every_second(size_t number)
+{
+    return number % 2 == 0;
+}
+
+static bool nine_of_ten(size_t number)
+{
+    return number % 10 != 3;
+}
+
+/* Whatever was deleted: also where each segment by itself is live enough, and where it is the active one. */
+static void the_whole_takes_a_quarter_more_than_what_lives(void **state)
+{
+    (void)state;
+    bool (*const patterns[])(size_t) = {every_second, nine_of_ten, unevenly_half, all_but_a_tenth};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "bucket-%zu", i);
+        struct bucket_ref bucket = make_bucket(name);
+        put_many(bucket, 0, WHOLE_COUNT, WHOLE_SIZE);
+        remove_many(bucket, 0, WHOLE_COUNT, patterns[i]);
+        gc_all();
+        struct storage_stats stats = stats_now();
+        uint64_t slack = 2 * (uint64_t)test_segment_bytes / COMPACT_SLACK_SHARE;
+        assert_in_range(
+            stats.segment_bytes, 0, stats.segment_live_bytes / 100 * COMPACT_WHOLE_PERCENT + slack);
+        for (size_t k = 0; k < WHOLE_COUNT; k += 7)
+            if (!patterns[i](k))
+                check_bytes(bucket, key_number(k), newest_version, body(WHOLE_SIZE, k));
+        verify_clean();
+        remove_many(bucket, 0, WHOLE_COUNT, all_of_them);
+        gc_all();
+    }
 }
 
 static void dense_segments_are_left_alone(void **state)
@@ -415,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sparse_segments_are_rewritten),
+        TEST(the_whole_takes_a_quarter_more_than_what_lives),
         TEST(dense_segments_are_left_alone),
         TEST(empty_segments_go_without_copying),
         TEST(readers_go_on_in_the_old_file),
