@@ -31,7 +31,7 @@ export function errorElements(text: string): Record<string, string> {
 export function parseErrorXml(text: string, status: number, headers?: Headers): ApiError {
   const details = errorElements(text)
   const code = details.Code || `HTTP ${status}`
-  const message = details.Message || (status === 0 ? 'The server did not answer' : `The server answered ${status}`)
+  const message = details.Message || (status === 403 ? 'Access is denied' : `The server answered ${status}`)
   return new ApiError(code, message, status, details, details.RequestId ?? headers?.get('x-amz-request-id') ?? '')
 }
 

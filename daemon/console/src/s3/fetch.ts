@@ -1,5 +1,5 @@
 /* Signed requests outside of the SDK, with the console's errors. */
-import { noteServerDate } from './clock'
+import { clockOffset, noteServerDate } from './clock'
 import { ApiError, asApiError, isSessionOver, parseErrorXml } from './errors'
 import { endSession, session } from './session'
 import { sign, type Unsigned } from './sign'
@@ -12,24 +12,33 @@ export function noteError(error: ApiError, ofSession = true): ApiError {
   return error
 }
 
-/** The answer, when its status is 2xx; else an ApiError. */
+async function sendSigned(request: Signed): Promise<Response> {
+  const { url, headers } = await sign(request)
+  return fetch(url, {
+    method: request.method,
+    headers,
+    body: request.body as BodyInit | undefined,
+    signal: request.signal,
+    cache: 'no-store',
+    credentials: 'omit',
+    redirect: 'error',
+  })
+}
+
+/** A clock that is so far off that signatures by it are refused. */
+const SKEW_MS = 60_000
+
+/** The answer, when its status is 2xx; else an ApiError. What was signed by a wrong clock is signed anew by the right one. */
 export async function signedFetch(request: Signed): Promise<Response> {
   let response: Response
   try {
-    const { url, headers } = await sign(request)
-    response = await fetch(url, {
-      method: request.method,
-      headers,
-      body: request.body as BodyInit | undefined,
-      signal: request.signal,
-      cache: 'no-store',
-      credentials: 'omit',
-      redirect: 'error',
-    })
+    const before = clockOffset()
+    response = await sendSigned(request)
+    noteServerDate(response.headers.get('date'))
+    if (!response.ok && Math.abs(clockOffset() - before) > SKEW_MS) response = await sendSigned(request)
   } catch (thrown) {
     throw asApiError(thrown)
   }
-  noteServerDate(response.headers.get('date'))
   if (response.ok) return response
   throw noteError(await errorOf(response), !request.keys)
 }

@@ -23,7 +23,7 @@ export function ErrorView({ error, asked, onRetry, title }: { error: unknown; as
       {advice && <span>{advice}</span>}
       {denied && asked && <WhyDenied error={shown} asked={asked} />}
       <span class="meta">
-        {[shown.status ? `${shown.status} ${shown.code}` : '', shown.requestId && `request ${shown.requestId}`].filter(Boolean).join(' · ')}
+        {[shown.status ? (shown.code.startsWith('HTTP ') ? shown.code : `${shown.status} ${shown.code}`) : '', shown.requestId && `request ${shown.requestId}`].filter(Boolean).join(' · ')}
       </span>
       {onRetry && (
         <span>

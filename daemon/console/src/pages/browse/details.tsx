@@ -28,6 +28,7 @@ export interface DetailsProps {
 export function Details({ target, objectKey: key, versionId, zones, versioned, onClose }: DetailsProps) {
   const { bucket } = target
   const [tab, setTab] = useState<Tab>('details')
+  const [large, setLarge] = useState(false)
   const facts = useLoad((signal) => headObject(bucket, key, versionId, signal), [bucket, key, versionId])
   const asked = { action: versionId ? 's3:GetObjectVersion' : 's3:GetObject', resource: `${bucket}/${key}` }
   const zone = zoneOf(zones, key)
@@ -46,11 +47,12 @@ export function Details({ target, objectKey: key, versionId, zones, versioned, o
     { id: 'lineage', label: 'Lineage' },
   ]
   return (
-    <aside class="details" aria-label={`Object ${visible(key)}`}>
+    <aside class={`details ${large ? 'large' : ''}`} aria-label={`Object ${visible(key)}`}>
       <div class="details-head">
         <h2 class="grow break" data-testid="details-name">
           {visible(baseName(key)) || '(the folder itself)'}
         </h2>
+        <Button icon={large ? 'shrink' : 'grow'} kind="plain" small label={large ? 'Smaller' : 'Larger'} class="wide-only" onClick={() => setLarge(!large)} />
         <Button icon="close" kind="plain" small label="Close the details" onClick={onClose} />
       </div>
       <div class="row wrap details-actions">
