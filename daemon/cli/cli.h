@@ -90,5 +90,6 @@ int cli_secrets(int count, char **arguments);
 int cli_zones(int count, char **arguments);
 int cli_copy(int count, char **arguments);
 int cli_copies(int count, char **arguments);
+int cli_link(int count, char **arguments);
 
 #endif

@@ -18,6 +18,7 @@ static const char help[] =
     "       lakegate zones …            zones of a bucket: rules, use, duplicates (zones --help)\n"
     "       lakegate copy SRC DST       copy from a bucket elsewhere (copy --help)\n"
     "       lakegate copies …           the copy jobs that there are (copies --help)\n"
+    "       lakegate link …             buckets elsewhere under names here (link --help)\n"
     "       lakegate account …          accounts with users and buckets of their own (account "
     "--help)\n"
     "       lakegate secrets rotate     another key for the secrets in the store\n"
@@ -79,6 +80,7 @@ static const struct {
     {"zones", cli_zones},
     {"copy", cli_copy},
     {"copies", cli_copies},
+    {"link", cli_link},
 };
 
 static int run(int argc, char **argv)

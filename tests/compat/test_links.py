@@ -460,6 +460,7 @@ def test_what_is_no_link_is_refused(gateway, source, bucket):
         ({"source": "s3://"}, "InvalidArgument"), ({"source": "s3://../x"}, "InvalidArgument"),
         ({"source": f"s3://{BUCKET}/" + "p" * 600}, "InvalidArgument"), ({"endpoint_url": "file:///etc"}, "InvalidArgument"),
         ({"region": "a/b"}, "InvalidArgument"), ({"access_key": "only"}, "InvalidArgument"), ({"typo": "x"}, "InvalidArgument"),
+        ({"endpoint_url": ""}, "InvalidArgument"), ({"endpoint_url": "https://s3.amazonaws.com"}, "InvalidArgument"),
         ({"source": 7}, "InvalidArgument"), ({"source": "s3://no-such-bucket-there"}, "NoSuchBucket"),
     ):
         status, text = post(gateway, {**good, **change})
@@ -692,3 +693,47 @@ def test_the_source_is_gone(gateway, s3):
                 with refused("ServiceUnavailable", 503):
                     read()
             assert iam.send(server, "DELETE", f"/-/links/{name}")[0] == 204
+
+
+# ---- TLS, and the command ----
+
+
+def test_certificates_are_verified(tls_server, tmp_path):
+    make_public(tls_server, "over-tls")
+    lakegated.client(tls_server).put_object(Bucket="over-tls", Key="k", Body=b"x")
+    allowed = ["--remote-endpoints", "https://127.0.0.1:*", "--remote-addresses", f"127.0.0.1:{tls_server.port}"]
+    with lakegated.Lakegated(arguments=allowed) as server:  # the system's authorities do not know it
+        status, text = post(server, {"name": "tls", "source": "s3://over-tls", "endpoint_url": tls_server.endpoint})
+        assert status == 503 and "cannot be reached" in text
+    with lakegated.Lakegated(arguments=[*allowed, "--remote-ca-file", tls_server.tls[2]]) as server:
+        name = link(server, tls_server.endpoint, "s3://over-tls")
+        assert lakegated.client(server).get_object(Bucket=name, Key="k")["Body"].read() == b"x"
+
+
+def test_the_command(gateway, source, bucket):
+    from conftest import Client
+
+    lakegate = Client(lakegated.program("lakegate"), {
+        "LAKEGATE_ROOT_ACCESS_KEY": lakegated.ACCESS_KEY, "LAKEGATE_ROOT_SECRET_KEY": lakegated.SECRET_KEY,
+        "LAKEGATE_ENDPOINT_URL": gateway.endpoint})
+    name = new_name("command")
+    add = ["link", "add", name, "--source", f"s3://{BUCKET}/trips", "--source-endpoint-url", source.endpoint]
+    lakegate.run(*add, code=2)
+    assert "--no-sign-request" in lakegate.stderr
+    lakegate.run(*add, "--no-sign-request")
+    line = next(line for line in lakegate.run("link", "list").splitlines() if line.startswith(name))
+    assert line.startswith(f"{name}  s3://{BUCKET}/trips/  {source.endpoint}  ") and line.endswith("  anonymous")
+    assert name in lakegate.run("link", "list", "--json")
+    lakegate.run(*add, "--no-sign-request", code=3)
+    assert "BucketAlreadyExists" in lakegate.stderr
+    run_aws(gateway, "s3", "cp", f"s3://{name}/2024-01.parquet", f"s3://{bucket}/data/raw/green/")
+    lakegate.run("link", "remove", name)
+    lakegate.run("link", "remove", name, code=3)
+    signed = new_name("command")
+    lakegate.run("link", "add", signed, f"--source=s3://{BUCKET}", f"--source-endpoint-url={source.endpoint}",
+                 environment={"LAKEGATE_SOURCE_ACCESS_KEY": lakegated.ACCESS_KEY,
+                              "LAKEGATE_SOURCE_SECRET_KEY": lakegated.SECRET_KEY})
+    assert f"eu-west-3  {lakegated.ACCESS_KEY}" in lakegate.run("link", "list")
+    for wrong in ([], ["add"], ["list", "x"], ["remove", "a/b"], ["add", "a", "--source"], ["add", "a", "--typo=1"],
+                  ["add", "a", "b"], ["add", "a", "--no-sign-request"]):
+        lakegate.run("link", *wrong, code=2)
