@@ -40,6 +40,7 @@ struct config {
     uint64_t reserve_bytes, index_map_bytes;
     uint64_t compare_bytes, lineage_days;
     uint64_t snapshots, snapshot_interval_s;
+    uint64_t scrub_rate, scrub_days;
     const char *log; /* "": standard error */
     bool access_log;
     int metrics;     /* enum metrics_access */

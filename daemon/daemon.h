@@ -21,6 +21,7 @@ struct identities;
 struct links;
 struct log;
 struct metrics;
+struct scrubber;
 struct remote;
 struct sigv4_key_cache;
 struct revoked_sessions;
@@ -56,6 +57,7 @@ struct daemon {
     struct copy_jobs *copies;        /* jobs/copy_jobs.h; NULL: there are none */
     struct metrics *metrics;         /* metrics.h; NULL: nothing is counted */
     struct log *log;                 /* log.h; NULL: nothing is logged */
+    struct scrubber *scrubber;       /* jobs/scrub.h; NULL: there is none */
 
     uint64_t started_ns;                  /* monotonic */
     char host_id[17];                     /* of this start: 16 hex digits and a NUL */

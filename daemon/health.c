@@ -6,6 +6,7 @@
 #include "daemon/connections.h"
 #include "daemon/console.h"
 #include "daemon/daemon.h"
+#include "daemon/jobs/scrub.h"
 #include "daemon/json.h"
 #include "daemon/metrics.h"
 #include "daemon/staging.h"
@@ -134,6 +135,7 @@ static enum s3_err status_page(struct request *request)
     json_u64(json, "uptime_s", (clock_monotonic_ns() - daemon->started_ns) / 1000000000u);
     status_daemon(daemon, json);
     status_store(daemon->store, json);
+    scrubber_status(daemon->scrubber, json);
     enum s3_err err = answer(request, 200, "application/json", METRICS_TEXT_MAX_BYTES);
     if (!json_write(json, &request->response.buffer))
         err = FAIL(request, INTERNAL, NULL);

@@ -10,6 +10,7 @@
 #include "daemon/fault.h"
 #include "daemon/identities.h"
 #include "daemon/jobs/copy_jobs.h"
+#include "daemon/jobs/scrub.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
@@ -145,6 +146,13 @@ static bool open_store(struct world *world)
     errno = 0;
     enum storage_err err = storage_open(&options, &world->daemon.store, &detail);
     return err == STORAGE_OK || refuse_storage(options.dir, err, detail, errno);
+}
+
+static bool open_scrubber(struct world *world)
+{
+    world->daemon.scrubber = scrubber_new(&world->daemon);
+    return world->daemon.scrubber != NULL ||
+           refuse("what scrubs have found cannot be read; run lakegate verify");
 }
 
 static bool open_account_blocks(struct world *world)
@@ -294,7 +302,8 @@ static bool start(struct world *world)
         return refuse(error);
     }
     if (!open_store(world) || !open_account_blocks(world) || !open_keys(world) ||
-        !open_identities(world) || !open_remote(world) || !start_parts(world))
+        !open_identities(world) || !open_scrubber(world) || !open_remote(world) ||
+        !start_parts(world))
         return false;
     world->daemon.copies = copy_jobs_open(&world->daemon);
     if (world->daemon.copies == NULL)
@@ -316,6 +325,7 @@ static void stop(struct world *world)
     links_free(daemon->links);
     remote_free(daemon->remote);
     close_identities(daemon);
+    scrubber_free(daemon->scrubber);
     storage_close(daemon->store);
     connections_free(daemon->connections);
     staging_free(daemon->staging);

@@ -2,6 +2,7 @@
 
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
+#include "daemon/jobs/scrub.h"
 #include "daemon/log.h"
 #include "daemon/staging.h"
 #include "daemon/workers.h"
@@ -276,4 +277,5 @@ void metrics_write(struct metrics *metrics, const struct daemon *daemon, struct 
         out, "bytes_sent_total", "counter", "Bytes of response bodies.", SUM(metrics, bytes_out));
     write_daemon(daemon, out);
     write_store(daemon->store, out);
+    scrubber_metrics(daemon->scrubber, out);
 }

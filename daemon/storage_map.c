@@ -1,5 +1,8 @@
 #include "daemon/request.h"
 
+#include "daemon/daemon.h"
+#include "daemon/jobs/scrub.h"
+
 #include <assert.h>
 
 /* No `default:`, so that a new error of the store does not compile until it is mapped. */
@@ -60,11 +63,23 @@ static enum s3_err map(enum storage_err err)
     return S3_ERR_INTERNAL;
 }
 
+/* Of a copy it is the source that is read. */
+static void note_damage(const struct request *request)
+{
+    bool copies = span_present(request->source_bucket);
+    scrubber_note(request->daemon->scrubber,
+        copies ? request->source_bucket : request->target.bucket,
+        copies ? request->source_key : request->target.key,
+        SPAN("a request that reads it has met damage"));
+}
+
 enum s3_err request_storage_fail(
     struct request *request, enum storage_err err, const char *file, int line)
 {
     assert(err != STORAGE_OK);
     enum s3_err mapped = map(err);
     request->err_cause = storage_err_text(err);
+    if (err == STORAGE_CORRUPT || err == STORAGE_IO)
+        note_damage(request);
     return request_fail(request, mapped, NULL, file, line);
 }

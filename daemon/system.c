@@ -5,6 +5,7 @@
 #include "daemon/identities.h"
 #include "daemon/jobs/copy_jobs.h"
 #include "daemon/jobs/copy_ops.h"
+#include "daemon/jobs/scrub_request.h"
 #include "daemon/link_api.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
@@ -238,6 +239,12 @@ static const struct {
         {.name = "renew_hold", .action = "lakegate:CreateBackup", .run = renew_hold}},
     {METHOD_DELETE, SPAN(HOLDS_PATH "/"),
         {.name = "release_hold", .action = "lakegate:CreateBackup", .run = release_hold}},
+    {METHOD_GET, SPAN("/-/scrub"),
+        {.name = "get_scrub", .action = "lakegate:GetScrub", .run = scrub_get}},
+    {METHOD_POST, SPAN("/-/scrub"),
+        {.name = "start_scrub", .action = "lakegate:StartScrub", .run = scrub_start}},
+    {METHOD_DELETE, SPAN("/-/scrub"),
+        {.name = "stop_scrub", .action = "lakegate:StartScrub", .run = scrub_stop}},
     {METHOD_POST, SPAN("/-/secrets/rotate"),
         {.name = "rotate_secrets_key",
             .action = "lakegate:RotateSecretsKey",

@@ -5,7 +5,8 @@
  *     POST   /-/accounts?name=NAME                      lakegate:CreateAccount
  *     DELETE /-/accounts/000000000002                   lakegate:DeleteAccount
  *     POST   /-/secrets/rotate                          lakegate:RotateSecretsKey
- *     DELETE /-/session                                 no action: ends the session that signs it */
+ *     DELETE /-/session                                 no action: ends the session that signs it
+ *     GET, POST, DELETE /-/scrub                        jobs/scrub_request.h */
 #ifndef DAEMON_SYSTEM_H
 #define DAEMON_SYSTEM_H
 

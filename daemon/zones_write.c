@@ -4,6 +4,7 @@
 #include "daemon/zones.h"
 
 #include "daemon/daemon.h"
+#include "daemon/jobs/scrub.h"
 #include "daemon/ops/object_common.h"
 
 static void close_reader(struct blob_reader **reader)
@@ -52,13 +53,11 @@ static enum storage_err open_content(struct request *request, struct content *co
         store, from->bucket_id, from->key, version, &request->arena, &info, &content->reader);
 }
 
-static bool read_run(
-    struct request *request, struct blob_reader *reader, uint64_t at, char *bytes, size_t len)
+static bool read_run(struct blob_reader *reader, uint64_t at, char *bytes, size_t len)
 {
     for (size_t done = 0; done < len;) {
         size_t got = 0;
-        enum storage_err err = blob_read(
-            reader, at + done, bytes + done, len - done, request_verify_reads(request), &got);
+        enum storage_err err = blob_read(reader, at + done, bytes + done, len - done, true, &got);
         if (err != STORAGE_OK || got == 0)
             return false;
         done += got;
@@ -66,8 +65,9 @@ static bool read_run(
     return true;
 }
 
+/* b: of the version that is there */
 static enum likeness compare(
-    struct request *request, struct blob_reader *a, struct blob_reader *b, uint64_t size_bytes)
+    struct blob_reader *a, struct blob_reader *b, uint64_t size_bytes, bool *ret_damaged)
 {
     enum likeness likeness = LIKE_SAME;
     char *bytes = malloc((size_t)2 * BLOB_BLOCK_BYTES);
@@ -76,8 +76,8 @@ static enum likeness compare(
     for (uint64_t at = 0; at < size_bytes && likeness == LIKE_SAME; at += BLOB_BLOCK_BYTES) {
         uint64_t left = size_bytes - at;
         size_t len = left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES;
-        if (!read_run(request, a, at, bytes, len) ||
-            !read_run(request, b, at, bytes + BLOB_BLOCK_BYTES, len))
+        *ret_damaged = !read_run(b, at, bytes + BLOB_BLOCK_BYTES, len);
+        if (*ret_damaged || !read_run(a, at, bytes, len))
             likeness = LIKE_UNKNOWN;
         else if (memcmp(bytes, bytes + BLOB_BLOCK_BYTES, len) != 0)
             likeness = LIKE_OTHER;
@@ -104,7 +104,12 @@ static enum likeness compare_with(
         return LIKE_GONE;
     if (err != STORAGE_OK || open_content(request, content) != STORAGE_OK)
         return LIKE_UNKNOWN;
-    return compare(request, content->reader, reader, content->size_bytes);
+    bool damaged = false;
+    enum likeness likeness = compare(content->reader, reader, content->size_bytes, &damaged);
+    if (damaged)
+        scrubber_note(request->daemon->scrubber, request->bucket.name, key,
+            SPAN("a request that compares with it has met damage"));
+    return likeness;
 }
 
 /* ---- what is there ---- */

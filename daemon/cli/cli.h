@@ -82,6 +82,7 @@ bool cli_copy_secrets(const char *from, const char *to) MUST_USE;
 /* The commands: what follows their name, to the process's exit code. */
 int cli_status(int count, char **arguments);
 int cli_verify(int count, char **arguments);
+int cli_scrub(int count, char **arguments);
 int cli_backup(int count, char **arguments);
 int cli_salvage(int count, char **arguments);
 int cli_restore(int count, char **arguments);

@@ -7,6 +7,7 @@ static const char help[] =
     "\n"
     "usage: lakegate status [OPTIONS]   what a running lakegated is doing\n"
     "       lakegate verify DIR         check the data folder of a stopped lakegated\n"
+    "       lakegate scrub              check all that a running lakegated has on its disk\n"
     "       lakegate backup DIR         copy a store, running or not, into a new folder in DIR\n"
     "       lakegate restore COPY DIR   make a data folder of a copy, and check it\n"
     "       lakegate salvage DIR        make a lost or damaged index anew, of snapshot and log\n"
@@ -37,7 +38,8 @@ static const char help[] =
     "  --ca-file FILE       authorities to trust, PEM (AWS_CA_BUNDLE; the system's)\n"
     "  --json               the daemon's answer as it is\n"
     "\n"
-    "exit codes: 0 done, 1 verify found faults, salvage lost something or policy test denies,\n"
+    "exit codes: 0 done, 1 verify or scrub found faults, salvage lost something, policy test "
+    "denies,\n"
     "            2 wrong usage, 3 it could not be done\n";
 
 int cli_fail(const char *format, ...)
@@ -72,6 +74,7 @@ static const struct {
 } commands[] = {
     {"status", cli_status},
     {"verify", cli_verify},
+    {"scrub", cli_scrub},
     {"backup", cli_backup},
     {"restore", cli_restore},
     {"salvage", cli_salvage},

@@ -64,6 +64,8 @@ enum s3_err copy_origin_find(struct request *request, struct copy_origin *ret_or
         .key = source.key,
         .version_id = source.version_id};
     TRY(authorize_ask(request, &ask));
+    request->source_bucket = origin.bucket.name;
+    request->source_key = origin.key;
     *ret_origin = origin;
     return S3_OK;
 }
@@ -205,8 +207,7 @@ static enum s3_err digest_blocks(struct request *request, struct blob_reader *re
         if (want > end - at)
             want = end - at;
         size_t got = 0;
-        enum storage_err err = blob_read(
-            reader, at, running->block, (size_t)want, request_verify_reads(request), &got);
+        enum storage_err err = blob_read(reader, at, running->block, (size_t)want, true, &got);
         if (err != STORAGE_OK)
             return FAIL_STORAGE(request, err);
         if (got == 0)

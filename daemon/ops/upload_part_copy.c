@@ -118,10 +118,10 @@ static enum s3_err known_digest(struct request *request, const struct part_copy 
     return S3_OK;
 }
 
-/* Writes the range anew. err: STORAGE_IO when the source ends early, and what reading and staging
+/* Writes the range anew; checked whatever verify_reads says, or damaged bytes would get a good checksum. err: STORAGE_IO when the source ends early, and what reading and staging
  * say */
 static enum storage_err stage_range(struct storage *store, struct blob_reader *reader,
-    struct byte_range range, bool verify, struct stage **ret_stage)
+    struct byte_range range, struct stage **ret_stage)
 {
     struct stage *stage CLEANUP(discard_stage) = NULL;
     uint8_t *block = malloc(BLOB_BLOCK_BYTES);
@@ -131,7 +131,7 @@ static enum storage_err stage_range(struct storage *store, struct blob_reader *r
         uint64_t left = range.length - done;
         size_t got = 0;
         err = blob_read(reader, range.offset + done, block,
-            left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES, verify, &got);
+            left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES, true, &got);
         if (err == STORAGE_OK)
             err = got > 0 ? stage_write(stage, span_of(block, got)) : STORAGE_IO;
         done += got;
@@ -154,8 +154,7 @@ static enum storage_err commit_written(struct request *request, struct part_copy
     copy->mutation.lineage = tried.lineage;
     enum storage_err err = STORAGE_OK;
     if (range.length > 0)
-        err = stage_range(request_store(request), reader, range, request_verify_reads(request),
-            &copy->mutation.part.stage);
+        err = stage_range(request_store(request), reader, range, &copy->mutation.part.stage);
     return err == STORAGE_OK ? storage_commit(request_store(request), &copy->mutation) : err;
 }
 
