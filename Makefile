@@ -131,6 +131,14 @@ SALVAGE_ARGS ?= --runs 20 --steps 150
 .PHONY: salvage
 salvage: $(BUILD)/tests/crash/random_ops
 	@$< --salvage 1 $(SALVAGE_ARGS)
+# Many objects with a history: backed up, restored, salvaged, and compared each time.
+WAY_BACK_ARGS ?= --objects 100000
+.PHONY: way-back
+way-back: $(BUILD)/tests/crash/way_back
+	@$< $(WAY_BACK_ARGS)
+$(BUILD)/tests/crash/way_back: $(call objects,tests/crash/way_back.c tests/crash/model.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 CRASH_OBJ := $(call objects,tests/crash/model.c tests/crash/random_compare.c)
 $(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_ops.c tests/crash/random_s*.c tests/crash/random_uploads.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
