@@ -15,10 +15,10 @@ enum { AT_ONCE = 512, BODY_MAX = 300000, OBJECTS_DEFAULT = 100000, METADATA_MAX 
 
 /* What a key should have. */
 struct truth {
-    uint64_t body;   /* seed of the bytes; 0: the key is not there */
-    uint64_t tags;   /* seed of the metadata; 0: none */
+    uint64_t body; /* seed of the bytes; 0: the key is not there */
+    uint64_t tags; /* seed of the metadata; 0: none */
     uint32_t size;
-    uint32_t older;  /* further versions, in the second half of the keys */
+    uint32_t older; /* further versions, in the second half of the keys */
 };
 
 static struct storage *store;
@@ -34,8 +34,8 @@ _Noreturn static void PRINTF_LIKE(1, 2) fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "FAILED (way_back --objects %zu --seed %llu): ", objects,
-        (unsigned long long)seed);
+    fprintf(
+        stderr, "FAILED (way_back --objects %zu --seed %llu): ", objects, (unsigned long long)seed);
     vfprintf(stderr, format, args);
     fprintf(stderr, "\n");
     va_end(args);
@@ -57,7 +57,8 @@ static uint64_t dice(uint64_t sides)
 
 static struct span key_of(size_t number, char buffer[static 64])
 {
-    return span_of(buffer, (size_t)snprintf(buffer, 64, "folder-%zu/sub/%08zu", number % 97, number));
+    return span_of(
+        buffer, (size_t)snprintf(buffer, 64, "folder-%zu/sub/%08zu", number % 97, number));
 }
 
 static struct bucket_ref bucket_of(size_t number)
@@ -84,9 +85,7 @@ static struct span metadata_of(uint64_t tags, char buffer[static METADATA_MAX])
 static uint32_t any_size(void)
 {
     uint64_t kind = dice(1000);
-    return (uint32_t)(kind < 600   ? dice(300)
-                      : kind < 990 ? 300 + dice(3000)
-                                   : dice(BODY_MAX));
+    return (uint32_t)(kind < 600 ? dice(300) : kind < 990 ? 300 + dice(3000) : dice(BODY_MAX));
 }
 
 struct change {
@@ -113,8 +112,8 @@ static void plan_put(struct change *change, struct truth *truth)
 {
     struct mutation *m = &change->mutation;
     truth->older += truth->body != 0;
-    *truth = (struct truth){
-        .body = dice(UINT64_MAX - 1) + 1, .size = any_size(), .older = truth->older};
+    *truth =
+        (struct truth){.body = dice(UINT64_MAX - 1) + 1, .size = any_size(), .older = truth->older};
     m->kind = MUTATION_PUT_OBJECT;
     m->put.stage = stage_of(truth->body, truth->size);
     m->put.attributes.crc64nvme = truth->body;
@@ -191,9 +190,8 @@ static void upload(size_t number)
     static char bytes[BODY_MAX];
     char buffer[64];
     struct truth *truth = &truths[number];
-    struct mutation m = {.kind = MUTATION_CREATE_UPLOAD,
-        .bucket = bucket_of(number),
-        .key = key_of(number, buffer)};
+    struct mutation m = {
+        .kind = MUTATION_CREATE_UPLOAD, .bucket = bucket_of(number), .key = key_of(number, buffer)};
     must("upload", storage_commit(store, &m));
     struct upload_id id = m.upload;
     uint32_t size = (uint32_t)(1000 + dice(BODY_MAX - 1000)), half = size / 2;
@@ -255,10 +253,8 @@ static void same(size_t number)
 
 static void open_store(const char *path)
 {
-    struct storage_options options = {.dir = path,
-        .no_background = true,
-        .segment_bytes = 16 * 1024 * 1024,
-        .snapshots = 2};
+    struct storage_options options = {
+        .dir = path, .no_background = true, .segment_bytes = 16 * 1024 * 1024, .snapshots = 2};
     const char *detail = "";
     if (storage_open(&options, &store, &detail) != STORAGE_OK)
         fail("%s does not open: %s", path, detail);
@@ -283,7 +279,8 @@ static uint64_t count_versions(struct bucket_ref bucket)
         more = page.truncated;
         if (more) {
             const struct list_entry *last = &page.items[page.count - 1];
-            query.after = span_of(after, (size_t)snprintf(after, sizeof after, "%.*s", SPAN_ARG(last->key)));
+            query.after =
+                span_of(after, (size_t)snprintf(after, sizeof after, "%.*s", SPAN_ARG(last->key)));
             query.after_sequence = last->info.version.sequence;
         }
         arena_free(&arena);
@@ -440,7 +437,8 @@ int main(int argc, char **argv)
     compare(dir);
     remove_tree(dir);
     remove_tree(third);
-    printf("%zu objects with a history, backed up, restored, and salvaged from %llu changes in the log and from a "
+    printf("%zu objects with a history, backed up, restored, and salvaged from %llu changes in the "
+           "log and from a "
            "snapshot with %llu behind it: %llu comparisons\n",
         objects, (unsigned long long)all, (unsigned long long)behind, (unsigned long long)compared);
     return 0;
