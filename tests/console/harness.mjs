@@ -44,7 +44,7 @@ const get = (port, path) =>
   })
 
 /** A running lakegated. stop() ends it and removes its folder. */
-export async function startLakegated(settings = []) {
+export async function startLakegated(settings = [], { prefix = '', region = 'us-east-1' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'lakegate-console-'))
   const log = openSync(join(folder, 'log'), 'a')
   const port = await freePort()
@@ -60,13 +60,14 @@ export async function startLakegated(settings = []) {
     if (child.exitCode !== null || turn > 1200) throw new Error(`lakegated did not start:\n${tail()}`)
     await sleep(50)
   }
-  const proxy = (await get(port, '/-/console/')) === 200 ? null : await startProxy(port)
+  const proxy = (await get(port, `${prefix}/-/console/`)) === 200 ? null : await startProxy(port)
   const shown = proxy ? proxy.address().port : port
   return {
     port,
-    console: `http://${NAME}:${shown}/-/console/`,
+    region,
+    console: `http://${NAME}:${shown}${prefix}/-/console/`,
     origin: `http://${NAME}:${shown}`,
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://127.0.0.1:${port}${prefix}`,
     tail,
     async stop() {
       proxy?.closeAllConnections()
@@ -109,7 +110,7 @@ async function startProxy(port) {
 
 /** The SDK's client of somebody, root when nobody is named. */
 export function s3Of(server, keys = { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY }) {
-  return new sdk.S3Client({ endpoint: server.endpoint, region: 'us-east-1', forcePathStyle: true, credentials: keys, maxAttempts: 1 })
+  return new sdk.S3Client({ endpoint: server.endpoint, region: server.region, forcePathStyle: true, credentials: keys, maxAttempts: 1 })
 }
 
 /** A signed request to the daemon: IAM's and STS's Query API, or a sub-resource. The body as text. */

@@ -1,7 +1,7 @@
 /* The console can do what the policies allow, and shows what they do not. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { axe, logIn, makeUser, newPage, open, s3Of, sdk, shot, startBrowser, startLakegated } from './harness.mjs'
+import { ACCESS_KEY, axe, logIn, makeUser, newPage, open, s3Of, SECRET_KEY, sdk, shot, startBrowser, startLakegated } from './harness.mjs'
 
 const { CreateBucketCommand, PutObjectCommand } = sdk
 let server, browser, reader, nobody
@@ -93,13 +93,55 @@ test('a clock that is off by hours does not matter', async () => {
   assert.deepEqual(page.problems, [])
 })
 
-test('logging out forgets the session', async () => {
+test('logging out forgets the session, here and at the server', async () => {
   const page = await newPage(browser)
   await logIn(page, server, reader, { keep: true })
+  await open(page, server, 'browse', { bucket: 'lake', key: 'open/a.txt' })
+  await page.getByRole('button', { name: 'Share' }).click()
+  await page.getByLabel('Link').waitFor()
+  const link = await page.getByLabel('Link').inputValue()
+  const status = () => page.evaluate((url) => fetch(url, { credentials: 'omit', cache: 'no-store' }).then((reply) => reply.status), link)
+  assert.equal(await status(), 200)
+  await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Account' }).click()
   await page.getByRole('menuitem', { name: 'Log out' }).click()
   await page.getByLabel('Access key').waitFor()
   assert.equal(await page.evaluate(() => window.sessionStorage.length), 0)
+  assert.equal(await page.getByText('could not be told').count(), 0)
+  assert.ok((await status()) >= 400)
   await page.reload()
   await page.getByLabel('Access key').waitFor()
+})
+
+test('a session that is about to end goes on with the secret typed again', async () => {
+  const page = await newPage(browser)
+  await page.clock.install()
+  await logIn(page, server)
+  await page.clock.fastForward(56 * 60_000)
+  await page.getByText('Your session ends in').waitFor()
+  await shot(page, 'session-ends')
+  assert.deepEqual(await axe(page), [])
+  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('dialog').getByLabel(/^Secret key/).fill(SECRET_KEY)
+  await page.keyboard.press('Enter')
+  await page.getByText('Your session goes on').waitFor()
+  await page.clock.fastForward(20_000)
+  assert.equal(await page.getByText('Your session ends in').count(), 0)
+  /* The clock is right again at once, so the new session's end is far. */
+  await open(page, server, 'browse', { bucket: 'lake', prefix: 'open/' })
+  await page.getByRole('grid').getByText('a.txt').waitFor()
+})
+
+test('a session that has ended asks for the login, and goes back to the page', async () => {
+  const page = await newPage(browser)
+  await page.clock.install()
+  await logIn(page, server)
+  await open(page, server, 'browse', { bucket: 'lake', prefix: 'open/' })
+  await page.getByRole('grid').getByText('a.txt').waitFor()
+  await page.clock.fastForward(2 * 3600_000)
+  await page.getByText('Your session has ended').waitFor()
+  assert.equal(await page.getByLabel('Access key').inputValue(), ACCESS_KEY)
+  await page.getByLabel('Secret key').fill(SECRET_KEY)
+  await page.keyboard.press('Enter')
+  await page.getByRole('grid').getByText('a.txt').waitFor()
 })

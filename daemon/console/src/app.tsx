@@ -6,6 +6,7 @@ import { Login } from './pages/login'
 import { go, href, route } from './router'
 import { logOut } from './s3/login'
 import { principalName, session } from './s3/session'
+import { SessionWatch } from './session-watch'
 import { setTheme, theme } from './theme'
 import { Button, closeAllDialogs, Dialogs, Empty, ErrorView, Icon, Menu, Spinner, toast, Toasts } from './ui'
 import { Work } from './work'
@@ -153,6 +154,7 @@ function Shell() {
             Lakegate
           </a>
         </header>
+        <SessionWatch />
         <main class="page" id="main" tabIndex={-1}>
           <Boundary key={page?.id}>
             {page ? (
@@ -173,7 +175,7 @@ function Shell() {
 export function App() {
   return (
     <>
-      {session.value ? <Shell key={session.value.accessKeyId} /> : <Login />}
+      {session.value ? <Shell key={session.value.arn} /> : <Login />}
       <Dialogs />
       <Toasts />
     </>

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
 import { Mark } from '../app'
 import { logIn } from '../s3/login'
-import { signedOutBecause } from '../s3/session'
+import { lastKeyId, signedOutBecause } from '../s3/session'
 import { Button, Check, ErrorView, Field, Note } from '../ui'
 
 export function Login() {
-  const [accessKeyId, setAccessKeyId] = useState('')
+  const [accessKeyId, setAccessKeyId] = useState(lastKeyId)
   const [secretAccessKey, setSecret] = useState('')
   const [sessionToken, setToken] = useState('')
   const [temporary, setTemporary] = useState(false)
@@ -36,8 +36,8 @@ export function Login() {
             void submit()
           }}
         >
-          <Field label="Access key" name="access-key" value={accessKeyId} onInput={setAccessKeyId} mono autofocus required autocomplete="username" />
-          <Field label="Secret key" name="secret-key" type="password" value={secretAccessKey} onInput={setSecret} mono required autocomplete="current-password" />
+          <Field label="Access key" name="access-key" value={accessKeyId} onInput={setAccessKeyId} mono autofocus={!lastKeyId} required autocomplete="username" />
+          <Field label="Secret key" name="secret-key" type="password" value={secretAccessKey} onInput={setSecret} mono autofocus={lastKeyId !== ''} required autocomplete="current-password" />
           {temporary && <Field label="Session token" name="session-token" value={sessionToken} onInput={setToken} mono required />}
           <Check label="Stay logged in until this tab closes" checked={kept} onChange={setKept} />
           <Check label="These keys are temporary (with a session token)" checked={temporary} onChange={setTemporary} />

@@ -1,7 +1,8 @@
 /* Logging in and out. */
 import { queryApi, signedFetch, xmlText } from './fetch'
 import { asApiError } from './errors'
-import { beginSession, endSession, session } from './session'
+import { beginSession, currentSession, endSession, session } from './session'
+import { serverConfig } from './server'
 import type { Keys } from './sign'
 
 const FIRST_REGION = 'us-east-1'
@@ -11,6 +12,8 @@ const SESSION_SECONDS = 12 * 3600
 
 /** The region that signatures name: the daemon tells it to whoever signs for another. STS takes any. */
 async function regionOf(keys: Keys): Promise<string> {
+  const { region } = await serverConfig()
+  if (region) return region
   try {
     await signedFetch({ method: 'GET', path: '/', query: { 'max-buckets': '1' }, keys, region: FIRST_REGION })
   } catch (thrown) {
@@ -26,6 +29,7 @@ async function identity(keys: Keys, region: string): Promise<{ arn: string; acco
 
 /** Lasting keys become those of a session; what is temporary already (a token is given) is taken as it is. */
 export async function logIn(keys: Keys, kept: boolean): Promise<void> {
+  await serverConfig() /* for its clock */
   if (keys.sessionToken) {
     const region = await regionOf(keys)
     const who = await identity(keys, region)
@@ -42,6 +46,12 @@ export async function logIn(keys: Keys, kept: boolean): Promise<void> {
   const region = await regionOf(made)
   const who = await identity(made, region)
   beginSession({ ...made, expires, lastingKeyId: keys.accessKeyId, ...who, region, kept })
+}
+
+/** A session in the place of the one that is about to end, by the lasting key's secret. */
+export async function renew(secretAccessKey: string): Promise<void> {
+  const { lastingKeyId, kept } = currentSession()
+  await logIn({ accessKeyId: lastingKeyId, secretAccessKey }, kept)
 }
 
 /** Revokes the session at the daemon, and forgets it here whatever the answer. The failure, if any. */

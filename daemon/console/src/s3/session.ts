@@ -43,7 +43,11 @@ export function beginSession(begun: Session): void {
   session.value = begun
 }
 
+/** the key of a session that ended by itself, to be typed no second time */
+export let lastKeyId = ''
+
 export function endSession(because = ''): void {
+  lastKeyId = because ? (session.value?.lastingKeyId ?? '') : ''
   try {
     window.sessionStorage.removeItem(STORED)
   } catch {

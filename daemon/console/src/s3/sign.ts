@@ -5,7 +5,7 @@ import { Sha256 } from '@smithy/core/checksum'
 import { HttpRequest } from '@smithy/core/protocols'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { serverNow } from './clock'
-import { endpoint } from './endpoint'
+import { endpoint, type Endpoint } from './endpoint'
 import { encode, signedPath, wirePath } from './path'
 import { currentSession } from './session'
 
@@ -28,10 +28,12 @@ export interface Unsigned {
   region?: string
   /** whose; the session's when absent */
   keys?: Keys
+  /** where; the daemon's own place when absent */
+  at?: Endpoint
 }
 
 function requestOf(unsigned: Unsigned): HttpRequest {
-  const at = endpoint()
+  const at = unsigned.at ?? endpoint()
   return new HttpRequest({
     method: unsigned.method,
     protocol: at.protocol,
@@ -56,8 +58,7 @@ function signerOf(unsigned: Unsigned): SignatureV4 {
 }
 
 /** The address as it goes out, relative to nothing: path and query, with the origin. */
-export function addressOf(request: { path: string; query?: HttpRequest['query'] }): string {
-  const at = endpoint()
+export function addressOf(request: { path: string; query?: HttpRequest['query'] }, at = endpoint()): string {
   const query = Object.entries(request.query ?? {})
     .map(([name, value]) => `${encode(name)}=${encode(String(value ?? ''))}`)
     .join('&')
@@ -81,5 +82,5 @@ export async function presign(unsigned: Unsigned, seconds: number): Promise<stri
     unhoistableHeaders: new Set(Object.keys(unsigned.headers ?? {}).map((name) => name.toLowerCase())),
     unsignableHeaders: new Set(['x-amz-content-sha256']),
   })
-  return addressOf(signed)
+  return addressOf(signed, unsigned.at)
 }

@@ -3,7 +3,9 @@ import { useEffect, useState } from 'preact/hooks'
 import { serverNow } from '../../s3/clock'
 import { queryApi } from '../../s3/fetch'
 import { currentSession } from '../../s3/session'
-import { presign } from '../../s3/sign'
+import { endpoint } from '../../s3/endpoint'
+import { linkEndpoint, serverConfig } from '../../s3/server'
+import { presign, type Keys } from '../../s3/sign'
 import { Button, CopyField, Dialog, ErrorView, Field, format, Note, openDialog, Select, toastError } from '../../ui'
 import { visible } from '../../ui/format'
 import { baseName, fileName } from './names'
@@ -71,12 +73,16 @@ function Share({ bucket, key_: key, versionId, onClose }: { bucket: string; key_
   const asked = serverNow() + Number(seconds) * 1000
   const cut = session.expires > 0 && asked > session.expires
   const query: Record<string, string> = versionId ? { versionId } : {}
+  const link = async (lasts: number, keys?: Keys) => {
+    const at = linkEndpoint((await serverConfig()).publicUrl, endpoint())
+    return presign({ method: 'GET', bucket, key, query, keys, at }, lasts)
+  }
   useEffect(() => {
     let live = true
     setMade(null)
     if (withKey) return
     const lasts = cut ? Math.max(1, Math.floor((session.expires - serverNow()) / 1000)) : Number(seconds)
-    presign({ method: 'GET', bucket, key, query }, lasts).then(
+    link(lasts).then(
       (url) => live && setMade({ url, ends: serverNow() + lasts * 1000 }),
       (thrown) => live && setError(thrown),
     )
@@ -91,7 +97,7 @@ function Share({ bucket, key_: key, versionId, onClose }: { bucket: string; key_
     try {
       /* A link that was signed with a mistyped key would only fail where it is opened. */
       await queryApi('sts', 'GetCallerIdentity', {}, { keys })
-      setMade({ url: await presign({ method: 'GET', bucket, key, query, keys }, Number(seconds)), ends: serverNow() + Number(seconds) * 1000 })
+      setMade({ url: await link(Number(seconds), keys), ends: serverNow() + Number(seconds) * 1000 })
       setSecret('')
     } catch (thrown) {
       setError(thrown)
