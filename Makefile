@@ -131,6 +131,15 @@ SALVAGE_ARGS ?= --runs 20 --steps 150
 .PHONY: salvage
 salvage: $(BUILD)/tests/crash/random_ops
 	@$< --salvage 1 $(SALVAGE_ARGS)
+# A data folder as this release writes it, kept for the tests of later ones. Only for a new schema version.
+FIXTURES := tests/unit/storage/data
+.PHONY: fixture
+fixture: $(BUILD)/tests/unit/storage/test_format
+	@version=$$($< --version) && rm -rf $(BUILD)/fixture && mkdir -p $(BUILD)/fixture && \
+	$< --write $(BUILD)/fixture/schema-$$version && \
+	find $(BUILD)/fixture -name lock.mdb -delete && \
+	tar -C $(BUILD)/fixture --sort=name --owner=root:0 --group=root:0 --mtime=2026-01-01 -cf - schema-$$version | \
+	gzip -9n >$(FIXTURES)/schema-$$version.tar.gz && ls -l $(FIXTURES)/schema-$$version.tar.gz
 # Many objects with a history: backed up, restored, salvaged, and compared each time.
 WAY_BACK_ARGS ?= --objects 100000
 .PHONY: way-back

@@ -1,23 +1,34 @@
-/* Folders of other releases: data/schema-1.tar.gz was written by one of schema version 1, before there were
- * records and zones; and what a newer release writes is refused as that, never as damaged. */
-#include "engine_support.h"
+/* Folders of other releases: data/schema-N.tar.gz was written by one of schema version N (1: before there were records
+ * and zones); and what a newer release writes is refused as that, never as damaged.
+ *
+ * A release with a new schema version adds its own by `make fixture`, which runs `test_format --write DIR`. */
+#include "zone_support.h"
 
 #include <lmdb.h>
 
 static char big[300001];
 
+/* The versions that there are folders of. */
+static unsigned versions[SCHEMA_VERSION];
+
+static void fill_big(void)
+{
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)('a' + i % 23);
+}
+
 static int unpack_old(void **state)
 {
     char command[256];
-    (void)state;
+    unsigned version = *(unsigned *)*state;
     memcpy(test_dir, "/tmp/lakegate-store-XXXXXX", 27);
     if (!mkdtemp(test_dir))
         return -1;
     arena_init(&test_arena, (size_t)64 * 1024 * 1024);
-    for (size_t i = 0; i < sizeof(big); i++)
-        big[i] = (char)('a' + i % 23);
+    fill_big();
     snprintf(command, sizeof(command),
-        "tar -xzf tests/unit/storage/data/schema-1.tar.gz --strip-components=1 -C %s", test_dir);
+        "tar -xzf tests/unit/storage/data/schema-%u.tar.gz --strip-components=1 -C %s", version,
+        test_dir);
     return system(command);
 }
 
@@ -35,7 +46,40 @@ static struct bucket_ref bucket_named(const char *name)
     return (struct bucket_ref){info.id, span_str(name)};
 }
 
-static void check_old_contents(void)
+/* What a folder of schema version 2 has besides. */
+static void check_since_2(void)
+{
+    struct bucket_ref zoned = bucket_named("zoned");
+    struct span value;
+    uint64_t generation;
+    struct lineage_page page;
+    assert_int_equal(
+        storage_record_get(store, SPAN("iam/sample"), &test_arena, &value, &generation),
+        STORAGE_OK);
+    assert_true(span_eq(value, SPAN("a record")));
+    check_bytes(zoned, SPAN("raw/first"), newest_version, span_of(big, 50000)); /* compressed */
+    check_bytes(zoned, SPAN("raw/second"), newest_version, span_of(big, 50000));
+    check_mark(zoned, "raw/second", "raw/first");
+    struct zone_stats stats = stats_of(zoned, "raw");
+    assert_true(stats.objects == 2 && stats.bytes == 100000 && stats.duplicates_found == 1);
+    struct lineage_query query = {.bucket_id = zoned.id, .key = SPAN("raw/second"), .max = 10};
+    assert_int_equal(storage_lineage(store, &query, &test_arena, &page), STORAGE_OK);
+    assert_int_equal(page.count, 1);
+    assert_true(span_eq(page.items[0].end.key, SPAN("raw/first")));
+    struct bucket_ref plain = bucket_named("plain");
+    struct blob_reader *reader = NULL;
+    struct object_info info;
+    struct part_page parts;
+    assert_int_equal(storage_object_open(store, plain.id, SPAN("multipart"), newest_version,
+                         &test_arena, &info, &reader),
+        STORAGE_OK);
+    assert_int_equal(blob_parts(reader, 0, 10, &test_arena, &parts), STORAGE_OK);
+    assert_int_equal(parts.count, 2);
+    blob_close(reader);
+    check_bytes(plain, SPAN("multipart"), newest_version, span_of(big, 300000));
+}
+
+static void check_old_contents(unsigned version)
 {
     static char key[1024];
     struct bucket_ref plain = bucket_named("plain"), versioned = bucket_named("versioned");
@@ -59,8 +103,124 @@ static void check_old_contents(void)
         storage_document_get(store, plain.id, DOCUMENT_TAGGING, &test_arena, &text, &generation),
         STORAGE_OK);
     assert_true(span_eq(text, SPAN("tags")));
-    check_counters(plain, 6, 5000 + sizeof(big) + 11 + 16 + 5, 1);
+    size_t multipart = version >= 2 ? 300000 : 0;
+    check_counters(plain, version >= 2 ? 7 : 6, 5000 + sizeof(big) + 11 + 16 + 5 + multipart, 1);
+    if (version >= 2)
+        check_since_2();
 }
+
+/* ---- writing one ---- */
+
+static struct upload_id begin(struct bucket_ref bucket, struct span key)
+{
+    struct mutation m = {.kind = MUTATION_CREATE_UPLOAD, .bucket = bucket, .key = key};
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    return m.upload;
+}
+
+static void write_part(struct bucket_ref bucket, struct span key, struct upload_id upload,
+    uint32_t number, struct span bytes)
+{
+    struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = key};
+    m.part.upload = upload;
+    m.part.number = number;
+    m.part.stage = stage_of_bytes(bytes);
+    m.part.attributes = attributes_for(bytes);
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+}
+
+static void write_plain(void)
+{
+    static char key[1000], metadata[1000];
+    static const struct part_choice parts[] = {{1}, {2}};
+    struct bucket_ref plain = make_bucket("plain");
+    memset(key, 'k', sizeof(key));
+    memset(metadata, 'm', sizeof(metadata));
+    put(plain, SPAN("empty"), SPAN(""));
+    put(plain, SPAN("inline"), SPAN("small bytes"));
+    put(plain, SPAN("packed"), span_of(big, 5000));
+    struct mutation m = put_of(plain, SPAN("own-file"), span_of(big, sizeof(big)));
+    m.put.attributes.metadata = span_of(metadata, sizeof(metadata));
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    put(plain, span_of(key, sizeof(key)), SPAN("under a long key"));
+    put(plain, SPAN("replaced"), span_of(big, 3000));
+    put(plain, SPAN("replaced"), SPAN("newer"));
+    struct upload_id upload = begin(plain, SPAN("multipart"));
+    write_part(plain, SPAN("multipart"), upload, 1, span_of(big, 230000));
+    write_part(plain, SPAN("multipart"), upload, 2, span_of(big + 230000, 70000));
+    m = (struct mutation){
+        .kind = MUTATION_COMPLETE_UPLOAD, .bucket = plain, .key = SPAN("multipart")};
+    m.complete.upload = upload;
+    m.complete.generation = 3;
+    m.complete.parts = parts;
+    m.complete.part_count = 2;
+    m.complete.attributes.etag.part_count = 2;
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    upload = begin(plain, SPAN("open"));
+    write_part(plain, SPAN("open"), upload, 7, span_of(big, 20000));
+    m = (struct mutation){.kind = MUTATION_PUT_DOCUMENT, .bucket = plain};
+    m.document.kind = DOCUMENT_TAGGING;
+    m.document.text = SPAN("tags");
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+}
+
+static void write_zoned(void)
+{
+    struct bucket_ref zoned = make_bucket("zoned");
+    struct zone_rule rule = {.name = SPAN("raw"),
+        .prefix = SPAN("raw/"),
+        .duplicates = DUPLICATES_FLAG,
+        .compress = true};
+    struct object_info info;
+    struct stage *stage = NULL;
+    assert_int_equal(set_zones(zoned, &rule, 1), STORAGE_OK);
+    struct mutation m = put_of(zoned, SPAN("raw/first"), SPAN("x"));
+    stage_discard(m.put.stage);
+    assert_int_equal(storage_stage_open(store, 50000, &stage), STORAGE_OK);
+    assert_int_equal(stage_compress(stage), STORAGE_OK);
+    assert_int_equal(stage_write(stage, span_of(big, 50000)), STORAGE_OK);
+    assert_int_equal(stage_finish(stage), STORAGE_OK);
+    m.put.stage = stage;
+    m.put.attributes = attributes_for(span_of(big, 50000));
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    assert_int_equal(get(zoned, SPAN("raw/first"), newest_version, &info), STORAGE_OK);
+    struct lineage_source source = {.kind = LINEAGE_DECLARED,
+        .end = {.bucket_id = zoned.id,
+            .bucket = zoned.name,
+            .key = SPAN("raw/first"),
+            .version = info.version,
+            .etag = info.attributes.etag}};
+    m = put_of(zoned, SPAN("raw/second"), span_of(big, 50000));
+    m.lineage.sources = &source;
+    m.lineage.count = 1;
+    assert_int_equal(commit_compared(zoned, &m), STORAGE_OK);
+    struct record_change change = {.key = SPAN("iam/sample"), .value = SPAN("a record")};
+    m = (struct mutation){.kind = MUTATION_CHANGE_RECORDS, .records = {&change, 1}};
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+}
+
+/* Not in a test: what fails ends the process. */
+static int write_folder(const char *path)
+{
+    if (strlen(path) >= sizeof(test_dir))
+        return 2;
+    snprintf(test_dir, sizeof(test_dir), "%s", path);
+    arena_init(&test_arena, (size_t)64 * 1024 * 1024);
+    test_segment_bytes = 2 * 1024 * 1024;
+    fill_big();
+    store_open();
+    write_plain();
+    struct bucket_ref versioned = make_bucket("versioned");
+    assert_int_equal(set_versioning(versioned, VERSIONING_ON), STORAGE_OK);
+    put(versioned, SPAN("gone"), SPAN("bytes"));
+    delete_version(versioned, SPAN("gone"), newest_version);
+    put(versioned, SPAN("key"), span_of(big, 2000));
+    write_zoned();
+    store_close();
+    return 0;
+}
+
+/* ---- opening them ---- */
 
 static void test_an_old_folder_is_checked_as_it_is(void **state)
 {
@@ -69,11 +229,23 @@ static void test_an_old_folder_is_checked_as_it_is(void **state)
     assert_int_equal(findings(), 0); /* checking has changed nothing */
 }
 
-static void test_an_old_folder_opens(void **state)
+/* A release that raises the version has to add a folder. */
+static void test_each_version_has_a_folder(void **state)
 {
     (void)state;
+    for (unsigned version = 1; version <= SCHEMA_VERSION; version++) {
+        char path[96];
+        snprintf(path, sizeof(path), "tests/unit/storage/data/schema-%u.tar.gz", version);
+        if (access(path, R_OK) != 0)
+            fail_msg("there is no %s: run make fixture", path);
+    }
+}
+
+static void test_an_old_folder_opens(void **state)
+{
+    unsigned version = *(unsigned *)*state;
     store_open();
-    check_old_contents();
+    check_old_contents(version);
     check_tallies();
     struct record_change one = {.key = SPAN("new"), .value = SPAN("table")};
     struct mutation m = {.kind = MUTATION_CHANGE_RECORDS, .records = {&one, 1}};
@@ -92,7 +264,7 @@ static void test_an_old_folder_opens(void **state)
     store_close();
     assert_int_equal(findings(), 0);
     store_open();
-    check_old_contents();
+    check_old_contents(version);
     check_tallies();
     struct zone_set set;
     struct zone_stats stats;
@@ -148,12 +320,42 @@ static void test_more_tables_are_a_newer_format(void **state)
     assert_int_equal(storage_verify(test_dir, print_finding, NULL, &count), STORAGE_NEWER_FORMAT);
 }
 
-int main(void)
+/* The log that an older release wrote is enough, too. */
+static void test_an_old_folder_is_salvaged(void **state)
 {
+    unsigned version = *(unsigned *)*state;
+    char path[96];
+    const char *detail = "";
+    struct storage_salvage_figures figures;
+    struct storage_salvage order = {.dir = test_dir, .report = print_finding};
+    snprintf(path, sizeof(path), "%s/index/data.mdb", test_dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(storage_salvage(&order, &figures, &detail), STORAGE_OK);
+    assert_int_equal(figures.unknown, 0);
+    store_open();
+    check_old_contents(version);
+}
+
+#define OLD(test, version)                                                                         \
+    cmocka_unit_test_prestate_setup_teardown(                                                      \
+        test, unpack_old, store_teardown, &versions[(version)-1])
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--write") == 0)
+        return write_folder(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return printf("%d\n", SCHEMA_VERSION) < 0;
+    for (unsigned i = 0; i < SCHEMA_VERSION; i++)
+        versions[i] = i + 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            test_an_old_folder_is_checked_as_it_is, unpack_old, store_teardown),
-        cmocka_unit_test_setup_teardown(test_an_old_folder_opens, unpack_old, store_teardown),
+        OLD(test_an_old_folder_is_checked_as_it_is, 1),
+        OLD(test_an_old_folder_opens, 1),
+        OLD(test_an_old_folder_is_salvaged, 1),
+        OLD(test_an_old_folder_is_checked_as_it_is, 2),
+        OLD(test_an_old_folder_opens, 2),
+        OLD(test_an_old_folder_is_salvaged, 2),
+        cmocka_unit_test(test_each_version_has_a_folder),
         cmocka_unit_test_setup_teardown(
             test_more_tables_are_a_newer_format, store_setup, store_teardown),
     };
