@@ -778,6 +778,7 @@ struct storage_stats {
     bool snapshot_no_room;       /* so log goes that salvage would need */
     bool snapshot_damage;        /* the last one failed, since the index is damaged */
     uint64_t disk_free_bytes, disk_total_bytes;
+    bool lacks_last; /* opened without its last commit, which failed, or whose number is damaged */
 };
 void storage_stats(struct storage *storage, struct storage_stats *ret_stats);
 

@@ -229,6 +229,18 @@ static void *scrub_main(void *arg)
 
 /* ---- from outside ---- */
 
+static void note_opening(struct scrubber *scrubber)
+{
+    struct storage_stats stats = {0};
+    storage_stats(scrubber->daemon->store, &stats);
+    struct scrub_finding finding = {.kind = SCRUB_INDEX,
+        .what = SPAN(
+            "the index was opened without its last commit, which had failed, or whose number is "
+            "damaged: lakegate salvage knows it")};
+    if (stats.lacks_last)
+        report(scrubber, &finding);
+}
+
 struct scrubber *scrubber_new(const struct daemon *daemon)
 {
     struct scrubber *scrubber = calloc(1, sizeof(*scrubber));
@@ -252,6 +264,8 @@ struct scrubber *scrubber_new(const struct daemon *daemon)
         state->due_ms =
             (state->ended_ms ? state->ended_ms : clock_unix_ms()) + (int64_t)days * DAY_MS;
     scrubber->saved_ms = clock_unix_ms();
+    if (ok)
+        note_opening(scrubber);
     scrubber->thread_runs =
         ok && pthread_create(&scrubber->thread, NULL, scrub_main, scrubber) == 0;
     if (scrubber->thread_runs)

@@ -412,6 +412,7 @@ void storage_stats(struct storage *storage, struct storage_stats *ret_stats)
     stats.compactions = atomic_load(&storage->compactions);
     stats.reclaimed_bytes = atomic_load(&storage->reclaimed_bytes);
     stats.corrupt_blocks = atomic_load(&storage->corrupt_blocks);
+    stats.lacks_last = index_lacks_last(storage->index);
     snapshots_figures(storage, &stats);
     space_disk(storage->space, &stats.disk_free_bytes, &stats.disk_total_bytes);
     *ret_stats = stats;

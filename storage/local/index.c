@@ -69,6 +69,7 @@ struct index {
     MDB_dbi tables[TABLE_COUNT];
     bool read_only;
     bool has_old_tallies;
+    bool lacks_last;
     void (*fatal)(void *ctx, const char *what, int error_number);
     void *fatal_ctx;
     /* the writer's */
@@ -298,7 +299,7 @@ static enum storage_err open_err(int rc)
 
 /* LMDB takes the meta page with the higher number, whatever it is; the next commit would write over the right
  * one. */
-static enum storage_err check_metas(const struct index_options *options)
+static enum storage_err check_metas(const struct index_options *options, bool *ret_turned)
 {
     char path[PATH_MAX];
     const char *what = NULL;
@@ -307,7 +308,7 @@ static enum storage_err check_metas(const struct index_options *options)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? STORAGE_OK : STORAGE_UNUSABLE;
-    enum storage_err err = index_pages_metas(fd, &what);
+    enum storage_err err = index_pages_metas(fd, &what, ret_turned);
     close(fd);
     if (what && options->ret_detail)
         *options->ret_detail = what;
@@ -318,13 +319,15 @@ enum storage_err index_open(const struct index_options *options, struct index **
 {
     if (!options->read_only && mkdir(options->dir, 0700) != 0 && errno != EEXIST)
         return errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
-    enum storage_err err = options->read_only ? STORAGE_OK : check_metas(options);
+    bool turned = false;
+    enum storage_err err = options->read_only ? STORAGE_OK : check_metas(options, &turned);
     if (err != STORAGE_OK)
         return err;
     struct index *index = calloc(1, sizeof(*index));
     if (!index)
         return STORAGE_NO_MEMORY;
     index->read_only = options->read_only;
+    index->lacks_last = turned;
     index->fatal = options->fatal;
     index->fatal_ctx = options->fatal_ctx;
     index->writer.index = index;
@@ -578,6 +581,11 @@ bool index_scan_matches(struct index *index, struct tally *ret_sum, struct tally
     *ret_kept = index->committed.tables[index->scan.place.table];
     pthread_mutex_unlock(&index->scan.lock);
     return memcmp(ret_sum, ret_kept, sizeof(*ret_sum)) == 0;
+}
+
+bool index_lacks_last(const struct index *index)
+{
+    return index->lacks_last;
 }
 
 void index_forget_dead_readers(struct index *index)

@@ -144,6 +144,8 @@ struct index_scan *index_scan(struct index *index);
 /* Of the table that is being scanned: is the sum its tally, as of the last commit? */
 bool index_scan_matches(
     struct index *index, struct tally *ret_sum, struct tally *ret_kept) MUST_USE;
+/* It was opened at its last commit but one: see index_pages_metas. */
+bool index_lacks_last(const struct index *index);
 /* Read transactions of processes that are no more keep pages from being used again. */
 void index_forget_dead_readers(struct index *index);
 

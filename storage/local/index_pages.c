@@ -497,7 +497,7 @@ static enum storage_err compare_ages(int fd, const struct meta metas[2], bool *r
     return STORAGE_OK;
 }
 
-enum storage_err index_pages_metas(int fd, const char **ret_what)
+enum storage_err index_pages_metas(int fd, const char **ret_what, bool *ret_turned)
 {
     struct meta metas[2];
     bool io = false;
@@ -509,7 +509,7 @@ enum storage_err index_pages_metas(int fd, const char **ret_what)
         *ret_what = wrong;
         return io ? STORAGE_IO : STORAGE_CORRUPT;
     }
-    return STORAGE_OK;
+    return compare_ages(fd, metas, ret_turned);
 }
 
 enum storage_err index_pages_check(const struct pages_check *check)

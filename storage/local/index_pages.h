@@ -21,9 +21,11 @@ struct pages_check {
 
 /* Is the file's beginning as LMDB writes it, and do the two meta pages follow one another? What a file that is
  * empty or was just made has is right. For a file that nobody writes to.
- * out: *ret_what  what is wrong with it, a literal; untouched when nothing is
- * err: CORRUPT, IO */
-enum storage_err index_pages_metas(int fd, const char **ret_what) MUST_USE;
+ * out: *ret_what    what is wrong with it, a literal; untouched when nothing is
+ *      *ret_turned  the older meta page has the newer state: its number is damaged, or the last commit failed at the
+ *                   meta page, and LMDB gave it the old number back
+ * err: CORRUPT, IO, NO_MEMORY */
+enum storage_err index_pages_metas(int fd, const char **ret_what, bool *ret_turned) MUST_USE;
 
 /* All pages that the snapshot reaches, and its list of free ones. Reports each finding; after some hundred it
  * stops. err: CHANGED (the file has the snapshot no more), IO, NO_MEMORY */

@@ -220,6 +220,9 @@ static void scrub(struct storage *store)
 {
     static struct scrub_position position;
     struct scrub_order order = {.max_bytes = 64 * 1024 * 1024, .report = take_scrub_finding};
+    struct storage_stats stats;
+    storage_stats(store, &stats);
+    shared->scrub_findings += stats.lacks_last; /* as the daemon takes it */
     bool end = false;
     while (!end)
         if (storage_scrub_step(store, &order, &position, &end) != STORAGE_OK)

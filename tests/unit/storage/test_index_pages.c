@@ -110,6 +110,13 @@ static void a_meta_page_with_an_older_number_is_found(void **state)
     uint64_t newest = newest_meta();
     set_number(newest + TXN_AT, number_at(newest + TXN_AT) - 2);
     expect_found("older meta page has a newer state");
+    struct storage_stats stats;
+    store_open();
+    storage_stats(store, &stats);
+    assert_true(stats.lacks_last);
+    store_reopen();
+    storage_stats(store, &stats);
+    assert_false(stats.lacks_last);
 }
 
 static void meta_pages_far_from_one_another_are_refused(void **state)
