@@ -342,6 +342,9 @@ static bool check_together(struct loader *loader)
         return fail(loader, "lakegated", "listen", "names no address");
     if (config->region[0] == '\0')
         return fail(loader, "lakegated", "region", "must not be empty");
+    size_t token = strlen(config->metrics_token);
+    if (token > 0 && token < 16)
+        return fail(loader, "lakegated", "metrics_token", "must have at least 16 characters");
     return check_web(loader);
 }
 

@@ -14,7 +14,7 @@ struct config_list {
     size_t count;
 };
 
-enum metrics_access { METRICS_PUBLIC, METRICS_SIGNED };
+enum metrics_access { METRICS_LOCAL, METRICS_PUBLIC, METRICS_SIGNED };
 
 /* What a bucket has when it is made: AWS's defaults; no public access block; and ACLs, too. */
 enum new_buckets { NEW_BUCKETS_AWS, NEW_BUCKETS_OPEN, NEW_BUCKETS_LEGACY };
@@ -43,7 +43,9 @@ struct config {
     uint64_t scrub_rate, scrub_days;
     const char *log; /* "": standard error */
     bool access_log;
-    int metrics;     /* enum metrics_access */
+    int metrics;               /* enum metrics_access */
+    const char *metrics_token; /* "": none */
+    uint64_t metrics_buckets;
     int new_buckets; /* enum new_buckets */
     struct config_list trusted_proxies;
     bool console;

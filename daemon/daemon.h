@@ -22,6 +22,7 @@ struct links;
 struct log;
 struct metrics;
 struct scrubber;
+struct metrics_history;
 struct remote;
 struct sigv4_key_cache;
 struct revoked_sessions;
@@ -56,6 +57,7 @@ struct daemon {
     struct connections *connections; /* connections.h */
     struct copy_jobs *copies;        /* jobs/copy_jobs.h; NULL: there are none */
     struct metrics *metrics;         /* metrics.h; NULL: nothing is counted */
+    struct metrics_history *history; /* metrics_history.h; NULL: nothing is kept */
     struct log *log;                 /* log.h; NULL: nothing is logged */
     struct scrubber *scrubber;       /* jobs/scrub.h; NULL: there is none */
 

@@ -1,18 +1,16 @@
 #include "daemon/health.h"
 
-#include "daemon/authorize.h"
 #include "daemon/clock.h"
-#include "daemon/config.h"
 #include "daemon/connections.h"
 #include "daemon/console.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/scrub.h"
 #include "daemon/json.h"
 #include "daemon/metrics.h"
+#include "daemon/metrics_pages.h"
 #include "daemon/staging.h"
 #include "daemon/system.h"
 #include "daemon/workers.h"
-#include "daemon/zones.h"
 
 static enum s3_err answer(struct request *request, int status, const char *type, size_t max_bytes)
 {
@@ -37,27 +35,6 @@ static enum s3_err health_ready(struct request *request)
     bool draining = atomic_load(&request->daemon->draining);
     enum s3_err err = answer(request, draining ? 503 : 200, "text/plain", 64);
     buf_add(&request->response.buffer, draining ? SPAN("draining\n") : SPAN("ready\n"));
-    return err;
-}
-
-/* Names of buckets are not for everybody, though the page may be. */
-static bool may_see_names(struct request *request)
-{
-    if (request->op->action != NULL)
-        return true;
-    bool may = authorize_system(request, "lakegate:GetMetrics") == S3_OK;
-    request->err = S3_OK;
-    request->err_detail = SPAN_ABSENT;
-    request->err_fields = SPAN_ABSENT;
-    return may;
-}
-
-static enum s3_err metrics_page(struct request *request)
-{
-    enum s3_err err = answer(request, 200, "text/plain; version=0.0.4", METRICS_TEXT_MAX_BYTES);
-    metrics_write(request->daemon->metrics, request->daemon, &request->response.buffer);
-    if (may_see_names(request))
-        zones_metrics(request, &request->response.buffer);
     return err;
 }
 
@@ -146,9 +123,6 @@ static enum s3_err status_page(struct request *request)
 /* No action: anyone may. */
 static const struct op live_op = {.name = "health_live", .run = health_live};
 static const struct op ready_op = {.name = "health_ready", .run = health_ready};
-static const struct op metrics_op = {.name = "metrics", .run = metrics_page};
-static const struct op signed_metrics_op = {
-    .name = "metrics", .action = "lakegate:GetMetrics", .run = metrics_page};
 static const struct op status_op = {
     .name = "status", .action = "lakegate:GetStatus", .run = status_page};
 
@@ -164,6 +138,8 @@ const struct op *health_route(const struct request *request)
     const struct op *op = system_route(request);
     if (op == NULL)
         op = console_route(request);
+    if (op == NULL)
+        op = metrics_route(request);
     if (op != NULL)
         return op;
     if ((request->method != METHOD_GET && request->method != METHOD_HEAD) || target->virtual_host)
@@ -171,15 +147,12 @@ const struct op *health_route(const struct request *request)
     bool ours = span_starts(target->path, SPAN("/-/"));
     if (!ours && (!span_starts(target->path, SPAN("/minio/health/")) || is_signed(request)))
         return NULL;
-    const struct config *config = request->daemon->config;
-    bool public_metrics = config == NULL || config->metrics == METRICS_PUBLIC;
     const struct {
         struct span path;
         const struct op *op;
     } pages[] = {
         {SPAN("/-/health/live"), &live_op},
         {SPAN("/-/health/ready"), &ready_op},
-        {SPAN("/-/metrics"), public_metrics ? &metrics_op : &signed_metrics_op},
         {SPAN("/-/status"), &status_op},
         {SPAN("/minio/health/live"), &live_op},
         {SPAN("/minio/health/ready"), &ready_op},

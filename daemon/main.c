@@ -14,6 +14,7 @@
 #include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
+#include "daemon/metrics_history.h"
 #include "daemon/notify.h"
 #include "daemon/public_access.h"
 #include "daemon/remote.h"
@@ -251,9 +252,10 @@ static bool start_parts(struct world *world)
     daemon->workers = workers_new(config->workers, config->worker_queue);
     daemon->connections =
         connections_new(config->connections, config->header_timeout_s, config->min_rate);
-    daemon->metrics = metrics_new();
+    daemon->metrics = metrics_new(config->metrics_buckets);
     if (daemon->key_cache == NULL || daemon->documents == NULL || daemon->staging == NULL ||
-        daemon->workers == NULL || daemon->connections == NULL || daemon->metrics == NULL)
+        daemon->workers == NULL || daemon->connections == NULL || daemon->metrics == NULL ||
+        (daemon->history = metrics_history_new(daemon)) == NULL)
         return refuse(
             "not enough memory or threads; lower workers, or raise the limits of this user");
     return true;
@@ -326,6 +328,7 @@ static void stop(struct world *world)
     remote_free(daemon->remote);
     close_identities(daemon);
     scrubber_free(daemon->scrubber);
+    metrics_history_free(daemon->history);
     storage_close(daemon->store);
     connections_free(daemon->connections);
     staging_free(daemon->staging);

@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/jobs/scrub.h"
 #include "daemon/log.h"
+#include "daemon/metrics_buckets.h"
 #include "daemon/staging.h"
 #include "daemon/workers.h"
 
@@ -32,22 +33,30 @@ struct shard {
 
 struct metrics {
     struct shard shards[SHARDS];
+    struct metrics_buckets *buckets; /* NULL: none are counted by themselves */
 };
 
 _Static_assert(STEPS == 7, "step_names has a name for each step");
 static const char *const step_names[STEPS] = {
     "parse", "route", "authenticate", "authorize", "receive", "run", "respond"};
 
-struct metrics *metrics_new(void)
+struct metrics *metrics_new(size_t buckets)
 {
     struct metrics *metrics = aligned_alloc(64, sizeof(*metrics));
-    if (metrics != NULL)
-        memset(metrics, 0, sizeof(*metrics));
-    return metrics;
+    if (metrics == NULL)
+        return NULL;
+    memset(metrics, 0, sizeof(*metrics));
+    metrics->buckets = metrics_buckets_new(buckets);
+    if (metrics->buckets != NULL || buckets == 0)
+        return metrics;
+    free(metrics);
+    return NULL;
 }
 
 void metrics_free(struct metrics *metrics)
 {
+    if (metrics != NULL)
+        metrics_buckets_free(metrics->buckets);
     free(metrics);
 }
 
@@ -89,6 +98,7 @@ void metrics_request(struct metrics *metrics, const struct request *request, uin
             add(&shard->step_ns[i], request->step_ns[i]);
     add(&shard->bytes_in, request->bytes_in);
     add(&shard->bytes_out, bytes_out);
+    metrics_buckets_request(metrics->buckets, request, bytes_out);
 }
 
 /* The sum over the shards of the counter that lies at this offset in each. */
@@ -115,6 +125,48 @@ void metrics_totals(struct metrics *metrics, uint64_t ret_classes[static 6])
             ret_classes[class] += sum_at(metrics,
                 op_offset(op) + offsetof(struct op_counters, requests) + class * sizeof(counter));
     }
+}
+
+static enum metrics_group group_of(size_t op)
+{
+    const struct op *row = op < ops_count ? &ops_table[op] : NULL;
+    if (row == NULL || row->scope == TARGET_SERVICE || row->scope == TARGET_CONTROL)
+        return GROUP_OTHER;
+    if (row->method == METHOD_DELETE ? row->scope == TARGET_OBJECT : row->run == op_delete_objects)
+        return GROUP_DELETE;
+    if (row->scope == TARGET_OBJECT)
+        return row->method == METHOD_GET || row->method == METHOD_HEAD ? GROUP_READ : GROUP_WRITE;
+    if (row->run == op_post_object)
+        return GROUP_WRITE;
+    return row->action != NULL && strncmp(row->action, "s3:ListBucket", 13) == 0 ? GROUP_LIST
+                                                                                 : GROUP_OTHER;
+}
+
+void metrics_sum(struct metrics *metrics, struct metrics_sums *ret_sums)
+{
+    struct metrics_sums sums = {.bytes_in = 0};
+    for (size_t op = 0; metrics != NULL && op <= OPS_MAX; op++) {
+        size_t base = op_offset(op);
+        for (size_t class = 0; class < STATUS_CLASSES; class ++) {
+            uint64_t count = sum_at(
+                metrics, base + offsetof(struct op_counters, requests) + class * sizeof(counter));
+            sums.classes[class] += count;
+            sums.requests[group_of(op)] += count;
+        }
+        for (size_t i = 0; i < METRICS_LATENCY_BUCKETS; i++)
+            sums.latency[i] +=
+                sum_at(metrics, base + offsetof(struct op_counters, latency) + i * sizeof(counter));
+    }
+    if (metrics != NULL) {
+        sums.bytes_in = SUM(metrics, bytes_in);
+        sums.bytes_out = SUM(metrics, bytes_out);
+    }
+    *ret_sums = sums;
+}
+
+uint64_t metrics_latency_end_us(size_t bucket)
+{
+    return bucket < METRICS_LATENCY_BUCKETS - 1 ? bucket_ends_us[bucket] : UINT64_MAX;
 }
 
 static void describe(struct buf *out, const char *name, const char *type, const char *help)
@@ -262,7 +314,8 @@ static void write_daemon(const struct daemon *daemon, struct buf *out)
     single(out, "log_dropped_total", "counter", "Log lines dropped.", log_dropped(daemon->log));
 }
 
-void metrics_write(struct metrics *metrics, const struct daemon *daemon, struct buf *out)
+void metrics_write(
+    struct metrics *metrics, const struct daemon *daemon, bool names, struct buf *out)
 {
     describe(out, "build_info", "gauge", "The version that runs.");
     buf_add_lit(out, "lakegate_build_info{version=\"" LAKEGATE_VERSION "\"} 1\n");
@@ -278,4 +331,6 @@ void metrics_write(struct metrics *metrics, const struct daemon *daemon, struct 
     write_daemon(daemon, out);
     write_store(daemon->store, out);
     scrubber_metrics(daemon->scrubber, out);
+    if (names)
+        metrics_buckets_write(metrics->buckets, daemon->store, out);
 }

@@ -8,10 +8,11 @@
 
 struct metrics;
 
-enum { METRICS_LATENCY_BUCKETS = 14, METRICS_TEXT_MAX_BYTES = 1024 * 1024 };
+enum { METRICS_LATENCY_BUCKETS = 14, METRICS_TEXT_MAX_BYTES = 2 * 1024 * 1024 };
 
-/* NULL when memory runs out. */
-struct metrics *metrics_new(void);
+/* in:  buckets  so many buckets are counted by themselves; 0: none
+ * out: NULL when memory runs out */
+struct metrics *metrics_new(size_t buckets);
 /* Takes NULL. */
 void metrics_free(struct metrics *metrics);
 
@@ -19,8 +20,31 @@ void metrics_free(struct metrics *metrics);
 void metrics_request(struct metrics *metrics, const struct request *request, uint64_t bytes_out,
     uint64_t duration_ns);
 
-/* The whole page. */
-void metrics_write(struct metrics *metrics, const struct daemon *daemon, struct buf *out);
+/* The whole page.
+ * in:  names  with what names buckets, where they are counted */
+void metrics_write(
+    struct metrics *metrics, const struct daemon *daemon, bool names, struct buf *out);
+
+/* What requests do to objects. */
+enum metrics_group {
+    GROUP_READ,
+    GROUP_WRITE,
+    GROUP_DELETE,
+    GROUP_LIST,
+    GROUP_OTHER,
+    METRICS_GROUPS
+};
+
+struct metrics_sums {
+    uint64_t requests[METRICS_GROUPS];
+    uint64_t classes[6]; /* of status */
+    uint64_t latency[METRICS_LATENCY_BUCKETS];
+    uint64_t bytes_in, bytes_out;
+};
+/* All since start. Takes NULL metrics. */
+void metrics_sum(struct metrics *metrics, struct metrics_sums *ret_sums);
+/* Where a bucket of latencies ends, in microseconds; UINT64_MAX for the last. */
+uint64_t metrics_latency_end_us(size_t bucket);
 
 /* Requests finished since start, by class of status 1 to 5, for the status page. */
 void metrics_totals(struct metrics *metrics, uint64_t ret_classes[static 6]);

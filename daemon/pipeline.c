@@ -58,7 +58,7 @@ static enum s3_err timed(
 static enum s3_err find_who(struct request *request)
 {
     /* A preflight carries no credentials, though perhaps the query of a presigned URL. */
-    if (request->method == METHOD_OPTIONS || request->made_here)
+    if (request->method == METHOD_OPTIONS || request->made_here || request->op->own_credentials)
         return S3_OK;
     return request->op->body == BODY_FORM ? post_form_authenticate(request) : authenticate(request);
 }

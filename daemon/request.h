@@ -50,6 +50,7 @@ struct op {
     enum body_kind body;
     enum op_class class;
     enum s3_err (*run)(struct request *request);
+    bool own_credentials; /* asks by itself who it is: nothing is authenticated before */
 };
 
 #define S3_OP(name, method, scope, sub_resource, header, action, body, class)                      \

@@ -3,7 +3,7 @@
 const struct op ops_table[] = {
 #define S3_OP(name, method, scope, sub_resource, header, action, body, class)                      \
     {#name, METHOD_##method, TARGET_##scope, sub_resource, header, action, BODY_##body,            \
-        CLASS_##class, op_##name},
+        CLASS_##class, op_##name, false},
 #include "daemon/ops.def"
 #undef S3_OP
 };

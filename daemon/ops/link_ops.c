@@ -9,7 +9,8 @@
     {                                                                                              \
         op_##name,                                                                                 \
         {                                                                                          \
-#name, METHOD_GET, TARGET_##scope, NULL, NULL, action, BODY_NONE, CLASS_WORKER, run    \
+#name, METHOD_GET, TARGET_##scope, NULL, NULL, action, BODY_NONE, CLASS_WORKER, run,   \
+                false                                                                              \
         }                                                                                          \
     }
 
@@ -41,7 +42,8 @@ enum s3_err link_take_over(struct request *request)
             return S3_OK;
         }
     /* Of its objects nothing else is known here, and an empty listing of versions would not be true. */
-    if (op->scope == TARGET_OBJECT || op->run == op_list_object_versions)
+    if (op->scope == TARGET_OBJECT || op->run == op_list_object_versions ||
+        op->run == op_zip_objects)
         return FAIL(request, NOT_IMPLEMENTED, "The bucket is a link, which does not pass this on.");
     return S3_OK;
 }

@@ -15,8 +15,8 @@ import raw
 import sigv4
 
 
-def plain(server, target, method="GET"):
-    return raw.exchange(server, raw.head(method, target, [("Host", "h"), ("Connection", "close")]), method)
+def plain(server, target, method="GET", headers=(), host="localhost"):
+    return raw.exchange(server, raw.head(method, target, [("Host", host), *headers, ("Connection", "close")]), method)
 
 
 @pytest.mark.parametrize("target", ["/-/health/live", "/-/health/ready", "/minio/health/live", "/minio/health/ready"])
@@ -58,6 +58,54 @@ def test_metrics_can_be_closed(start):
     server = start("--metrics", "signed")
     assert plain(server, "/-/metrics").status == 403
     assert raw.request(server, "GET", "/-/metrics").status == 200
+
+
+def test_metrics_are_for_this_machine(server, start):
+    """Not for whom a proxy on it brings, nor for a web page whose name points here."""
+    assert plain(server, "/-/metrics").status == 200
+    assert plain(server, "/-/metrics", host="lake.example.com").status == 403
+    for header in (("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1"), ("Via", "1.1 x")):
+        assert plain(server, "/-/metrics", headers=[header]).status == 403, header
+    assert plain(start("--public-url", "https://lake.example.com"), "/-/metrics").status == 403
+    assert plain(start("--public-url", "https://lake.example.com", "--trusted-proxies", "127.0.0.1"), "/-/metrics").status == 200
+    assert plain(start("--metrics", "public"), "/-/metrics", host="lake.example.com").status == 200
+
+
+def test_metrics_by_token(start, server):
+    token = "a-token-of-its-own/+="
+    guarded = start("--metrics", "signed", environment={"LAKEGATE_METRICS_TOKEN": token, "LAKEGATE_METRICS_BUCKETS": "2"})
+    assert raw.request(guarded, "PUT", "/counted").status == 200
+    assert raw.request(guarded, "PUT", "/counted/k", body=b"12345").status == 200
+    assert raw.request(guarded, "GET", "/never-made-1").status == 404
+    reply = plain(guarded, "/-/metrics", headers=[("Authorization", f"Bearer {token}")], host="lake.example.com")
+    assert reply.status == 200
+    page = reply.body.decode()
+    assert 'lakegate_bucket_objects{bucket="counted"} 1\n' in page and 'lakegate_bucket_bytes{bucket="counted"} 5\n' in page
+    assert re.search(r'lakegate_bucket_requests_total\{bucket="counted",status="2xx"\} [1-9]', page) and "never-made" not in page
+    for wrong in ("Bearer " + token[:-1], "Bearer " + token + "=", "Bearer ", "Bearer", "bearer x", "Basic " + token, token):
+        assert plain(guarded, "/-/metrics", headers=[("Authorization", wrong)]).status in (400, 403), wrong
+    assert plain(server, "/-/metrics", headers=[("Authorization", "Bearer x")]).status == 403  # where none is set, none is right
+    assert plain(guarded, "/-/metrics/history", headers=[("Authorization", f"Bearer {token}")]).status in (400, 403)
+    assert plain(guarded, "/-/status", headers=[("Authorization", f"Bearer {token}")]).status in (400, 403)
+
+
+def test_metrics_history(server, key):
+    assert plain(server, "/-/metrics/history").status == 403
+    assert raw.request(server, "PUT", key, body=b"x" * 1000).status == 200
+
+    def rows(since=0):
+        reply = raw.request(server, "GET", f"/-/metrics/history?since={since}")
+        assert reply.status == 200 and reply.header("content-type") == "application/json"
+        history = json.loads(reply.body)
+        assert history["interval_s"] == 10 and history["columns"][0] == "time_s"
+        return [dict(zip(history["columns"], row)) for row in history["rows"]]
+
+    assert raw.wait_for(lambda: sum(row["writes"] for row in rows()) >= 1, 30)
+    last = rows()[-1]
+    assert last["time_s"] % 10 == 0 and last["disk_free_bytes"] > 0 and last["rss_bytes"] > 1 << 20
+    assert sum(row["bytes_in"] for row in rows()) >= 1000 and sum(row["commits"] for row in rows()) >= 1
+    assert last not in rows(last["time_s"])
+    assert raw.request(server, "GET", "/-/metrics/history?since=x").status == 400
 
 
 def test_status_is_json_and_signed(server):

@@ -63,7 +63,7 @@ def test_example_settings(installed, tmp_path):
     config.write_text(example)
     with lakegated.Lakegated(arguments=["--config", str(config)]) as server:
         assert server.ready()
-    keep_out = ("data", "listen", "tls_cert", "tls_key", "root_access_key", "root_secret_key", "secrets_key", "log")
+    keep_out = ("data", "listen", "tls_cert", "tls_key", "root_access_key", "root_secret_key", "secrets_key", "log", "remote_ca_file")
     config.write_text(re.sub(rf"^#((?!(?:{'|'.join(keep_out)}) )[a-z_]+ = )", r"\1", example, flags=re.M))
     with lakegated.Lakegated(arguments=["--config", str(config)]) as server:
         assert server.ready()

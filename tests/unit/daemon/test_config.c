@@ -39,7 +39,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.domain.count, 0);
     assert_true(config.verify_reads);
     assert_int_equal(config.staging_bytes, 64 * 1024 * 1024);
-    assert_int_equal(config.metrics, METRICS_PUBLIC);
+    assert_int_equal(config.metrics, METRICS_LOCAL);
     assert_string_equal(config.root_access_key, "");
     config_free(&config);
 }
