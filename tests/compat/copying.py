@@ -142,3 +142,99 @@ def listing(client, bucket, prefix=""):
         for entry in page.get("Contents", []):
             found[entry["Key"]] = (entry["ETag"], entry["Size"])
     return found
+
+
+class FakeSource:
+    """An S3 server that answers as a test wants. answer(request) is called for each request, with .method, .path, .query
+    (a dict) and .headers, and returns (status, headers, body), or None to break the connection off."""
+
+    def __init__(self, answer):
+        import http.server
+        import threading
+
+        outer = self
+        self.answer = answer
+        self.requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_all(self):
+                split = urllib.parse.urlsplit(self.path)
+                self.method = self.command
+                self.key = urllib.parse.unquote(split.path.partition("/")[2].partition("/")[2])
+                self.query = dict(urllib.parse.parse_qsl(split.query, keep_blank_values=True))
+                outer.requests.append((self.command, self.key, self.query))
+                answer = outer.answer(self)
+                if answer is None:
+                    self.close_connection = True
+                    return
+                status, headers, body = answer
+                self.send_response(status)
+                headers = {"Content-Length": str(len(body)), **headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                if int(headers["Content-Length"]) != len(body):
+                    self.close_connection = True
+
+            do_GET = do_HEAD = handle_all
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def page_of(entries, token=None):
+    """A page of ListObjectsV2: (key, content) pairs."""
+    contents = "".join(
+        f"<Contents><Key>{urllib.parse.quote(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<ETag>&quot;{hashlib.md5(body).hexdigest()}&quot;</ETag><Size>{len(body)}</Size></Contents>"
+        for key, body in entries)
+    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    text = (f'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>there</Name>'
+            f"<EncodingType>url</EncodingType><IsTruncated>{'true' if token else 'false'}</IsTruncated>{more}{contents}"
+            "</ListBucketResult>").encode()
+    return 200, {"Content-Type": "application/xml"}, text
+
+
+def object_of(body, **headers):
+    return 200, {"ETag": f'"{hashlib.md5(body).hexdigest()}"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+                 "Content-Type": "text/plain", **{name.replace("_", "-"): value for name, value in headers.items()}}, body
+
+
+def serving(objects, instead=None):
+    """An answer function: these objects, unless instead(request) answers."""
+    def answer(request):
+        special = instead(request) if instead is not None else False
+        if special is not False:
+            return special
+        if "list-type" in request.query:
+            after = request.query.get("start-after", "")
+            return page_of(sorted((key, body) for key, body in objects.items()
+                                  if key > after and key.startswith(request.query.get("prefix", ""))))
+        if request.key in objects:
+            return object_of(objects[request.key])
+        return 404, {}, b"<Error><Code>NoSuchKey</Code></Error>"
+    return answer
