@@ -2,7 +2,7 @@
  *
  * The console is opened over plain http under a name that is not localhost, so that what browsers keep for secure
  * contexts (crypto.subtle, the clipboard) is not there: as in a lab without certificates. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -149,6 +149,16 @@ export async function makeUser(server, name, statements) {
   const made = await iam(server, 'CreateAccessKey', { UserName: name })
   const element = (tag) => made.match(new RegExp(`<${tag}>([^<]*)</${tag}>`))[1]
   return { accessKeyId: element('AccessKeyId'), secretAccessKey: element('SecretAccessKey') }
+}
+
+/** Files that a Python script writes below its first argument: it prints lines of "NAME PATH". → [name, bytes] */
+export function pythonFiles(script) {
+  const venv = join(ROOT, 'build/.venv/bin/python')
+  const folder = mkdtempSync(join(tmpdir(), 'lakegate-files-'))
+  const out = execFileSync(existsSync(venv) ? venv : (process.env.PYTHON ?? 'python3'), ['-c', script, folder], { encoding: 'utf8' })
+  const files = out.trim().split('\n').map((line) => line.split(' ')).map(([name, path]) => [name, readFileSync(path)])
+  rmSync(folder, { recursive: true })
+  return files
 }
 
 export async function startBrowser() {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { axe, iam, logIn, makeUser, newPage, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
+import { axe, logIn, newPage, open, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
 
 const { CreateBucketCommand, PutObjectCommand, PutBucketPolicyCommand, DeletePublicAccessBlockCommand, CopyObjectCommand } = sdk
 let server, browser, s3
@@ -48,6 +48,40 @@ test('buckets show zones, size and what is public', async () => {
   assert.match(await row('landing').innerText(), /30\s/)
   await shot(page, 'buckets')
   assert.deepEqual(await axe(page), [])
+  assert.deepEqual(page.problems, [])
+})
+
+test('versions and delete markers are shown when there are any', async () => {
+  /* Nothing turns versioning on yet, so the listing is one that the store would answer, and the rest is real. */
+  const version = (key, id, latest, size) =>
+    `<Version><Key>${key}</Key><VersionId>${id}</VersionId><IsLatest>${latest}</IsLatest><LastModified>2026-11-2${size}T10:00:00.000Z</LastModified><ETag>"e"</ETag><Size>${size}</Size><StorageClass>STANDARD</StorageClass></Version>`
+  const page = await newPage(browser)
+  await page.route(/[?&]versions/, (route) =>
+    route.fulfill({
+      contentType: 'application/xml',
+      body: `<?xml version="1.0"?><ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>lake</Name><Prefix></Prefix><EncodingType>url</EncodingType><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>
+        ${version('readme.md', 'null', true, 3)}${version('readme.md', 'v2', false, 2)}${version('with%2Bplus', 'v1', false, 1)}
+        <DeleteMarker><Key>with%2Bplus</Key><VersionId>m1</VersionId><IsLatest>true</IsLatest><LastModified>2026-11-25T10:00:00.000Z</LastModified></DeleteMarker></ListVersionsResult>`,
+    }),
+  )
+  await logIn(page, server)
+  await open(page, server, 'browse', { bucket: 'lake' })
+  await page.getByLabel('Versions').check()
+  const grid = page.getByRole('grid')
+  await grid.getByText('delete marker').waitFor()
+  assert.deepEqual(
+    await grid.locator('.entry-row:not(.entry-head) .cell-version').allInnerTexts(),
+    ['null', 'v2', 'm1', 'v1'],
+  )
+  await grid.getByText('with+plus').first().waitFor()
+  await shot(page, 'versions')
+  assert.deepEqual(await axe(page), [])
+  await grid.getByRole('link', { name: 'readme.md' }).first().click()
+  const details = page.getByRole('complementary')
+  await details.getByText('text/', { exact: false }).or(details.getByText('octet-stream')).first().waitFor()
+  await details.getByRole('tab', { name: 'Versions' }).click()
+  await details.getByText('newest').waitFor()
+  assert.equal(await details.locator('.version-row').count(), 2)
   assert.deepEqual(page.problems, [])
 })
 

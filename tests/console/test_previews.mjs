@@ -1,12 +1,8 @@
 /* Previews: what is shown, how little is read for it, and that nothing of what is stored can act. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { deflateSync } from 'node:zlib'
-import { axe, logIn, newPage, open, ROOT, s3Of, sdk, shot, startBrowser, startLakegated } from './harness.mjs'
+import { axe, logIn, newPage, open, pythonFiles, s3Of, sdk, shot, startBrowser, startLakegated } from './harness.mjs'
 
 const { CreateBucketCommand, PutObjectCommand } = sdk
 const bucket = 'looks'
@@ -45,10 +41,8 @@ function png(width, height) {
 }
 
 /** Parquet files as arrow-rs writes them, one for each codec. */
-function parquetFiles() {
-  const venv = join(ROOT, 'build/.venv/bin/python')
-  const folder = mkdtempSync(join(tmpdir(), 'lakegate-parquet-'))
-  const script = `
+const parquetFiles = () =>
+  pythonFiles(`
 import glob, sys
 import arro3.core as a
 from deltalake import write_deltalake, WriterProperties
@@ -62,12 +56,7 @@ for codec in ("SNAPPY", "ZSTD", "GZIP", "BROTLI", "LZ4_RAW", "UNCOMPRESSED"):
     to = f"{sys.argv[1]}/{codec}"
     write_deltalake(to, table, writer_properties=WriterProperties(compression=codec, max_row_group_size=5000))
     print(codec, glob.glob(f"{to}/*.parquet")[0])
-`
-  const out = execFileSync(existsSync(venv) ? venv : (process.env.PYTHON ?? 'python3'), ['-c', script, folder], { encoding: 'utf8' })
-  const files = out.trim().split('\n').map((line) => line.split(' ')).map(([codec, path]) => [codec, readFileSync(path)])
-  rmSync(folder, { recursive: true })
-  return files
-}
+`)
 
 before(async () => {
   server = await startLakegated()

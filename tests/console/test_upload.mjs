@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { axe, logIn, newPage, open, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
 
-const { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListPartsCommand, ListObjectsV2Command, PutObjectCommand } = sdk
+const { CreateBucketCommand, CreateMultipartUploadCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListPartsCommand, ListObjectsV2Command, PutObjectCommand } = sdk
 const bucket = 'drop'
 const MIB = 1024 * 1024
 let server, browser, s3, page, folder
@@ -154,6 +154,19 @@ test('after a reload the same file goes on where it was, and another one does no
   await page.waitForFunction(() => document.querySelectorAll('.dock-row[data-state=done]').length === 2)
   assert.equal(sha(await stored('again.bin')), sha(content))
   assert.equal(sent, 6 - there.parts.length)
+  assert.deepEqual(await openUploads(), [])
+})
+
+test('uploads that were left are listed and given up', async () => {
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'left/behind <b>.bin' }))
+  assert.ok(UploadId)
+  await open(page, server, 'browse', { bucket, prefix: 'left/' })
+  await page.getByRole('button', { name: 'The bucket and this folder' }).click()
+  await page.getByRole('menuitem', { name: 'Unfinished uploads…' }).click()
+  await page.getByRole('cell', { name: 'left/behind <b>.bin' }).waitFor()
+  assert.deepEqual(await axe(page), [])
+  await page.getByRole('button', { name: 'Give up' }).click()
+  await page.getByText('There are none').waitFor()
   assert.deepEqual(await openUploads(), [])
 })
 

@@ -17,6 +17,7 @@ import { crumbs } from './names'
 import { entryId, Row, ROW_PX } from './rows'
 import { Tree } from './tree'
 import { downloadFolder, downloadObject } from './transfer'
+import { unfinishedUploads } from './unfinished'
 
 const SEARCH_DELAY_MS = 200
 
@@ -145,6 +146,7 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
             { label: flat ? 'Show folders' : 'Show all keys below', icon: 'table', run: () => go('browse', place({ flat: flat ? '' : '1', key: undefined })) },
             ...(versioned ? [{ label: versions ? 'Hide old versions' : 'Show versions', icon: 'history' as const, run: () => go('browse', place({ versions: versions ? '' : '1', key: undefined })) }] : []),
             { label: 'Settings of the bucket', icon: 'settings', rule: true, run: () => go('bucket', { bucket }) },
+            { label: 'Unfinished uploads…', icon: 'upload', run: () => unfinishedUploads(bucket, prefix) },
             { label: 'Empty the bucket…', icon: 'trash', danger: true, rule: true, run: () => emptyBucket(target) },
             { label: 'Delete the bucket…', icon: 'trash', danger: true, run: () => removeBucket(bucket) },
           ]}
