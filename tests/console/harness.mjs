@@ -182,7 +182,7 @@ export async function startBrowser() {
 export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, locale: 'en-GB', timezoneId: 'UTC', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(45_000)
   page.problems = []
   page.on('pageerror', (error) => page.problems.push(`error: ${error.message}`))
   page.on('console', (message) => {

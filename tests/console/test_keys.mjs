@@ -68,7 +68,7 @@ test('every key is reached by folders', async () => {
   const waiting = ['']
   for (let prefix = waiting.shift(); prefix !== undefined; prefix = waiting.shift()) {
     await open(page, server, 'buckets')
-    await page.getByRole('heading', { name: 'Buckets' }).waitFor()
+    await page.getByRole('heading', { name: 'Buckets', exact: true }).waitFor()
     await open(page, server, 'browse', { bucket, prefix })
     for (const row of await rows()) {
       if (row.kind === 'folder') waiting.push(row.params.prefix)

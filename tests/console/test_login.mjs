@@ -20,7 +20,7 @@ test('logging in makes a session and forgets the secret', async () => {
   await shot(page, 'login')
   assert.deepEqual(await axe(page), [])
   await logIn(page, server)
-  await page.getByRole('heading', { name: 'Buckets' }).waitFor()
+  await page.getByRole('heading', { name: 'Buckets', exact: true }).waitFor()
   await page.getByText('No buckets yet').waitFor()
   await shot(page, 'buckets-empty')
   assert.deepEqual(await axe(page), [])

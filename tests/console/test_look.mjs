@@ -103,6 +103,6 @@ test('the choice of colours is kept', async () => {
   await page.getByRole('button', { name: 'Account' }).click()
   await page.getByRole('menuitem', { name: 'Dark colours' }).click()
   await page.reload()
-  await page.getByRole('heading', { name: 'Buckets' }).waitFor()
+  await page.getByRole('heading', { name: 'Buckets', exact: true }).waitFor()
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark')
 })
