@@ -60,7 +60,7 @@ const struct setting settings_table[] = {
     {"snapshots", SETTING_COUNT, AT(snapshots), "2", 0, 64, false, NULL, NULL,
         "Snapshots of the index that are kept, and the log behind them: what lakegate salvage makes a lost index of. 0: none, and no log is kept for it."},
     {"snapshot_interval", SETTING_SECONDS, AT(snapshot_interval_s), "21600", 10, 31 * 24 * 3600, false, NULL, NULL,
-        "Time from one snapshot to the next. It comes sooner when as much log was written as the index is large, and 64 MiB at least."},
+        "Time from one snapshot to the next. It comes sooner when 64 MiB of log were written, or when space waits to be given back until one has the log in it."},
     {"duplicate_compare", SETTING_SIZE, AT(compare_bytes), "1G", 1 * MIB, 1024 * GIB, false, NULL, NULL,
         "Bytes of an object that are compared, per request, with those in its zone that have the same size and checksum. What is beyond is stored and marked as a duplicate."},
     {"lineage_days", SETTING_COUNT, AT(lineage_days), "365", 1, 36500, false, NULL, NULL,

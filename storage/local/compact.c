@@ -57,20 +57,19 @@ static bool is_less_live(const struct segment_record *record, uint64_t live, uns
     return live * 100 < record->tail_bytes * percent;
 }
 
-/* Log that no snapshot has yet is live, too, and keeps its segment. */
+/* Log that no snapshot has yet keeps its segment. */
 static bool sparse(
     struct gc *gc, uint64_t segment_id, const struct segment_record *record, unsigned percent)
 {
     if (record->own_file || record->state != SEGMENT_SEALED || refused(gc, segment_id) ||
         segment_busy(gc->storage->space, segment_id))
         return false;
-    bool covered = record->log_bytes == 0 || snapshots_cover(gc->storage, segment_id);
-    uint64_t live = record->live_bytes + (covered ? 0 : record->log_bytes);
-    if (!is_less_live(record, live, percent))
+    if (!is_less_live(record, record->live_bytes, percent))
         return false;
-    if (!covered)
-        gc->held_bytes += record->tail_bytes - live;
-    return covered;
+    if (record->log_bytes == 0 || snapshots_cover(gc->storage, segment_id))
+        return true;
+    gc->held_bytes += record->tail_bytes - record->live_bytes;
+    return false;
 }
 
 /* Looks on behind segments_after. *ret_end: all were looked at; the next look begins anew. */
@@ -108,7 +107,8 @@ static enum storage_err choose(struct gc *gc, bool *ret_end, uint64_t *ret_activ
     *ret_end = err != STORAGE_OK;
     if (*ret_end) {
         gc->segments_after = 0;
-        atomic_store(&gc->storage->snapshots.held_bytes, gc->held_bytes);
+        bool much = is_crowded && gc->held_bytes > slack_bytes(gc);
+        atomic_store(&gc->storage->snapshots.held_bytes, much ? gc->held_bytes : 0);
         gc->held_bytes = 0;
     }
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;

@@ -15,7 +15,8 @@ enum {
     LOOK_MS = 5000,
     FIRST_AFTER_MS = 60 * 1000,      /* where there is none */
     AGAIN_AFTER_MS = 10 * 60 * 1000, /* one that failed */
-    SOON_AFTER_MS = 60 * 1000,       /* at least between two, however much is written */
+    SOON_AFTER_MS = 30 * 1000,       /* at least between two, however much is written */
+    SOON_TIMES = 10,                 /* and so many times as long as the last one took */
     DEFAULT_INTERVAL_MS = 6 * 3600 * 1000,
     MUCH_BYTES = 64 << 20,
 };
@@ -165,6 +166,7 @@ static enum storage_err make(struct storage *storage, uint64_t rate)
     struct snapshots *snapshots = &storage->snapshots;
     struct snapshot_made made = {.err = STORAGE_NO_SPACE};
     pthread_mutex_lock(&snapshots->making);
+    uint64_t begun_ms = engine_monotonic_ms();
     uint64_t log_bytes = atomic_load(&snapshots->log_bytes);
     if (has_room(storage))
         made = run_child(storage, rate);
@@ -173,6 +175,7 @@ static enum storage_err make(struct storage *storage, uint64_t rate)
     snapshots->damage = made.err == STORAGE_CORRUPT;
     snapshots->failures += made.err != STORAGE_OK;
     snapshots->tried_ms = engine_monotonic_ms();
+    snapshots->took_ms = snapshots->tried_ms - begun_ms;
     if (made.err == STORAGE_OK)
         snapshots->bytes = made.bytes;
     pthread_mutex_unlock(&snapshots->lock);
@@ -205,34 +208,58 @@ static uint64_t last_frame(struct storage *storage)
     return state.commit_sequence;
 }
 
-static bool due(struct storage *storage)
+struct latest {
+    size_t count;
+    struct snapshot_entry newest;
+    uint64_t tried_ago_ms, took_ms;
+    bool failed;
+};
+
+static struct latest latest_of(struct snapshots *snapshots)
 {
-    struct snapshots *snapshots = &storage->snapshots;
-    uint64_t interval = (uint64_t)storage->options.snapshot_interval_ms, log, held, index;
+    struct latest latest = {0};
     pthread_mutex_lock(&snapshots->lock);
-    uint64_t tried_ago = engine_monotonic_ms() - snapshots->tried_ms;
-    bool failed = snapshots->no_room || snapshots->damage;
-    size_t count = snapshots->list.count;
-    struct snapshot_entry newest = {0};
-    if (count > 0)
-        newest = snapshots->list.items[count - 1];
+    latest.count = snapshots->list.count;
+    if (latest.count > 0)
+        latest.newest = snapshots->list.items[latest.count - 1];
+    latest.tried_ago_ms = engine_monotonic_ms() - snapshots->tried_ms;
+    latest.took_ms = snapshots->took_ms;
+    latest.failed = snapshots->no_room || snapshots->damage;
     pthread_mutex_unlock(&snapshots->lock);
-    if (failed && tried_ago < AGAIN_AFTER_MS)
+    return latest;
+}
+
+static bool due(struct storage *storage, const struct latest *latest)
+{
+    uint64_t interval = (uint64_t)storage->options.snapshot_interval_ms;
+    uint64_t pause = SOON_TIMES * latest->took_ms;
+    if (latest->failed && latest->tried_ago_ms < AGAIN_AFTER_MS)
         return false;
-    int64_t age_ms = engine_now_ms() - newest.time_ms;
-    if (count == 0)
-        return tried_ago >= (interval < FIRST_AFTER_MS ? interval : FIRST_AFTER_MS) &&
+    if (latest->count == 0)
+        return latest->tried_ago_ms >= (interval < FIRST_AFTER_MS ? interval : FIRST_AFTER_MS) &&
                last_frame(storage) != 0;
-    if (age_ms >= 0 && (uint64_t)age_ms >= interval && tried_ago >= LOOK_MS)
-        return last_frame(storage) != newest.frame_id;
-    if (tried_ago < SOON_AFTER_MS)
+    if (last_frame(storage) == latest->newest.frame_id)
         return false;
-    log = atomic_load(&snapshots->log_bytes);
-    held = atomic_load(&snapshots->held_bytes);
-    if (log < MUCH_BYTES && held < MUCH_BYTES)
+    int64_t age_ms = engine_now_ms() - latest->newest.time_ms;
+    if (age_ms >= 0 && (uint64_t)age_ms >= interval && latest->tried_ago_ms >= LOOK_MS)
+        return true;
+    if (latest->tried_ago_ms < (pause > SOON_AFTER_MS ? pause : SOON_AFTER_MS))
         return false;
-    index = index_bytes(storage);
-    return (log >= MUCH_BYTES && log >= index) || (held >= MUCH_BYTES && held >= index);
+    return atomic_load(&storage->snapshots.log_bytes) >= MUCH_BYTES ||
+           atomic_load(&storage->snapshots.held_bytes) > 0;
+}
+
+static void look_what_is_due(struct storage *storage)
+{
+    struct latest latest = latest_of(&storage->snapshots);
+    if (due(storage, &latest)) {
+        (void)make(storage, SNAPSHOT_RATE); /* a failure is counted, and tried again */
+        return;
+    }
+    /* The newest has all that there is, so what the older ones keep from being given back is of no use. */
+    if (latest.count > 1 && atomic_load(&storage->snapshots.held_bytes) > 0 &&
+        last_frame(storage) == latest.newest.frame_id)
+        look(storage, 1);
 }
 
 static void *snapshots_main(void *arg)
@@ -251,8 +278,7 @@ static void *snapshots_main(void *arg)
         pthread_mutex_unlock(&snapshots->lock);
         if (stop)
             return NULL;
-        if (due(storage))
-            (void)make(storage, SNAPSHOT_RATE); /* a failure is counted, and tried again */
+        look_what_is_due(storage);
     }
 }
 

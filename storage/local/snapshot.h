@@ -63,13 +63,15 @@ struct snapshots {
     size_t sealed_count;
     uint64_t bytes, failures;
     bool no_room, damage;
-    atomic_uint_fast64_t log_bytes;  /* written since the newest */
-    atomic_uint_fast64_t held_bytes; /* that compaction would give back, but for the log */
+    atomic_uint_fast64_t log_bytes; /* written since the newest */
+    atomic_uint_fast64_t
+        held_bytes; /* that compaction would give back, but for the log; 0: not much */
     pthread_t thread;
     bool thread_runs, stop;
     pid_t child; /* that makes one; 0: none */
     pthread_cond_t wake;
     uint64_t tried_ms; /* monotonic: when the last attempt ended, or the store was opened */
+    uint64_t took_ms;  /* the last attempt */
 };
 
 /* Looks what is there; starts the thread unless options.no_background. With options.snapshots 0 does nothing. */

@@ -310,6 +310,34 @@ def fill(target, count):
     return count / (time.monotonic() - started)
 
 
+def kill_under_load(target, server):
+    """SIGKILL while objects of 4 KiB are put; the seconds that the next start takes until it is ready."""
+    signer, body = target.signer(), b"x" * 4096
+    host, port = urllib.parse.urlsplit(target.endpoint).netloc.split(":")
+
+    def put(number):
+        try:
+            with socket.create_connection((host, int(port)), timeout=20) as connection:
+                for n in range(1_000_000):
+                    path = signer.sign("PUT", f"load/{number}/{n}")
+                    connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                    if not connection.recv(65536):
+                        return
+        except OSError:
+            pass
+
+    threads = [threading.Thread(target=put, args=(i,), daemon=True) for i in range(32)]
+    for thread in threads:
+        thread.start()
+    time.sleep(2)
+    server.kill9()
+    for thread in threads:
+        thread.join()
+    before = time.monotonic()
+    server.start()
+    return time.monotonic() - before
+
+
 def starts(target, server, count):
     rate = fill(target, count)
     row(f"PUT empty, {count:,} objects to fill", f"{rate:,.0f} /s", "64 connections, requests sent ahead")
@@ -320,6 +348,8 @@ def starts(target, server, count):
         server.start()
         times.append(time.monotonic() - before)
     row(f"start until ready, over {count:,} objects", f"{min(times) * 1000:.0f} ms", f"worst of 3: {max(times) * 1000:.0f} ms")
+    times = [kill_under_load(target, server) for _ in range(3)]
+    row("the same after kill -9 under 32 writers", f"{min(times) * 1000:.0f} ms", f"worst of 3: {max(times) * 1000:.0f} ms")
     time.sleep(1)
     row("RssAnon behind that start", f"{server.memory_bytes() / MIB:.1f} MiB")
 
