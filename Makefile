@@ -169,7 +169,7 @@ ROT_ARGS ?= --flips 5000
 rot: $(BUILD)/tests/crash/rot
 	@$< $(ROT_ARGS)
 	@$< --flips 60 --blind 1 >/dev/null
-$(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+$(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c tests/crash/rot_ask.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(BUILD)/tests/crash/power_states $(BUILD)/tests/crash/disk_faults: $(BUILD)/tests/crash/%: \
