@@ -372,10 +372,12 @@ static void take_free(struct walk *walk, const unsigned char *node, size_t len, 
         uint64_t first = u64_at(bytes);
         len = (size_t)u16_at(node) | (size_t)u16_at(node + 2) << 16;
         bytes = whole = malloc(len + 8);
-        list->no_memory |= !whole;
-        ssize_t got = whole ? pread(walk->check->fd, whole, len,
-                                  (off_t)(first * walk->page_bytes + PAGE_HEADER_BYTES))
-                            : -1;
+        if (!whole) {
+            list->no_memory = true;
+            return;
+        }
+        ssize_t got = pread(
+            walk->check->fd, whole, len, (off_t)(first * walk->page_bytes + PAGE_HEADER_BYTES));
         walk->failed |= got < 0;
         if (got != (ssize_t)len)
             len = 0;
