@@ -24,6 +24,7 @@ export const pages: Page[] = [
   { id: 'browse', title: 'Bucket', icon: 'folder', under: 'buckets', load: () => import('./pages/browse') },
   { id: 'copies', title: 'Bulk copy', icon: 'cloud', group: 'Data', load: () => import('./pages/copies') },
   { id: 'bucket', title: 'Settings', icon: 'settings', under: 'buckets', load: () => import('./pages/bucket') },
+  { id: 'dashboard', title: 'Dashboard', icon: 'chart', group: 'Administration', load: () => import('./pages/dashboard') },
   { id: 'access', title: 'Users and policies', icon: 'users', group: 'Administration', load: () => import('./pages/access') },
 ]
 
