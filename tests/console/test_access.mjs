@@ -198,7 +198,7 @@ test('who can do this is answered for everybody, with what decided', async () =>
   const answers = page.getByRole('table', { name: 'Answers' })
   await answers.getByRole('row', { name: /^may user allowed .*own, line 1/ }).waitFor()
   await answers.getByRole('row', { name: /^maynot user denied .*own/ }).waitFor()
-  await answers.getByRole('row', { name: /^bybucket user allowed ResourcePolicy, line 1/ }).waitFor()
+  await answers.getByRole('row', { name: /^bybucket user allowed the bucket's policy, line 1/ }).waitFor()
   await shot(page, 'access-who-can')
   assert.deepEqual(await axe(page), [])
 

@@ -40,6 +40,9 @@ function clock(seconds: number, step: number): string {
 
 const aligned = (data: Data): uPlot.AlignedData => [data.times, ...data.lines.map((line) => line.values)] as uPlot.AlignedData
 
+/** Between two marks of time: none is smaller than what the label shows. */
+const INCREMENTS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400]
+
 /** A number above all values that makes round marks: of bytes 1, 2, 5 … 500 of their unit. */
 function top(max: number, bytes: boolean): number {
   if (!(max > 0)) return 1
@@ -68,10 +71,10 @@ export function draw(host: HTMLElement, data: Data, options: Options): Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, top(max, options.bytes === true)] } },
       axes: [
-        { ...axis, size: 24, space: 70, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)) },
+        { ...axis, size: 24, space: 70, incrs: INCREMENTS_S, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)) },
         { ...axis, size: 76, splits: (_, __, least, most) => marks(least, most), values: (_, splits) => splits.map(options.unit) },
       ],
-      series: [{}, ...data.lines.map((line) => ({ label: line.label, stroke: () => css(line.colour), width: 1.5, points: { show: false }, spanGaps: false }))],
+      series: [{}, ...data.lines.map((line) => ({ label: line.label, stroke: () => css(line.colour), width: 1.5, points: { show: (now: uPlot) => (now.data[0]?.length ?? 0) < 3 }, spanGaps: false }))],
       hooks: { setCursor: [(now) => options.onPoint(now.cursor.idx ?? null)] },
     },
     aligned(data),

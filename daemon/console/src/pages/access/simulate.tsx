@@ -60,7 +60,8 @@ function context(question: Question): Record<string, string> {
 function because(result: Rec): string {
   const matched = records(result.MatchedStatements).map((statement) => {
     const line = text(record(statement.StartPosition).Line)
-    return `${text(statement.SourcePolicyId)}${line ? `, line ${line}` : ''} (${text(statement.SourcePolicyType)})`
+    const ofBucket = text(statement.SourcePolicyType) === 'Resource Policy'
+    return `${ofBucket ? "the bucket's policy" : text(statement.SourcePolicyId)}${line ? `, line ${line}` : ''}`
   })
   if (matched.length > 0) return matched.join('; ')
   if (text(record(result.PermissionsBoundaryDecisionDetail).AllowedByPermissionsBoundary) === 'false') return 'not within the permissions boundary'

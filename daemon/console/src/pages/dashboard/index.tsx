@@ -79,7 +79,7 @@ const charts: ChartOf[] = [
   { title: 'Bytes', unit: bytesPerSecond, bytes: true, counted: true, lines: [['received', 'bytes_in'], ['sent', 'bytes_out']] },
   { title: 'Time a request takes', unit: seconds, scale: 1e-6, lines: [['half of them less than', 'p50_us'], ['99 % less than', 'p99_us']] },
   { title: 'Commits', unit: perSecond, counted: true, lines: [['commits', 'commits'], ['changes in them', 'changes']] },
-  { title: 'Connections', unit: (value) => format.count(Math.round(value)), lines: [['open', 'connections']] },
+  { title: 'Connections', unit: (value) => format.count(Number(value.toFixed(1))), lines: [['open', 'connections']] },
   { title: 'Free on the disk', unit: format.bytes, bytes: true, lines: [['free', 'disk_free_bytes']] },
   { title: 'Memory', unit: format.bytes, bytes: true, lines: [['resident', 'rss_bytes']] },
 ]
@@ -246,7 +246,7 @@ function Operations({ scrape }: { scrape: Scrape }) {
           <tbody>
             {rows.map(([op, row]) => (
               <tr key={op}>
-                <td class="mono">{format.visible(op)}</td>
+                <td class="mono">{op === 'none' ? <span class="muted">pages of the daemon, and no operation</span> : format.visible(op)}</td>
                 <td class="num">{format.count(row.all)}</td>
                 <td class="num">{format.count(row.refused)}</td>
                 <td class="num">{format.count(row.failed)}</td>
