@@ -182,6 +182,26 @@ test('the editor says what is wrong where it is, before anything is saved', asyn
   assert.deepEqual(page.problems, [])
 })
 
+test('what is being written is not lost when the secret was forgotten meanwhile', async () => {
+  await makeUser(server, 'patient')
+  const page = await openAccess()
+  await page.clock.install()
+  await unlock(page)
+  await page.getByRole('link', { name: 'patient' }).click()
+  await page.getByRole('region', { name: 'Inline policies' }).getByRole('button', { name: 'Add' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New inline policy' })
+  await dialog.getByLabel('Name').fill('kept')
+  await dialog.getByLabel('Template', { exact: true }).selectOption('metrics')
+  await dialog.getByText('Valid JSON').or(dialog.getByText('The server takes it')).waitFor()
+  await page.clock.fastForward('16:00')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByRole('button', { name: 'Type the secret again' }).click()
+  await unlock(page.getByRole('dialog', { name: 'Unlock administration' }))
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  assert.match(decodeURIComponent(await iam(server, 'GetUserPolicy', { UserName: 'patient', PolicyName: 'kept' })), /lakegate:GetMetrics/)
+})
+
 test('who can do this is answered for everybody, with what decided', async () => {
   const bucket = 'whocan'
   await s3Of(server).send(new sdk.CreateBucketCommand({ Bucket: bucket }))

@@ -2,7 +2,7 @@
  * lakegated with a public bucket. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ACCESS_KEY, axe, logIn, makeUser, newPage, s3Of, sdk, SECRET_KEY, shot, startBrowser, startLakegated } from './harness.mjs'
+import { ACCESS_KEY, axe, logIn, makeUser, newPage, s3Of, sdk, SECRET_KEY, shot, signed, startBrowser, startLakegated } from './harness.mjs'
 
 const HTML = '<img src=x onerror="alert(1)">'
 const OBJECTS = 300
@@ -81,6 +81,7 @@ test('a public bucket is counted first, then copied, and the page shows it to it
   assert.equal((await here.send(new sdk.ListObjectsV2Command({ Bucket: 'mine' }))).KeyCount, 0)
   await start(page)
   await state(page, 'done')
+  assert.deepEqual(JSON.parse(await signed(server, { path: '/-/copies' })).copies.map((job) => job.dry_run), [false])
   await page.getByText(`${OBJECTS + 1} of ${OBJECTS + 1} objects`).waitFor()
   await shot(page, 'copies-done')
   assert.deepEqual(await axe(page), [])
@@ -181,6 +182,20 @@ test('what is typed wrong is said at its field, and what the server refuses is t
   await page.getByText('SourceNotAllowed').waitFor()
   await shot(page, 'copies-refused')
   assert.deepEqual(await axe(page), [])
+  assert.deepEqual(page.problems, [])
+})
+
+test('a source that is written as HTML is shown as it is written', async () => {
+  const wanted = { source: { bucket: 'public', prefix: HTML, endpoint: source.endpoint }, destination: { bucket: 'mine', prefix: `${HTML}/` } }
+  const job = JSON.parse(await signed(server, { method: 'POST', path: '/-/copies', body: JSON.stringify(wanted) }))
+  const page = await newPage(browser)
+  await logIn(page, server)
+  await hash(page, '#/copies')
+  await page.getByRole('link', { name: `s3://public/${HTML}` }).click()
+  await page.getByRole('heading', { name: `s3://public/${HTML}` }).waitFor()
+  await state(page, 'done')
+  assert.equal(await page.locator('img').count(), 0)
+  assert.equal(JSON.parse(await signed(server, { path: `/-/copies/${job.id}` })).progress.copied_objects, 0)
   assert.deepEqual(page.problems, [])
 })
 

@@ -55,7 +55,7 @@ test('what was done is counted, and drawn over time', async () => {
 
   const chart = page.getByRole('region', { name: 'Bytes', exact: true })
   await chart.scrollIntoViewIfNeeded()
-  await chart.locator('canvas').hover()
+  await chart.locator('.u-over').hover()
   await chart.getByText(/\d{4}-\d\d-\d\d \d\d:\d\d/).waitFor()
   assert.deepEqual(page.problems, [])
 })

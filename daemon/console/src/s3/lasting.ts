@@ -32,7 +32,12 @@ function hold(next: Held): void {
   if (held.value !== next) held.value = next
 }
 
-session.subscribe(() => forgetLasting())
+/* A session that is made anew before it ends is still the same person's. */
+let whose = session.value?.arn
+session.subscribe((now) => {
+  if (now?.arn !== whose) forgetLasting()
+  whose = now?.arn
+})
 
 /** Checks the keys by asking whose they are; they must be those of who is logged in, if that was by lasting keys. */
 export async function unlock(keys: Keys): Promise<void> {

@@ -139,6 +139,13 @@ export function FormDialog({ title, action, wide, ready = true, run, onClose, on
     >
       {children}
       {error !== null && <ErrorView error={error} />}
+      {asApiError(error).code === 'SecretNeeded' && (
+        <div>
+          <Button icon="key" onClick={() => void import('./unlock').then(({ askToUnlock }) => askToUnlock())}>
+            Type the secret again
+          </Button>
+        </div>
+      )}
     </Dialog>
   )
 }

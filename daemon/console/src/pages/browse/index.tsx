@@ -145,6 +145,7 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
             { label: prefix ? 'Download this folder (zip)' : 'Download everything (zip)', icon: 'download', run: () => void downloadFolder(bucket, prefix) },
             { label: flat ? 'Show folders' : 'Show all keys below', icon: 'table', run: () => go('browse', place({ flat: flat ? '' : '1', key: undefined })) },
             ...(versioned ? [{ label: versions ? 'Hide old versions' : 'Show versions', icon: 'history' as const, run: () => go('browse', place({ versions: versions ? '' : '1', key: undefined })) }] : []),
+            { label: 'Copy a data set to here…', icon: 'cloud', run: () => go('copies', { new: '1', bucket, prefix }) },
             { label: 'Settings of the bucket', icon: 'settings', rule: true, run: () => go('bucket', { bucket }) },
             { label: 'Unfinished uploads…', icon: 'upload', run: () => unfinishedUploads(bucket, prefix) },
             { label: 'Empty the bucket…', icon: 'trash', danger: true, rule: true, run: () => emptyBucket(target) },

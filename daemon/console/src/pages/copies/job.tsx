@@ -235,7 +235,7 @@ function Failures({ job }: { job: Job }) {
   const page = useLoad(
     async (signal) => {
       const answer = await listFailures(job.id, after, signal)
-      shown.current = after ? [...shown.current, ...answer.failures] : answer.failures
+      shown.current = [...shown.current.filter((failure) => failure.n <= after), ...answer.failures]
       return { failures: shown.current, truncated: answer.truncated }
     },
     /* A failure is counted before it is on the list: the end of the job settles it. */

@@ -1,5 +1,5 @@
 /* The form of a new job. Counting first starts a dry run and shows what it finds. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { go } from '../../router'
 import { listBuckets } from '../../s3/buckets'
 import { Button, Check, ErrorView, Field, format, Note, Select, Spinner, useLoad } from '../../ui'
@@ -108,7 +108,7 @@ function Limits({ form, problems, set }: Part) {
   )
 }
 
-/** What a dry run has counted so far. Leaving the form ends one that still runs. */
+/** What a dry run has counted so far. */
 function DryRun({ id, onAgain }: { id: string; onAgain: () => void }) {
   const [job, setJob] = useState<Job | null>(null)
   const [error, setError] = useState<unknown>(null)
@@ -153,6 +153,10 @@ export function NewJob({ params }: { params: Record<string, string> }) {
   useEffect(() => {
     if (params.again) getJob(params.again).then((job) => setForm(formOf(job)), setError)
   }, [params.again])
+  /* Leaving the form ends a count that still runs, and takes one that has ended off the list. */
+  const counted = useRef('')
+  counted.current = dryRun
+  useEffect(() => () => void (counted.current && cancelJob(counted.current).catch(() => undefined)), [])
   const { problems } = wantedOf(form, false)
   const part: Part = { form, problems: checked ? problems : {}, set: (change) => setForm((before) => ({ ...before, ...change })) }
   const send = async (count: boolean) => {
