@@ -54,10 +54,11 @@ export async function renew(secretAccessKey: string): Promise<void> {
   await logIn({ accessKeyId: lastingKeyId, secretAccessKey }, kept)
 }
 
-/** Revokes the session at the daemon, and forgets it here whatever the answer. The failure, if any. */
+/** Revokes the session at the daemon, and forgets it here whatever the answer. The failure, if any. Credentials that were
+ * temporary when they were typed are only forgotten: something else may live by them. */
 export async function logOut(): Promise<string> {
   let failure = ''
-  if (session.value?.sessionToken)
+  if (session.value?.lastingKeyId)
     try {
       await signedFetch({ method: 'DELETE', path: '/-/session' })
     } catch (thrown) {

@@ -47,7 +47,15 @@ export function Details({ target, objectKey: key, versionId, zones, versioned, o
     { id: 'lineage', label: 'Lineage' },
   ]
   return (
-    <aside class={`details ${large ? 'large' : ''}`} aria-label={`Object ${visible(key)}`}>
+    <aside
+      class={`details ${large ? 'large' : ''}`}
+      aria-label={`Object ${visible(key)}`}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.defaultPrevented) return
+        if (large) setLarge(false)
+        else onClose()
+      }}
+    >
       <div class="details-head">
         <h2 class="grow break" data-testid="details-name">
           {visible(baseName(key)) || '(the folder itself)'}

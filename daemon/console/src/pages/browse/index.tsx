@@ -20,6 +20,7 @@ import { downloadFolder, downloadObject } from './transfer'
 import { unfinishedUploads } from './unfinished'
 
 const SEARCH_DELAY_MS = 200
+const REFRESH_MS = 500
 
 export default function Browse({ params }: PageProps) {
   const bucket = params.bucket ?? ''
@@ -39,6 +40,7 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
   const [turn, setTurn] = useState(0)
   const [dragging, setDragging] = useState(false)
   const searchField = useRef<HTMLInputElement>(null)
+  const seen = useRef(changed.peek()?.turn ?? 0)
   const reload = useCallback(() => {
     setSelected(new Set())
     setTurn((before) => before + 1)
@@ -48,14 +50,24 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
     setSelected(new Set())
     setActive(-1)
   }, [bucket, prefix, search, versions, flat])
-  /* Uploads into this bucket show up when they are there. */
-  useEffect(
-    () =>
-      changed.subscribe((change) => {
-        if (change?.bucket === bucket && change.key.startsWith(prefix)) listing.reload()
-      }),
-    [bucket, prefix, listing.reload],
-  )
+  /* Uploads into this bucket show up when they are there; of many at once some at a time. */
+  const due = useRef(0)
+  useEffect(() => {
+    const stop = changed.subscribe((change) => {
+      if (change?.bucket !== bucket || !change.key.startsWith(prefix) || change.turn <= seen.current) return
+      seen.current = change.turn
+      due.current ||= window.setTimeout(() => {
+        due.current = 0
+        setTurn((before) => before + 1)
+        listing.reload()
+      }, REFRESH_MS)
+    })
+    return () => {
+      stop()
+      window.clearTimeout(due.current)
+      due.current = 0
+    }
+  }, [bucket, prefix, listing.reload])
   const target: Target = { bucket, prefix, versions, reload }
   const { entries } = listing
   const chosen = useMemo(() => entries.filter((entry) => selected.has(entryId(entry))), [entries, selected])

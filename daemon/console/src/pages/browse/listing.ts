@@ -37,37 +37,46 @@ const EMPTY: State = { entries: [], complete: false, loading: true }
 
 export function useListing({ bucket, prefix, versions, delimiter }: ListingOf): Listing {
   const [state, setState] = useState<State>(EMPTY)
-  const [turn, setTurn] = useState(0)
   const now = useRef<{ state: State; controller: AbortController; all: boolean }>({ state: EMPTY, controller: new AbortController(), all: false })
-  const load = useCallback(async () => {
-    const { controller } = now.current
-    const show = (change: Partial<State>) => {
-      now.current.state = { ...now.current.state, ...change }
-      setState(now.current.state)
-    }
-    show({ loading: true, error: undefined })
-    do {
+  const show = useCallback((change: Partial<State>) => {
+    now.current.state = { ...now.current.state, ...change }
+    setState(now.current.state)
+  }, [])
+  /** Loads behind what is there: the next page, or all that is left. again: from the beginning, as far as it was
+   * loaded; what is shown meanwhile stays, and with it where it is scrolled to. */
+  const load = useCallback(
+    async (again = false) => {
+      const { controller } = now.current
+      const wanted = again ? now.current.state.entries.length : 0
+      let { entries, next } = again ? EMPTY : now.current.state
+      show({ loading: true, error: undefined })
       try {
-        const before = now.current.state
-        const page = await listPage({ bucket, prefix, delimiter, versions, at: before.next, signal: controller.signal })
-        if (controller.signal.aborted) return
-        /* Folders of later pages stand where they came: the order is the store's. */
-        const entries = before.entries.length === 0 ? page.entries : before.entries.concat(page.entries)
-        show({ entries, next: page.next, complete: !page.next })
+        do {
+          const page: ListingPage = await listPage({ bucket, prefix, delimiter, versions, at: next, signal: controller.signal })
+          if (controller.signal.aborted) return
+          /* Folders of later pages stand where they came: the order is the store's. */
+          entries = entries.length === 0 ? page.entries : entries.concat(page.entries)
+          next = page.next
+          if (entries.length >= wanted || !next) show({ entries, next, complete: !next })
+        } while (next && entries.length < ENTRIES_MAX && (now.current.all || entries.length < wanted))
+        show({ loading: false })
       } catch (error) {
-        if (controller.signal.aborted) return
-        show({ error, loading: false })
-        return
+        if (!controller.signal.aborted) show({ error, loading: false })
       }
-    } while (now.current.all && !now.current.state.complete && now.current.state.entries.length < ENTRIES_MAX)
-    show({ loading: false })
-  }, [bucket, prefix, versions, delimiter])
+    },
+    [bucket, prefix, versions, delimiter],
+  )
   useEffect(() => {
     now.current = { state: EMPTY, controller: new AbortController(), all: false }
     setState(EMPTY)
     void load()
     return () => now.current.controller.abort()
-  }, [load, turn])
+  }, [load])
+  const reload = useCallback(() => {
+    now.current.controller.abort()
+    now.current.controller = new AbortController()
+    void load(true)
+  }, [load])
   const full = !state.complete && state.entries.length >= ENTRIES_MAX
   const more = useCallback(() => {
     const { state: at } = now.current
@@ -78,5 +87,5 @@ export function useListing({ bucket, prefix, versions, delimiter }: ListingOf): 
     const { state: at } = now.current
     if (!at.loading && !at.complete) void load()
   }, [load])
-  return { entries: state.entries, complete: state.complete, full, loading: state.loading, error: state.error, more, all, reload: useCallback(() => setTurn((before) => before + 1), []) }
+  return { entries: state.entries, complete: state.complete, full, loading: state.loading, error: state.error, more, all, reload }
 }

@@ -4,6 +4,7 @@ import { serverNow } from '../../s3/clock'
 import { queryApi } from '../../s3/fetch'
 import { currentSession } from '../../s3/session'
 import { endpoint } from '../../s3/endpoint'
+import { headObject, listPage } from '../../s3/objects'
 import { linkEndpoint, serverConfig } from '../../s3/server'
 import { presign, type Keys } from '../../s3/sign'
 import { Button, CopyField, Dialog, ErrorView, Field, format, Note, openDialog, Select, toastError } from '../../ui'
@@ -33,6 +34,8 @@ export async function downloadObject(bucket: string, key: string, versionId?: st
   try {
     const query: Record<string, string> = { 'response-content-disposition': disposition(fileName(key)) }
     if (versionId) query.versionId = versionId
+    /* What is denied or gone is told here; a download that fails tells nothing. */
+    await headObject(bucket, key, versionId)
     save(await presign({ method: 'GET', bucket, key, query }, DOWNLOAD_SECONDS), fileName(key))
   } catch (thrown) {
     toastError(thrown, 'The download could not be started')
@@ -42,6 +45,7 @@ export async function downloadObject(bucket: string, key: string, versionId?: st
 /** A folder, or the whole bucket, as one zip that the daemon makes as it is read. */
 export async function downloadFolder(bucket: string, prefix: string): Promise<void> {
   try {
+    await listPage({ bucket, prefix, delimiter: '', max: 1 })
     save(await presign({ method: 'GET', bucket, query: { 'lakegate-zip': '', prefix } }, DOWNLOAD_SECONDS), `${fileName(baseName(prefix) || bucket)}.zip`)
   } catch (thrown) {
     toastError(thrown, 'The download could not be started')
@@ -122,6 +126,7 @@ function Share({ bucket, key_: key, versionId, onClose }: { bucket: string; key_
           )}
         </Note>
       )}
+      {session.expires === 0 && <Note tone="warn">You are logged in with temporary credentials: the link ends when they do, if that is earlier.</Note>}
       {withKey && !made && (
         <>
           <Field label={`Secret key of ${session.lastingKeyId}`} type="password" value={secret} onInput={setSecret} mono autofocus required hint="Used for this link only. The link then works until it ends, or the key is disabled." autocomplete="current-password" />
@@ -137,7 +142,7 @@ function Share({ bucket, key_: key, versionId, onClose }: { bucket: string; key_
         <>
           <CopyField label="Link" value={made.url} />
           <p class="muted">
-            It ends on <strong data-testid="share-end">{format.time(made.ends)}</strong>, or earlier if the {withKey ? 'key is disabled' : 'session is closed by logging out'}.
+            It ends on <strong data-testid="share-end">{format.time(made.ends)}</strong>, or earlier if the {withKey ? 'key is disabled' : session.lastingKeyId ? 'session is closed by logging out' : 'credentials end'}.
           </p>
         </>
       )}
