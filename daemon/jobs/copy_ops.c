@@ -4,6 +4,7 @@
 #include "daemon/authorize.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_jobs.h"
+#include "daemon/links.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/json_answer.h"
 
@@ -125,6 +126,11 @@ static enum s3_err may_compare(struct request *request, const struct copy_spec *
             request_store(request), spec->source_bucket, &request->arena, &bucket);
     if (err != STORAGE_OK)
         return FAIL_STORAGE(request, err);
+    const struct link *link = spec->local ? links_get(request->daemon->links, bucket.id) : NULL;
+    link_release(link);
+    if (link != NULL) /* it has nothing of its own to copy */
+        return FAIL(request, INVALID_ARGUMENT,
+            "source.bucket is a link: name the bucket that it leads to, and its endpoint");
     return spec->local ? authorize_also(request, "s3:ListBucket", &bucket, SPAN_ABSENT) : S3_OK;
 }
 

@@ -26,6 +26,13 @@ static const struct {
     READS(get_object_tagging, OBJECT, "s3:GetObjectTagging", link_object_tagging),
 };
 
+/* Of its objects nothing is known here, and an empty listing of versions, or an empty ZIP, would not be true. */
+static bool is_about_objects(const struct op *op)
+{
+    return op->scope == TARGET_OBJECT || op->run == op_list_object_versions ||
+           (op->run != op_head_bucket && strcmp(op->action, "s3:ListBucket") == 0);
+}
+
 enum s3_err link_take_over(struct request *request)
 {
     const struct op *op = request->op;
@@ -41,9 +48,7 @@ enum s3_err link_take_over(struct request *request)
             request->op = &replaced[i].op;
             return S3_OK;
         }
-    /* Of its objects nothing else is known here, and an empty listing of versions would not be true. */
-    if (op->scope == TARGET_OBJECT || op->run == op_list_object_versions ||
-        op->run == op_zip_objects)
+    if (is_about_objects(op))
         return FAIL(request, NOT_IMPLEMENTED, "The bucket is a link, which does not pass this on.");
     return S3_OK;
 }

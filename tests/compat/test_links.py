@@ -267,7 +267,7 @@ def test_a_link_is_a_bucket(s3, linked):
         s3.create_bucket(Bucket=linked)
 
 
-def test_writes_are_405(s3, linked, bucket):
+def test_writes_are_405(s3, gateway, linked, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
     writes = [
@@ -286,6 +286,8 @@ def test_writes_are_405(s3, linked, bucket):
     for write in writes:
         with refused("MethodNotAllowed", 405):
             write()
+    status, text = iam.send(gateway, "GET", f"/{linked}?lakegate-zip=")
+    assert status == 501 and b"NotImplemented" in text
     for read in (lambda: s3.list_object_versions(Bucket=linked), lambda: s3.get_object_acl(Bucket=linked, Key="empty")):
         with refused("NotImplemented", 501):
             read()
@@ -361,6 +363,12 @@ def test_lineage_tells_where_it_came_from(s3, gateway, source, linked, bucket):
     s3.copy_object(Bucket=bucket, Key="k", CopySource=f"{linked}/zones/lookup.csv")
     _, text = iam.send(gateway, "GET", f"/{bucket}/k?lakegate-lineage")
     assert f"{source.endpoint}/{BUCKET}/zones/lookup.csv" in text.decode()
+
+
+def test_a_copy_job_does_not_take_a_link_for_an_empty_bucket(gateway, linked, bucket):
+    job = {"source": {"endpoint": "local", "bucket": linked}, "destination": {"bucket": bucket}}
+    status, text = iam.send(gateway, "POST", "/-/copies", body=json.dumps(job).encode())
+    assert status == 400 and b"is a link" in text
 
 
 # ---- the pipeline's own command ----
