@@ -53,9 +53,9 @@ struct http_engine {
     struct http_transfer *running; /* the engine's thread alone */
 };
 
-static void release(struct http_transfer *transfer)
+static void release(struct http_transfer *transfer, unsigned count)
 {
-    if (atomic_fetch_sub(&transfer->references, 1) != 1)
+    if (atomic_fetch_sub(&transfer->references, count) != count)
         return;
     curl_easy_cleanup(transfer->easy);
     curl_slist_free_all(transfer->headers);
@@ -193,7 +193,7 @@ static bool prepare(struct http_transfer *transfer, const struct http_transfer_o
     return code == CURLE_OK;
 }
 
-/* The transfer is over: tells, and forgets it. */
+/* The transfer is over: tells. The engine's reference is then the caller's to give back. */
 static void finish(struct http_transfer *transfer, enum http_end end, const char *cause)
 {
     struct http_engine *engine = transfer->engine;
@@ -212,7 +212,6 @@ static void finish(struct http_transfer *transfer, enum http_end end, const char
     engine->transfer_count--;
     pthread_mutex_unlock(&engine->lock);
     transfer->events.on_end(transfer->ctx, end, cause);
-    release(transfer);
 }
 
 static enum http_end end_of(const struct http_transfer *transfer, CURLcode code)
@@ -242,21 +241,23 @@ static void finish_done(struct http_engine *engine)
                             : transfer->error[0] != '\0' ? transfer->error
                                                          : curl_easy_strerror(code);
         finish(transfer, end_of(transfer, code), cause);
+        release(transfer, 1);
     }
 }
 
-static void run_command(
+/* True: it is over by that. */
+static bool run_command(
     struct http_engine *engine, struct http_transfer *transfer, unsigned commands)
 {
     if (commands & COMMAND_CANCEL) {
         finish(transfer, HTTP_CANCELLED, "cancelled");
-        return;
+        return true;
     }
     if (commands & COMMAND_START) {
         transfer->running = curl_multi_add_handle(engine->multi, transfer->easy) == CURLM_OK;
         if (!transfer->running) {
             finish(transfer, HTTP_NO_MEMORY, "out of memory");
-            return;
+            return true;
         }
         transfer->next = engine->running;
         if (transfer->next != NULL)
@@ -265,6 +266,7 @@ static void run_command(
     } else if (commands & COMMAND_RESUME) {
         curl_easy_pause(transfer->easy, CURLPAUSE_CONT); /* a failure shows as the transfer's */
     }
+    return false;
 }
 
 /* False: the engine is to stop. */
@@ -279,9 +281,8 @@ static bool run_commands(struct http_engine *engine)
         transfer->commands = 0;
         bool ended = transfer->ended;
         pthread_mutex_unlock(&engine->lock);
-        if (!ended)
-            run_command(engine, transfer, commands);
-        release(transfer); /* the line's reference */
+        bool over = !ended && run_command(engine, transfer, commands);
+        release(transfer, over ? 2 : 1); /* the line's reference, and the engine's */
         pthread_mutex_lock(&engine->lock);
     }
     bool go_on = !engine->stopping;
@@ -298,8 +299,15 @@ static void *run(void *ctx)
         finish_done(engine);
         curl_multi_poll(engine->multi, NULL, 0, POLL_MS, NULL);
     }
-    while (engine->running != NULL)
-        finish(engine->running, HTTP_CANCELLED, "the daemon stops");
+    for (struct http_transfer *transfer; (transfer = engine->running) != NULL;) {
+        engine->running = transfer->next;
+        if (transfer->next != NULL)
+            transfer->next->previous = NULL;
+        curl_multi_remove_handle(engine->multi, transfer->easy);
+        transfer->running = false;
+        finish(transfer, HTTP_CANCELLED, "the daemon stops");
+        release(transfer, 1);
+    }
     return NULL;
 }
 
@@ -351,7 +359,7 @@ struct http_transfer *http_transfer_start(struct http_engine *engine,
         engine->transfer_count++;
     pthread_mutex_unlock(&engine->lock);
     if (!ready) {
-        release(transfer);
+        release(transfer, 1);
         return NULL;
     }
     atomic_fetch_add(&transfer->references, 1);
@@ -372,7 +380,7 @@ void http_transfer_cancel(struct http_transfer *transfer)
 void http_transfer_free(struct http_transfer *transfer)
 {
     if (transfer != NULL)
-        release(transfer);
+        release(transfer, 1);
 }
 
 struct http_engine *http_engine_new(const struct http_engine_options *options)

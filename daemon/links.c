@@ -32,7 +32,7 @@ struct links {
 
 static struct held *held_of(const struct link *link)
 {
-    return (struct held *)(uintptr_t)link;
+    return (struct held *)link;
 }
 
 static const struct link *reference(struct held *held)
@@ -86,7 +86,8 @@ static void insert(struct links *links, struct held *held)
 {
     pthread_rwlock_wrlock(&links->lock);
     size_t at = at_least(links, held->link.name), count = links->count;
-    memmove(&links->items[at + 1], &links->items[at], (count - at) * sizeof(links->items[0]));
+    for (size_t i = count; i > at; i--)
+        links->items[i] = links->items[i - 1];
     links->items[at] = held;
     links->count = count + 1;
     pthread_rwlock_unlock(&links->lock);
@@ -96,7 +97,8 @@ static void take_out(struct links *links, struct held *held)
 {
     pthread_rwlock_wrlock(&links->lock);
     size_t at = at_least(links, held->link.name), count = links->count;
-    memmove(&links->items[at], &links->items[at + 1], (count - at - 1) * sizeof(links->items[0]));
+    for (size_t i = at; i + 1 < count; i++)
+        links->items[i] = links->items[i + 1];
     links->count = count - 1;
     pthread_rwlock_unlock(&links->lock);
     link_release(&held->link);
@@ -176,7 +178,7 @@ static void open_remote(
             SPAN_ARG(link->name));
     }
     if (secret.len > 0)
-        wipe((char *)(uintptr_t)secret.ptr, secret.len);
+        wipe((char *)secret.ptr, secret.len);
 }
 
 static bool load_one(struct links *links, const struct record_entry *entry)
@@ -403,7 +405,7 @@ static bool reseal_one(struct links *links, const struct record_entry *entry, vo
         !link_unseal(links->vault, &arena, name, sealed, &secret, &stale))
         return true; /* one that nothing opens keeps no key */
     bool good = !stale || link_seal(links->vault, &arena, name, secret, &sealed);
-    wipe((char *)(uintptr_t)secret.ptr, secret.len);
+    wipe((char *)secret.ptr, secret.len);
     if (!stale || !good)
         return good;
     struct span text = link_record_text(&arena, &link, sealed);

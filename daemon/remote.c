@@ -148,7 +148,7 @@ enum remote_err remote_bucket_open(
 static void wipe_span(struct span text)
 {
     if (text.len > 0)
-        wipe((char *)(uintptr_t)text.ptr, text.len);
+        wipe((char *)text.ptr, text.len);
 }
 
 void remote_bucket_close(struct remote_bucket *bucket)

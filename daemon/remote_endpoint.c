@@ -114,12 +114,13 @@ static bool take_port(struct span text, struct remote_endpoint *endpoint)
 bool remote_endpoint_parse(struct span url, struct remote_endpoint *ret_endpoint,
     char ret_region[static REMOTE_REGION_BYTES])
 {
-    if (url.len == 0)
+    if (!span_present(url) || url.len == 0)
         url = SPAN("https://s3.amazonaws.com");
     struct remote_endpoint endpoint = {.secure = span_starts_nocase(url, SPAN("https://"))};
     if (!endpoint.secure && !span_starts_nocase(url, SPAN("http://")))
         return false;
-    struct span rest = span_from(url, endpoint.secure ? 8 : 7);
+    size_t scheme_bytes = endpoint.secure ? 8 : 7;
+    struct span rest = span_of(url.ptr + scheme_bytes, url.len - scheme_bytes);
     if (span_ends(rest, SPAN("/")))
         rest.len--;
     if (!take_host(&rest, &endpoint) || !take_port(rest, &endpoint))

@@ -29,7 +29,7 @@ static void keep(struct link_page *page, const struct remote_listing *listing, s
     page->count = 0;
     for (size_t i = 0; i < listing->count; i++) {
         struct remote_entry entry = listing->entries[i];
-        entry.key = span_from(entry.key, prefix_bytes);
+        entry.key = span_of(entry.key.ptr + prefix_bytes, entry.key.len - prefix_bytes);
         if (entry.key.len > 0 && !(entry.is_prefix && span_eq(entry.key, shown)))
             page->entries[page->count++] = entry;
     }
