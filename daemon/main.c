@@ -276,17 +276,6 @@ static bool open_remote(struct world *world)
            refuse("the links cannot be read; run lakegate verify on the data folder");
 }
 
-static void let_remote_go(struct world *world)
-{
-    struct span addresses[CONFIG_LIST_MAX];
-    size_t count = 0;
-    while (count < CONFIG_LIST_MAX && span_present(server_address(world->server, count))) {
-        addresses[count] = server_address(world->server, count);
-        count++;
-    }
-    remote_listening(world->daemon.remote, addresses, count);
-}
-
 static bool start(struct world *world)
 {
     char error[SERVER_ERROR_BYTES];
@@ -312,7 +301,6 @@ static bool start(struct world *world)
         return refuse("the copy jobs cannot be read; run lakegate verify on the data folder");
     if (!server_start(&world->daemon, &world->server, error))
         return refuse(error);
-    let_remote_go(world);
     return copy_jobs_start(world->daemon.copies) || refuse("not enough threads");
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/metrics.h"
 #include "daemon/pipeline.h"
 #include "daemon/receive.h"
+#include "daemon/remote.h"
 #include "daemon/server_tls.h"
 #include "daemon/staging.h"
 #include "daemon/workers.h"
@@ -723,6 +724,16 @@ static bool serve_all(struct server *server, char ret_error[static SERVER_ERROR_
     return true;
 }
 
+/* The way out must not lead back in, so it opens once it is known what is listened on. */
+static void open_way_out(const struct server *server)
+{
+    struct span addresses[CONFIG_LIST_MAX];
+    for (size_t i = 0; i < server->listener_count; i++)
+        addresses[i] = server_address(server, i);
+    if (server->daemon->remote != NULL)
+        remote_listening(server->daemon->remote, addresses, server->listener_count);
+}
+
 bool server_start(
     struct daemon *daemon, struct server **ret_server, char ret_error[static SERVER_ERROR_BYTES])
 {
@@ -733,7 +744,10 @@ bool server_start(
     }
     server->daemon = daemon;
     /* All or none: nobody is served on one address while another may still be refused. */
-    if (!bind_all(server, ret_error) || !serve_all(server, ret_error)) {
+    bool bound = bind_all(server, ret_error);
+    if (bound)
+        open_way_out(server);
+    if (!bound || !serve_all(server, ret_error)) {
         server_stop(server, 0);
         return false;
     }
