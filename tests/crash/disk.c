@@ -63,7 +63,8 @@ static struct disk_entry *add(enum disk_call call, uint32_t file)
 /* LMDB's and the store's lock files hold nothing that outlives a process. */
 static bool is_lock(const char *name)
 {
-    return strcmp(name, "lock") == 0 || strcmp(name, "index/lock.mdb") == 0;
+    size_t len = strlen(name);
+    return strcmp(name, "lock") == 0 || (len >= 8 && strcmp(name + len - 8, "lock.mdb") == 0);
 }
 
 static const char *below(const char *path)
@@ -133,7 +134,8 @@ static bool names_in(const struct disk_entry *entry, const struct file *folder)
 {
     if (entry->call != DISK_MAKE && entry->call != DISK_UNLINK && entry->call != DISK_RENAME)
         return false;
-    const char *path = files[entry->file].first_path, *slash = strrchr(path, '/');
+    const char *path = entry->call == DISK_RENAME ? entry->data : files[entry->file].first_path;
+    const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) : 0;
     return strlen(folder->path) == len && strncmp(folder->path, path, len) == 0;
 }
@@ -465,12 +467,38 @@ int unlink(const char *path)
     return result;
 }
 
+/* Another name for what has this one or lies below it. */
+static void move_path(char *path, const char *from, const char *to)
+{
+    char moved[PATH_BYTES];
+    size_t len = strlen(from);
+    if (strncmp(path, from, len) != 0 || (path[len] != '\0' && path[len] != '/'))
+        return;
+    if (snprintf(moved, sizeof moved, "%s%s", to, path + len) >= PATH_BYTES)
+        stop("a path is too long");
+    memcpy(path, moved, PATH_BYTES);
+}
+
 int rename(const char *from, const char *to)
 {
     REAL(rename, int, const char *, const char *);
-    if (recording && (below(from) || below(to)))
-        stop("rename is not modelled: nothing used it");
-    return real(from, to);
+    if (fails(below(from) != NULL))
+        return -1;
+    int result = real(from, to);
+    const char *old = below(from), *new = below(to);
+    if (result != 0 || !recording || !old || !new)
+        return result;
+    pthread_mutex_lock(&lock);
+    uint32_t file = file_named(old);
+    if (file == DISK_NEVER)
+        stop("what is renamed is not known");
+    add(DISK_RENAME, file)->data = strdup(new);
+    char name[PATH_BYTES];
+    snprintf(name, sizeof name, "%s", old);
+    for (uint32_t i = 0; i < file_count; i++)
+        move_path(files[i].path, name, new);
+    pthread_mutex_unlock(&lock);
+    return result;
 }
 
 int link(const char *from, const char *to)
@@ -549,9 +577,11 @@ bool disk_is_pending(uint32_t call, uint32_t at)
 
 struct image {
     bool exists;
+    char path[PATH_BYTES];
     char *bytes;
     uint64_t size, used, capacity; /* behind used there are zeros */
 };
+static struct image images[DISK_FILES_MAX];
 
 static void grow(struct image *image, uint64_t size)
 {
@@ -598,12 +628,25 @@ static void apply_write(
     }
 }
 
+static void apply_rename(const struct image *image, const char *to)
+{
+    char from[PATH_BYTES];
+    memcpy(from, image->path, PATH_BYTES);
+    for (uint32_t i = 0; i < file_count && image->exists; i++)
+        if (images[i].exists)
+            move_path(images[i].path, from, to);
+}
+
 static void apply(
     struct image *image, const struct disk_entry *entry, enum disk_tear tear, uint64_t seed)
 {
     switch (entry->call) {
     case DISK_MAKE:
         image->exists = true;
+        memcpy(image->path, files[entry->file].first_path, PATH_BYTES);
+        break;
+    case DISK_RENAME:
+        apply_rename(image, entry->data);
         break;
     case DISK_UNLINK:
         image->exists = false;
@@ -662,11 +705,11 @@ static void write_out(const char *path, const struct image *image)
 uint64_t disk_make(const char *folder, uint32_t at, const bool *kept, uint32_t torn,
     enum disk_tear tear, uint64_t seed)
 {
-    static struct image images[DISK_FILES_MAX];
     uint64_t hash = 1;
     for (uint32_t i = 0; i < file_count; i++) {
         struct image *image = &images[i];
         image->exists = files[i].in_base;
+        memcpy(image->path, files[i].first_path, PATH_BYTES);
         if (image->used > 0)
             memset(image->bytes, 0, (size_t)image->used);
         image->size = 0;
@@ -685,8 +728,7 @@ uint64_t disk_make(const char *folder, uint32_t at, const bool *kept, uint32_t t
         char path[2 * PATH_BYTES];
         if (!images[i].exists)
             continue;
-        snprintf(path, sizeof path, "%s%s%s", folder, files[i].first_path[0] ? "/" : "",
-            files[i].first_path);
+        snprintf(path, sizeof path, "%s%s%s", folder, images[i].path[0] ? "/" : "", images[i].path);
         hash = hash_bytes(hash, path + strlen(folder), strlen(path) - strlen(folder));
         hash = hash_bytes(
             hash ^ images[i].size, images[i].bytes ? images[i].bytes : "", (size_t)images[i].used);

@@ -5,7 +5,7 @@
  * What was not synced when the power went may be there or not, each change by itself and in any order; a write
  * may be torn at 512 bytes or 4 KiB. A sync makes durable what was done to that file before; that of a folder what
  * was made, renamed or removed in it. Writes through a descriptor opened with O_DSYNC are durable when they
- * return. src: the model of CrashMonkey and ALICE */
+ * return. A file or folder that is renamed has the one name or the other. src: the model of CrashMonkey and ALICE */
 #ifndef TESTS_CRASH_DISK_H
 #define TESTS_CRASH_DISK_H
 
@@ -29,7 +29,7 @@ struct disk_entry {
     uint32_t file; /* of DISK_SYNC of a folder: the folder */
     uint32_t mark;
     uint64_t offset, length;
-    char *data;         /* DISK_WRITE */
+    char *data;         /* DISK_WRITE; of DISK_RENAME the new name */
     uint32_t synced_by; /* the call that made it durable; DISK_NEVER */
 };
 

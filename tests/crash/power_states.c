@@ -2,11 +2,15 @@
  * acknowledged, byte for byte; what was under way is there whole or not at all.
  *
  * usage: power_states [--states N] [--seed N] [--fault segment|file|folder|index] [--sequence A,B,C]
+ *                     [--way-back snapshot|salvage]
  *
  * Sequences of up to three changes on a small store are run while all calls on files are recorded (disk.h). For
  * each point between or within two calls the store is made anew as the disk could have left it: every subset of
  * what was pending where that is at most 6 calls, else seeded ones, and torn writes. Sequences come in an
  * order that the seed decides until N states were looked at (0: all of them).
+ *
+ * With --way-back snapshot or salvage the power goes while a snapshot of the index is made, or a lost index is salvaged:
+ * each state opens or is salvaged, nothing is missing, and the check is clean.
  *
  * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. */
 #include "changes.h"
@@ -45,6 +49,7 @@ static uint64_t seed = 1;
 static struct model base_model;
 static struct model models[COMMITS_MAX + 1]; /* [n]: after n commits */
 static uint32_t commits;
+static bool keeps_log; /* as if snapshots were kept */
 
 _Noreturn void fail(const char *format, ...)
 {
@@ -68,8 +73,10 @@ static void remove_tree(const char *path)
 
 static void open_at(const char *dir)
 {
-    struct storage_options options = {
-        .dir = dir, .no_background = true, .segment_bytes = 2 * 1024 * 1024};
+    struct storage_options options = {.dir = dir,
+        .no_background = true,
+        .segment_bytes = 2 * 1024 * 1024,
+        .snapshots = keeps_log ? 2 : 0};
     const char *detail = "";
     enum storage_err err = storage_open(&options, &store, &detail);
     if (err != STORAGE_OK)
@@ -284,6 +291,150 @@ static void run_sequence(const unsigned *sequence, size_t length)
     remove_tree(state);
 }
 
+/* ---- while a snapshot is made, or a lost index salvaged ---- */
+
+enum { WAY_BACK_STATES = 300 };
+
+static void note_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    size_t len = strlen(shared->salvage_line);
+    snprintf(shared->salvage_line + len, sizeof shared->salvage_line - len, "%s; ", line);
+}
+
+static void lose_index(const char *dir)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/index/data.mdb", dir);
+    unlink(path);
+}
+
+static void salvage(const char *dir)
+{
+    struct storage_salvage order = {.dir = dir, .report = note_line};
+    struct storage_salvage_figures figures;
+    const char *detail = "";
+    shared->salvage_line[0] = '\0';
+    if (storage_salvage(&order, &figures, &detail) != STORAGE_OK)
+        fail("salvage: %s", detail);
+    if (figures.unknown > 0)
+        fail("salvage does not know all: %s", shared->salvage_line);
+}
+
+/* In a process of its own. What does not open for want of an index is salvaged; then the index is lost once more. */
+_Noreturn static void check_way_back(void)
+{
+    uint64_t findings = 0;
+    struct storage_options options = {.dir = state, .no_background = true};
+    const char *detail = "";
+    arena_init(&arena, (size_t)64 * 1024 * 1024);
+    for (int i = 0; i < 2; i++) {
+        enum storage_err err = storage_open(&options, &store, &detail);
+        if (err == STORAGE_CORRUPT) {
+            salvage(state);
+            err = storage_open(&options, &store, &detail);
+        }
+        if (err != STORAGE_OK)
+            fail("it does not open: %s", detail);
+        if (!all_same(&shared->model, false))
+            fail("it differs in %s", difference);
+        storage_close(TAKE(store));
+        if (storage_verify(state, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
+            _exit(1);
+        lose_index(state);
+    }
+    _exit(0);
+}
+
+static bool look_way_back(uint32_t at, uint64_t subset)
+{
+    static bool kept[DISK_CALLS_MAX];
+    int status = 0;
+    for (uint32_t call = 0; call <= at; call++)
+        kept[call] =
+            disk_is_pending(call, at) && (subset == 0      ? false
+                                             : subset == 1 ? true
+                                                           : (mix(subset + call) & 1) != 0);
+    (void)disk_make(state, at, kept, DISK_NEVER, DISK_WHOLE, seed);
+    atomic_fetch_add(&totals->states, 1);
+    shared->failure[0] = '\0';
+    pid_t pid = fork();
+    if (pid == 0)
+        check_way_back();
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        fail("fork");
+    remove_tree(state);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    snprintf(totals->failure, sizeof totals->failure,
+        "before call %u of %u has returned: %.500s (status %x)", at, disk_call_count,
+        shared->failure, (unsigned)status);
+    atomic_store(&totals->failed, true);
+    return false;
+}
+
+/* All around renames and syncs, where much is decided; then wherever the seed says. */
+static void look_all_around(void)
+{
+    for (uint32_t at = 0; at < disk_call_count; at++) {
+        bool decides = disk_calls[at].call == DISK_RENAME ||
+                       (at > 0 && disk_calls[at - 1].call == DISK_RENAME) ||
+                       at + 1 == disk_call_count;
+        for (uint64_t subset = 0; decides && subset < 4; subset++)
+            if (!look_way_back(at, subset))
+                return;
+    }
+    while (atomic_load(&totals->states) < states_wanted) {
+        uint64_t number = atomic_load(&totals->states);
+        if (!look_way_back((uint32_t)(mix(seed + number) % disk_call_count), number % 5))
+            return;
+    }
+}
+
+_Noreturn static void way_back_child(bool salvages)
+{
+    arena_init(&arena, (size_t)64 * 1024 * 1024);
+    keeps_log = true;
+    copy_tree(base, live);
+    open_at(live);
+    for (size_t i = 0; i < CHANGES && commits < COMMITS_MAX - 2; i++)
+        changes[i].run();
+    storage_close(TAKE(store));
+    if (salvages) {
+        if (snapshot_make(live, 0).err != STORAGE_OK)
+            fail("no snapshot could be made");
+        open_at(live);
+        for (size_t i = 0; i < 5 && commits < COMMITS_MAX - 2; i++)
+            changes[i].run();
+        storage_close(TAKE(store));
+        lose_index(live);
+    }
+    disk_record(live);
+    if (salvages)
+        salvage(live);
+    else if (snapshot_make(live, 0).err != STORAGE_OK)
+        fail("no snapshot could be made");
+    disk_stop();
+    look_all_around();
+    atomic_fetch_add(&totals->sequences, 1);
+    _exit(0);
+}
+
+static void run_way_back(bool salvages)
+{
+    int status;
+    shared->model = base_model;
+    if (states_wanted == STATES_DEFAULT)
+        states_wanted = WAY_BACK_STATES;
+    pid_t pid = fork();
+    if (pid == 0)
+        way_back_child(salvages);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+        snprintf(totals->failure, sizeof totals->failure, "running it: %s", shared->failure);
+        atomic_store(&totals->failed, true);
+    }
+}
+
 /* What all sequences begin with: a store with a bucket and some objects, closed well. */
 static void make_base(void)
 {
@@ -365,7 +516,7 @@ static enum disk_fault fault_named(const char *name)
 
 int main(int argc, char **argv)
 {
-    const char *sequence = NULL;
+    const char *sequence = NULL, *way_back = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--states") == 0)
             states_wanted = strtoul(argv[i + 1], NULL, 10);
@@ -375,6 +526,8 @@ int main(int argc, char **argv)
             disk_fault = fault_named(argv[i + 1]);
         else if (strcmp(argv[i], "--sequence") == 0)
             sequence = argv[i + 1];
+        else if (strcmp(argv[i], "--way-back") == 0)
+            way_back = argv[i + 1];
     }
     const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(work, sizeof work, "%s/lakegate-power-XXXXXX", memory);
@@ -389,7 +542,9 @@ int main(int argc, char **argv)
     totals = share(sizeof *totals);
     model_init();
     make_base();
-    if (!sequence)
+    if (way_back)
+        run_way_back(strcmp(way_back, "salvage") == 0);
+    else if (!sequence)
         run_all();
     else if (!run_named(sequence))
         fprintf(stderr, "there is no such sequence: %s\n", sequence);

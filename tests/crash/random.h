@@ -19,8 +19,8 @@ extern struct storage *store;
 extern struct arena arena; /* of a step */
 extern bool show;          /* tell of each step */
 extern bool salvaging;     /* snapshots are taken, and now and then the index is lost */
-extern char dir[64];
-extern int calls_left; /* until the process dies; 0: it does not */
+extern char run_dir[64];   /* data folder of the run */
+extern int calls_left;     /* until the process dies; 0: it does not */
 
 /* Ends the process: the run has failed. */
 _Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -20,7 +20,7 @@ struct shared *shared;
 struct storage *store;
 struct arena arena;
 bool show, salvaging;
-char dir[64];
+char run_dir[64];
 static uint64_t seed;
 static unsigned steps = STEPS_DEFAULT;
 static bool enabled[STEPS_MAX];
@@ -103,7 +103,7 @@ void open_store(void)
     sys.fdatasync = mortal_fdatasync;
     sys.fsync = mortal_fsync;
     sys.unlink = mortal_unlink;
-    struct storage_options options = {.dir = dir,
+    struct storage_options options = {.dir = run_dir,
         .no_background = true,
         .segment_bytes = 2 * 1024 * 1024,
         .snapshots = salvaging ? 2 : 0};
@@ -177,7 +177,7 @@ _Noreturn static void child(void)
     check_all();
     storage_close(store);
     uint64_t findings = 0;
-    if (storage_verify(dir, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
+    if (storage_verify(run_dir, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
         _exit(FAILED);
     _exit(0);
 }
@@ -191,9 +191,9 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 /* False when it failed; shared->failure tells why. */
 static bool run(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/lakegate-model-XXXXXX");
-    if (!mkdtemp(dir)) {
-        perror(dir);
+    snprintf(run_dir, sizeof run_dir, "/tmp/lakegate-model-XXXXXX");
+    if (!mkdtemp(run_dir)) {
+        perror(run_dir);
         exit(2);
     }
     unsigned salvages = shared->salvages;
@@ -218,7 +218,7 @@ static bool run(void)
     if (!ok && shared->failure[0] == '\0')
         snprintf(shared->failure, sizeof shared->failure, "step %u: exit status %d",
             shared->next_step, status);
-    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(run_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return ok;
 }
 

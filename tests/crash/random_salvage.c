@@ -40,7 +40,7 @@ static void wreck(const char *path, bool whole)
 static void lose_index(void)
 {
     char path[160];
-    snprintf(path, sizeof path, "%s/index/data.mdb", dir);
+    snprintf(path, sizeof path, "%s/index/data.mdb", run_dir);
     switch (dice(4)) {
     case 0:
         unlink(path);
@@ -52,7 +52,7 @@ static void lose_index(void)
         wreck(path, false);
         break;
     default:
-        snprintf(path, sizeof path, "%s/index", dir);
+        snprintf(path, sizeof path, "%s/index", run_dir);
         nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
 }
@@ -62,9 +62,9 @@ static void damage_snapshot(void)
 {
     struct snapshot_list list;
     char path[PATH_MAX], file[PATH_MAX];
-    if (snapshot_list(dir, &list) != STORAGE_OK || list.count < 2)
+    if (snapshot_list(run_dir, &list) != STORAGE_OK || list.count < 2)
         return;
-    if (!snapshot_path(dir, list.items[list.count - 1].frame_id, path))
+    if (!snapshot_path(run_dir, list.items[list.count - 1].frame_id, path))
         return;
     snprintf(file, sizeof file, "%.*s/data.mdb", PATH_MAX - 20, path);
     wreck(file, dice(2));
@@ -83,7 +83,7 @@ static enum storage_err salvage(struct storage_salvage_figures *ret_figures)
 {
     const char *detail = "";
     shared->salvage_line[0] = '\0';
-    struct storage_salvage order = {.dir = dir, .report = remember_line};
+    struct storage_salvage order = {.dir = run_dir, .report = remember_line};
     enum storage_err err = STORAGE_IN_USE;
     /* A check that a killed salvage had begun may take a moment to end. */
     for (int i = 0; i < 5000 && err == STORAGE_IN_USE; i++) {
