@@ -19,6 +19,8 @@ static const struct span content_security_policy =
 
 static const struct console_file *find_file(struct span path)
 {
+    if (!span_present(path))
+        return NULL;
     for (size_t i = 0; i < console_file_count; i++)
         if (span_eq(console_files[i].path, path))
             return &console_files[i];
@@ -39,9 +41,9 @@ static bool takes_gzip(const struct request *request)
         if (!is_gzip && !span_eq(name, SPAN("*")))
             continue;
         struct span weight = span_from(item, span_find(item, SPAN("q="), 0));
-        bool none = weight.len > 2;
-        for (size_t i = 2; i < weight.len; i++)
-            none = none && (weight.ptr[i] == '0' || weight.ptr[i] == '.' || weight.ptr[i] == ' ');
+        bool none = span_present(weight) && weight.len > 2;
+        for (size_t i = 2; none && i < weight.len; i++)
+            none = (weight.ptr[i] == '0' || weight.ptr[i] == '.' || weight.ptr[i] == ' ');
         if (is_gzip)
             return !none;
         takes = !none;
@@ -58,7 +60,7 @@ static bool is_cached(const struct request *request, struct span etag)
         item = span_trim(item);
         if (span_starts(item, SPAN("W/")))
             item = span_from(item, 2);
-        if (span_eq(item, opaque) || span_eq(item, SPAN("*")))
+        if ((span_present(opaque) && span_eq(item, opaque)) || span_eq(item, SPAN("*")))
             return true;
     }
     return false;

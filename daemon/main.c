@@ -5,6 +5,7 @@
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
+#include "daemon/console_files.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
 #include "daemon/fault.h"
@@ -330,6 +331,25 @@ static void stop(struct world *world)
     config_free(&world->config);
 }
 
+/* Where browsers find the console; not where a Unix socket is all there is. */
+static void greet_console(const struct world *world, const char *scheme)
+{
+    const struct config *config = &world->config;
+    if (!config->console || console_file_count == 0)
+        return;
+    if (config->console_host[0] != '\0' || config->public_url[0] != '\0') {
+        bool by_host = config->console_host[0] != '\0';
+        printf("console     %s%s%s%s/-/console/\n", by_host ? scheme : "", by_host ? "://" : "",
+            by_host ? config->console_host : config->public_url,
+            by_host ? config->path_prefix : "");
+        return;
+    }
+    struct span address = server_address(world->server, 0);
+    if (!span_starts(address, SPAN("unix:")))
+        printf(
+            "console     %s://%.*s%s/-/console/\n", scheme, SPAN_ARG(address), config->path_prefix);
+}
+
 /* The secret is printed when it was just made and a person looks on, or when it is asked for. */
 static void greet(const struct world *world)
 {
@@ -344,6 +364,7 @@ static void greet(const struct world *world)
         printf("endpoint    %s%s%.*s\n", is_unix ? "" : scheme, is_unix ? "" : "://",
             SPAN_ARG(address));
     }
+    greet_console(world, scheme);
     printf("region      %s\n", world->config.region);
     printf("access key  %.*s\n", SPAN_ARG(credentials_access_key(credentials)));
     if (show)

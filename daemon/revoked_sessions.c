@@ -93,8 +93,8 @@ static bool read_record(struct revoked_sessions *revoked, const struct record_en
 {
     uint64_t expires_s;
     struct span access_key = span_from(record->key, sizeof(PREFIX) - 1);
-    if (access_key.len != SESSION_ACCESS_KEY_BYTES || !span_to_u64(record->value, &expires_s) ||
-        !make_room(revoked))
+    if (!span_present(access_key) || access_key.len != SESSION_ACCESS_KEY_BYTES ||
+        !span_to_u64(record->value, &expires_s) || !make_room(revoked))
         return false;
     insert(revoked, access_key.ptr, (int64_t)expires_s);
     return true;

@@ -260,7 +260,7 @@ static bool next_key(struct zip *zip)
     }
     const struct list_entry *item = &zip->keys.items[zip->next_key++];
     struct span key = item->key;
-    struct object_info info;
+    struct object_info info = {.size_bytes = 0};
     buf_clear(&zip->after);
     buf_add(&zip->after, key);
     if (key.len == zip->base_bytes && item->info.size_bytes == 0) /* the folder itself */

@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.request
 import threading
 
 import pytest
@@ -42,6 +43,10 @@ def test_the_lines_to_paste_work(environment, tmp_path):
     try:
         printed = read_until(first.stdout, "mc alias set")
         assert f"endpoint    http://{environment['LAKEGATE_LISTEN']}\n" in printed
+        console = re.search(r"console     (.+)\n", printed)[1]
+        if not console.startswith("none"):  # tests/http/test_console.py is skipped, and counted, without one
+            assert console == f"http://{environment['LAKEGATE_LISTEN']}/-/console/"
+            assert b"<html" in urllib.request.urlopen(console, timeout=30).read()
         access_key, secret_key = re.search(r"access key  (\S+)\n  secret key  (\S+)\n", printed).groups()
         assert len(access_key) >= 16 and len(secret_key) >= 30
         assert oct((tmp_path / "data/root-credentials").stat().st_mode & 0o777) == "0o600"
