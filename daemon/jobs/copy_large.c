@@ -1,184 +1,8 @@
 /* Objects that are copied part by part: HEAD for what comes along, an upload here, a GET for each part, several at
  * once, and Complete. The parts are the source's own, asked for by number; of a source that does not know them,
  * ranges of the size that they probably had. What was uploaded stays when the job is interrupted. */
-#include "base/encode.h"
 #include "checksum.h"
-#include "daemon/daemon.h"
-#include "daemon/jobs/copy_object.h"
-#include "daemon/upload_id.h"
-
-enum { PARTS_ARENA_BYTES = 8 * 1024 * 1024, COMPLETE_MAX_BYTES = 2 * 1024 * 1024 };
-#define OWN_PART_BYTES (UINT64_C(64) << 20)
-
-enum part_state { PART_TO_DO, PART_RUNS, PART_DONE };
-
-struct part {
-    uint8_t md5[MD5_BYTES];
-    uint64_t size_bytes;
-    enum part_state state;
-};
-
-struct slot {
-    struct copy_fetch fetch;
-    struct arena arena;
-    uint32_t number; /* 0: free */
-};
-
-struct copy_parts {
-    enum { PARTS_BEGIN, PARTS_HEAD, PARTS_CREATE, PARTS_COPY, PARTS_COMPLETE } stage;
-    struct part *parts;
-    uint32_t count, done;
-    bool by_number, probed;
-    uint64_t part_bytes; /* of ranges */
-    struct slot slots[COPY_PARTS_AT_ONCE];
-    struct checksum checksum; /* of the whole, as the source says */
-    bool etag_fits;           /* the source's ETag can be rebuilt */
-    uint64_t tag_count;
-    uint64_t received_bytes; /* of parts that have ended */
-    struct buf complete;
-    size_t complete_at;
-    char upload[UPLOAD_ID_TEXT_BYTES];
-};
-
-static struct copy_large *record_of(struct copy_object *object)
-{
-    return object->slot >= 0 ? &object->run->job->progress.large[object->slot] : &object->own;
-}
-
-/* ---- which parts ---- */
-
-static bool make_parts(struct copy_parts *parts, uint32_t count)
-{
-    free(parts->parts);
-    parts->parts = calloc(count > 0 ? count : 1, sizeof(*parts->parts));
-    parts->count = count;
-    parts->done = 0;
-    return parts->parts != NULL;
-}
-
-/* Boundaries of our own: the ETag will be another. */
-static uint64_t own_part_bytes(uint64_t size_bytes)
-{
-    uint64_t part_bytes = OWN_PART_BYTES;
-    while (size_bytes / part_bytes >= STORAGE_PART_MAX)
-        part_bytes *= 2;
-    return part_bytes;
-}
-
-static bool choose(struct copy_object *object, bool by_number)
-{
-    struct copy_parts *parts = object->task->parts;
-    const struct copy_entry *entry = &object->entry;
-    uint32_t count = entry->etag.part_count != COPY_ETAG_HASHED ? entry->etag.part_count : 0;
-    if (count > STORAGE_PART_MAX)
-        count = 0;
-    parts->by_number = by_number && count > 1;
-    parts->probed = !parts->by_number;
-    parts->etag_fits = count > 0 && parts->etag_fits;
-    parts->part_bytes =
-        count == 1 ? entry->size_bytes : copy_guess_part_bytes(entry->size_bytes, count);
-    if (!parts->by_number && parts->part_bytes == 0 && count != 1) {
-        parts->part_bytes = own_part_bytes(entry->size_bytes);
-        count = (uint32_t)((entry->size_bytes + parts->part_bytes - 1) / parts->part_bytes);
-        parts->etag_fits = false;
-    }
-    return make_parts(parts, count);
-}
-
-static uint64_t range_bytes(const struct copy_object *object, uint32_t number)
-{
-    const struct copy_parts *parts = object->task->parts;
-    uint64_t first = (number - 1) * parts->part_bytes, left = object->entry.size_bytes - first;
-    return left < parts->part_bytes ? left : parts->part_bytes;
-}
-
-static void part_done(
-    struct copy_parts *parts, uint32_t number, const uint8_t *md5, uint64_t size_bytes)
-{
-    struct part *part = &parts->parts[number - 1];
-    memcpy(part->md5, md5, MD5_BYTES);
-    part->size_bytes = size_bytes;
-    part->state = PART_DONE;
-    parts->done++;
-}
-
-/* ---- the upload ---- */
-
-static struct storage *store_of(const struct copy_object *object)
-{
-    return object->run->daemon->store;
-}
-
-static void abort_upload(struct copy_object *object, struct upload_id id)
-{
-    struct mutation mutation = {.kind = MUTATION_ABORT_UPLOAD,
-        .bucket = {object->run->destination.id, object->run->job->spec.bucket},
-        .key = object->key,
-        .abort = {id}};
-    enum storage_err err = storage_commit(store_of(object), &mutation);
-    (void)err; /* it may be gone already */
-}
-
-/* A crash may have come between the upload's beginning and the record of it: one without parts, since the job
- * began, of this key. */
-static void abort_forgotten(struct copy_object *object)
-{
-    struct arena arena CLEANUP(arena_free);
-    struct upload_page page;
-    struct upload_query query = {
-        .bucket_id = object->run->destination.id, .prefix = object->key, .max = 10};
-    arena_init(&arena, PARTS_ARENA_BYTES);
-    if (storage_upload_list(store_of(object), &query, &arena, &page) != STORAGE_OK)
-        return;
-    for (size_t i = 0; i < page.count; i++) {
-        const struct upload_info *info = &page.items[i].info;
-        struct part_page parts;
-        uint64_t generation;
-        if (page.items[i].is_prefix || !span_eq(page.items[i].key, object->key) ||
-            info->initiated_ms < object->run->job->created_ms ||
-            storage_upload_parts(store_of(object), query.bucket_id, object->key, info->id, 0, 1,
-                &arena, &parts, &generation) != STORAGE_OK ||
-            parts.count > 0)
-            continue;
-        abort_upload(object, info->id);
-    }
-}
-
-/* The parts that are there already. False: the upload is gone */
-static bool take_up(struct copy_object *object, bool *ret_complete)
-{
-    struct arena arena CLEANUP(arena_free);
-    struct copy_parts *parts = object->task->parts;
-    struct copy_large *record = record_of(object);
-    struct upload_info info;
-    struct part_page page;
-    uint64_t generation;
-    uint64_t bucket_id = object->run->destination.id;
-    arena_init(&arena, PARTS_ARENA_BYTES);
-    if (storage_upload_get(
-            store_of(object), bucket_id, object->key, record->upload, &arena, &info) != STORAGE_OK)
-        return false;
-    *ret_complete = info.completed;
-    if (info.completed)
-        return true;
-    if (storage_upload_parts(store_of(object), bucket_id, object->key, record->upload, 0,
-            STORAGE_PART_MAX, &arena, &page, &generation) != STORAGE_OK)
-        return false;
-    for (size_t i = 0; i < page.count; i++) {
-        const struct part_info *part = &page.items[i];
-        if (part->number > parts->count ||
-            (!parts->by_number && part->size_bytes != range_bytes(object, part->number)))
-            continue;
-        part_done(parts, part->number, part->etag.md5, part->size_bytes);
-    }
-    return true;
-}
-
-static void forget_upload(struct copy_object *object)
-{
-    record_of(object)->upload = (struct upload_id){0};
-    object->run->dirty = true;
-}
+#include "daemon/jobs/copy_parts.h"
 
 static bool start_create(struct copy_object *object)
 {
@@ -199,7 +23,7 @@ static bool start_create(struct copy_object *object)
         .target = copy_target(&object->arena, run->job->spec.bucket, object->key, "?uploads"),
         .headers = headers,
         .header_count = count};
-    parts->stage = PARTS_CREATE;
+    parts->stage = COPY_PARTS_CREATE;
     struct copy_put *put = &object->task->put;
     if (copy_put_start(put, &run->who, &ask, copy_object_event, object) != S3_OK)
         return copy_object_put_failed(object, put);
@@ -215,7 +39,7 @@ static bool read_upload(struct copy_object *object)
     if (from == SIZE_MAX)
         return false;
     text = span_first(span_from(text, from + sizeof("<UploadId>") - 1), UPLOAD_ID_TEXT_BYTES - 1);
-    return upload_id_parse(text, &record_of(object)->upload) == S3_OK;
+    return upload_id_parse(text, &copy_upload_record(object)->upload) == S3_OK;
 }
 
 /* ---- stages ---- */
@@ -230,7 +54,7 @@ static bool start_head(struct copy_object *object)
     fetch->get = (struct remote_get){
         .key = object->entry.key, .if_match = object->entry.etag_text, .head = true};
     fetch->expected_bytes = object->entry.size_bytes;
-    object->task->parts->stage = PARTS_HEAD;
+    object->task->parts->stage = COPY_PARTS_HEAD;
     return copy_fetch_start(fetch) ? false : copy_object_fetch_failed(object, fetch);
 }
 
@@ -250,23 +74,23 @@ static bool on_head(struct copy_object *object)
         return copy_object_fetch_failed(object, fetch);
     parts->tag_count = fetch->tag_count;
     parts->etag_fits = copy_etag_is_md5(&fetch->object);
-    if (!choose(object, true))
+    if (!copy_parts_choose(object, true))
         return copy_object_retry(object, 1000);
     if (usable(&fetch->object.checksum) && parts->etag_fits)
         parts->checksum = fetch->object.checksum;
     bool complete = false;
-    if (record_of(object)->upload.blob_id == 0) {
-        abort_forgotten(object);
+    if (copy_upload_record(object)->upload.blob_id == 0) {
+        copy_upload_abort_forgotten(object);
         return start_create(object);
     }
-    if (!take_up(object, &complete)) {
-        forget_upload(object);
+    if (!copy_upload_take_up(object, &complete)) {
+        copy_upload_forget(object);
         return start_create(object);
     }
     if (complete)
         return copy_object_copied(object, COPY_BY_ETAG, parts->tag_count);
-    upload_id_format(record_of(object)->upload, parts->upload);
-    parts->stage = PARTS_COPY;
+    upload_id_format(copy_upload_record(object)->upload, parts->upload);
+    parts->stage = COPY_PARTS_COPY;
     copy_object_wake(object);
     return false;
 }
@@ -281,23 +105,23 @@ static bool on_created(struct copy_object *object)
         return copy_object_put_failed(object, put);
     if (!read_upload(object))
         return copy_object_failed(object, SPAN("Internal"), SPAN("no upload"));
-    upload_id_format(record_of(object)->upload, parts->upload);
+    upload_id_format(copy_upload_record(object)->upload, parts->upload);
     copy_save(object->run, true);
     bool freed = copy_put_free(put); /* it has no body */
     (void)freed;
-    parts->stage = PARTS_COPY;
+    parts->stage = COPY_PARTS_COPY;
     copy_object_wake(object);
     return false;
 }
 
 /* ---- parts ---- */
 
-static void start_part(struct copy_object *object, struct slot *slot, uint32_t number)
+static void start_part(struct copy_object *object, struct copy_part_slot *slot, uint32_t number)
 {
     struct copy_parts *parts = object->task->parts;
     struct copy_run *run = object->run;
     struct copy_fetch *fetch = &slot->fetch;
-    *slot = (struct slot){.number = number};
+    *slot = (struct copy_part_slot){.number = number};
     arena_init(&slot->arena, 16 * 1024);
     fetch->who = &run->who;
     fetch->bucket = run->bucket;
@@ -310,7 +134,7 @@ static void start_part(struct copy_object *object, struct slot *slot, uint32_t n
         fetch->get.part_number = number;
         fetch->expected_parts = parts->count;
     } else if (object->entry.size_bytes > 0) {
-        fetch->expected_bytes = range_bytes(object, number);
+        fetch->expected_bytes = copy_parts_range_bytes(object, number);
         fetch->get.has_range = true;
         fetch->get.first = (number - 1) * parts->part_bytes;
         fetch->get.last = fetch->get.first + fetch->expected_bytes - 1;
@@ -320,12 +144,12 @@ static void start_part(struct copy_object *object, struct slot *slot, uint32_t n
     fetch->write = (struct copy_write){
         .target = copy_target(&slot->arena, run->job->spec.bucket, object->key, query.ptr),
         .algo = parts->checksum.algo == DIGEST_CRC64NVME ? DIGEST_NONE : parts->checksum.algo};
-    parts->parts[number - 1].state = PART_RUNS;
+    parts->parts[number - 1].state = COPY_PART_RUNS;
     if (!copy_fetch_start(fetch))
         copy_object_wake(object);
 }
 
-static bool close_slot(struct copy_parts *parts, struct slot *slot)
+static bool close_slot(struct copy_parts *parts, struct copy_part_slot *slot)
 {
     uint64_t received = atomic_load(&slot->fetch.body_bytes);
     if (!copy_fetch_free(&slot->fetch))
@@ -342,13 +166,13 @@ static bool go_by_ranges(struct copy_object *object)
     struct copy_parts *parts = object->task->parts;
     uint32_t count = parts->count, done = parts->done;
     bool had_checksum = parts->checksum.algo != DIGEST_NONE;
-    if (!choose(object, false))
+    if (!copy_parts_choose(object, false))
         return copy_object_retry(object, 1000);
     /* An upload with other boundaries, or with a checksum that will not fit, is of no use. */
     if ((done > 0 && count != parts->count) ||
         (had_checksum && parts->checksum.type == CHECKSUM_COMPOSITE && !parts->etag_fits)) {
-        abort_upload(object, record_of(object)->upload);
-        forget_upload(object);
+        copy_upload_abort(object, copy_upload_record(object)->upload);
+        copy_upload_forget(object);
         parts->checksum = (struct checksum){.algo = DIGEST_NONE};
         return copy_object_retry(object, 0);
     }
@@ -357,19 +181,19 @@ static bool go_by_ranges(struct copy_object *object)
 }
 
 /* One that has ended. True: and so has the object. */
-static bool part_over(struct copy_object *object, struct slot *slot)
+static bool part_over(struct copy_object *object, struct copy_part_slot *slot)
 {
     struct copy_parts *parts = object->task->parts;
     struct copy_fetch *fetch = &slot->fetch;
     uint32_t number = slot->number;
     enum copy_fetch_end end = fetch->end;
     if (end == COPY_FETCH_OK) {
-        part_done(parts, number, fetch->etag.md5, fetch->content_length);
+        copy_parts_done(parts, number, fetch->etag.md5, fetch->content_length);
         parts->probed = true;
         object->run->exhausted = 0;
     } else if (end != COPY_FETCH_PARTS || parts->probed) {
         if (fetch->put.request.err == S3_ERR_NO_SUCH_UPLOAD)
-            forget_upload(object);
+            copy_upload_forget(object);
         return copy_object_fetch_failed(object, fetch);
     }
     if (!close_slot(parts, slot))
@@ -382,7 +206,7 @@ static bool start_complete(struct copy_object *object);
 static uint32_t next_part(const struct copy_parts *parts)
 {
     for (uint32_t i = 0; i < parts->count; i++)
-        if (parts->parts[i].state == PART_TO_DO)
+        if (parts->parts[i].state == COPY_PART_TO_DO)
             return i + 1;
     return 0;
 }
@@ -392,14 +216,14 @@ static bool copy_parts(struct copy_object *object)
     struct copy_parts *parts = object->task->parts;
     unsigned running = 0;
     for (size_t i = 0; i < COPY_PARTS_AT_ONCE; i++) {
-        struct slot *slot = &parts->slots[i];
+        struct copy_part_slot *slot = &parts->slots[i];
         if (slot->number != 0 && copy_fetch_step(&slot->fetch) && part_over(object, slot))
             return true;
-        if (parts->stage != PARTS_COPY)
+        if (parts->stage != COPY_PARTS_COPY)
             return false;
     }
     for (size_t i = 0; i < COPY_PARTS_AT_ONCE; i++) {
-        struct slot *slot = &parts->slots[i];
+        struct copy_part_slot *slot = &parts->slots[i];
         uint32_t number = 0;
         if (slot->number == 0 && (parts->probed || running == 0) && !object->run->dropping &&
             (number = next_part(parts)) != 0)
@@ -413,44 +237,12 @@ static bool copy_parts(struct copy_object *object)
 
 /* ---- the end ---- */
 
-static uint64_t rebuilt(const struct copy_parts *parts, struct etag *ret_etag)
-{
-    struct digest md5 = {0};
-    uint8_t result[DIGEST_MAX_BYTES] = {0};
-    uint64_t size_bytes = 0;
-    if (!digest_init(&md5, DIGEST_MD5))
-        return UINT64_MAX;
-    for (uint32_t i = 0; i < parts->count; i++) {
-        digest_update(&md5, span_of(parts->parts[i].md5, MD5_BYTES));
-        size_bytes += parts->parts[i].size_bytes;
-    }
-    digest_final(&md5, result);
-    digest_free(&md5);
-    memcpy(ret_etag->md5, result, MD5_BYTES);
-    ret_etag->part_count = parts->count;
-    return size_bytes;
-}
-
-static void write_complete(struct copy_parts *parts)
-{
-    char hex[2 * MD5_BYTES + 1];
-    buf_init(&parts->complete, COMPLETE_MAX_BYTES);
-    buf_add_lit(&parts->complete, "<CompleteMultipartUpload>");
-    for (uint32_t i = 0; i < parts->count; i++) {
-        hex_encode(parts->parts[i].md5, MD5_BYTES, hex);
-        buf_addf(&parts->complete,
-            "<Part><PartNumber>%u</PartNumber><ETag>&quot;%s&quot;</ETag></Part>",
-            (unsigned)(i + 1), hex);
-    }
-    buf_add_lit(&parts->complete, "</CompleteMultipartUpload>");
-}
-
 /* What was put together is what the source has, as far as its ETag tells. */
 static bool is_right(struct copy_object *object)
 {
     struct copy_parts *parts = object->task->parts;
     struct etag etag;
-    uint64_t size_bytes = rebuilt(parts, &etag);
+    uint64_t size_bytes = copy_parts_rebuilt(parts, &etag);
     if (size_bytes != object->entry.size_bytes)
         return false;
     if (etag_eq(&etag, &object->entry.etag))
@@ -474,7 +266,7 @@ static bool start_complete(struct copy_object *object)
         return copy_object_failed(object, SPAN("ChecksumMismatch"),
             SPAN("The parts do not make what the source's ETag stands for."));
     buf_free(&parts->complete);
-    write_complete(parts);
+    copy_parts_write(parts);
     parts->complete_at = 0;
     headers[count++] =
         (struct header){SPAN("content-length"), arena_format(arena, "%zu", parts->complete.len)};
@@ -495,7 +287,7 @@ static bool start_complete(struct copy_object *object)
         .fetched = &object->task->fetched};
     if (!buf_ok(&parts->complete) || arena->overflow)
         return copy_object_failed(object, SPAN("Internal"), SPAN("not enough memory"));
-    parts->stage = PARTS_COMPLETE;
+    parts->stage = COPY_PARTS_COMPLETE;
     if (copy_put_start(put, &run->who, &ask, copy_object_event, object) != S3_OK)
         return copy_object_put_failed(object, put);
     copy_object_wake(object);
@@ -521,7 +313,7 @@ static bool complete(struct copy_object *object)
     if (!copy_put_settle(put))
         return false;
     if (put->request.err == S3_ERR_NO_SUCH_UPLOAD)
-        forget_upload(object);
+        copy_upload_forget(object);
     if (put->request.err != S3_OK)
         return copy_object_put_failed(object, put);
     enum copy_verified verified = parts->checksum.algo != DIGEST_NONE ? COPY_BY_CHECKSUM
@@ -539,15 +331,15 @@ bool copy_large_step(struct copy_object *object)
             return copy_object_retry(object, 1000);
     }
     switch (task->parts->stage) {
-    case PARTS_BEGIN:
+    case COPY_PARTS_BEGIN:
         return start_head(object);
-    case PARTS_HEAD:
+    case COPY_PARTS_HEAD:
         return on_head(object);
-    case PARTS_CREATE:
+    case COPY_PARTS_CREATE:
         return on_created(object);
-    case PARTS_COPY:
+    case COPY_PARTS_COPY:
         return copy_parts(object);
-    case PARTS_COMPLETE:
+    case COPY_PARTS_COMPLETE:
         break;
     }
     return complete(object);
@@ -572,9 +364,9 @@ bool copy_large_in_line(const struct copy_object *object)
 
 void copy_large_abandon(struct copy_object *object)
 {
-    if (record_of(object)->upload.blob_id != 0)
-        abort_upload(object, record_of(object)->upload);
-    forget_upload(object);
+    if (copy_upload_record(object)->upload.blob_id != 0)
+        copy_upload_abort(object, copy_upload_record(object)->upload);
+    copy_upload_forget(object);
 }
 
 uint64_t copy_large_bytes(const struct copy_object *object)
@@ -596,7 +388,7 @@ bool copy_large_close(struct copy_object *object)
     if (parts == NULL)
         return true;
     for (size_t i = 0; i < COPY_PARTS_AT_ONCE; i++) {
-        struct slot *slot = &parts->slots[i];
+        struct copy_part_slot *slot = &parts->slots[i];
         if (slot->number == 0)
             continue;
         copy_fetch_cancel(&slot->fetch);
@@ -605,10 +397,10 @@ bool copy_large_close(struct copy_object *object)
     if (!closed)
         return false;
     /* What failed for good is not gone on with: neither is its upload kept. */
-    if (object->then == COPY_SETTLE && record_of(object)->upload.blob_id != 0 &&
+    if (object->then == COPY_SETTLE && copy_upload_record(object)->upload.blob_id != 0 &&
         (span_present(object->reason) || object->delta.duplicate_objects > 0)) {
-        abort_upload(object, record_of(object)->upload);
-        forget_upload(object);
+        copy_upload_abort(object, copy_upload_record(object)->upload);
+        copy_upload_forget(object);
     }
     object->delta.received_bytes += parts->received_bytes;
     buf_free(&parts->complete);

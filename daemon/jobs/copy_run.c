@@ -45,9 +45,9 @@ static bool open_source(struct copy_run *run)
     struct remote_source source = {.endpoint_url = spec->endpoint,
         .bucket = spec->source_bucket,
         .region = job->region[0] != '\0' ? span_str(job->region) : spec->region};
+    buf_init(&secret, SECRET_MAX_BYTES);
     if (spec->local)
         return true;
-    buf_init(&secret, SECRET_MAX_BYTES);
     if (!spec->anonymous) {
         if (!copy_secret_read(run->daemon, job->id, COPY_SECRET_SOURCE, &secret)) {
             copy_run_end(run, COPY_FAILED, COPY_SECRETS_GONE, "");
@@ -61,7 +61,8 @@ static bool open_source(struct copy_run *run)
     enum remote_err err = run->daemon->remote != NULL
                               ? remote_bucket_open(run->daemon->remote, &source, &run->bucket)
                               : REMOTE_NOT_ALLOWED;
-    wipe(secret.ptr, secret.len);
+    if (secret.len > 0)
+        wipe(secret.ptr, secret.len);
     if (err == REMOTE_NO_MEMORY)
         copy_run_end(run, COPY_PAUSED, COPY_SOURCE_UNAVAILABLE, "not enough memory");
     else if (err != REMOTE_OK)

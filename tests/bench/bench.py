@@ -387,8 +387,16 @@ def main():
     parser.add_argument("--upload-mib", type=int, default=128, help="what each of them uploads (128; the project's own figure is 1024)")
     parser.add_argument("--data", help="folder for the store of one's own; must not exist")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the lakegated, such as verify_reads=off")
+    parser.add_argument("--copy", action="store_true", help="measure bulk copy alone, from a second lakegated")
+    parser.add_argument("--copy-objects", type=int, default=100_000, help="of 10 KiB (100000)")
+    parser.add_argument("--copy-gib", type=int, default=10, help="objects of 1 GiB; 0: none (10)")
     options = parser.parse_args()
     settings = {f"LAKEGATE_{name.upper()}": value for name, _, value in (text.partition("=") for text in options.set)}
+    if options.copy:
+        import copy_bench
+
+        (lakegated.ROOT / "build").mkdir(exist_ok=True)
+        return copy_bench.run(options, settings)
     server = None
     own_folder = None
     if not options.endpoint_url:
