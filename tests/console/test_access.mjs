@@ -179,6 +179,17 @@ test('the editor says what is wrong where it is, before anything is saved', asyn
   await shot(page, 'access-editor-refusal')
   await write(page, 'New inline policy', '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "glue:GetTable"], "Resource": "*"}]}')
   await dialog.getByText(/glue:GetTable is an action of another service/).waitFor()
+
+  /* By keyboard: Tab leaves the editor, and Escape asks before it loses what was written. */
+  await page.keyboard.press('Tab')
+  assert.equal(await dialog.getByRole('button', { name: 'Cancel' }).evaluate((button) => button === document.activeElement), true)
+  await page.keyboard.press('Escape')
+  const question = page.getByRole('dialog', { name: 'Discard what you wrote?' })
+  await question.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.getByText(/glue:GetTable is an action of another service/).waitFor()
+  await page.keyboard.press('Escape')
+  await question.getByRole('button', { name: 'Discard' }).click()
+  await dialog.first().waitFor({ state: 'detached' })
   assert.deepEqual(page.problems, [])
 })
 
@@ -290,4 +301,31 @@ test('a session of a role administers without a lasting key', async () => {
   await open(page, { tab: 'users' })
   await page.getByRole('link', { name: 'becomes' }).waitFor()
   assert.deepEqual(page.problems, [])
+})
+
+test('all of it works below a path, too', async () => {
+  const below = await startLakegated(['--path-prefix', '/lake'])
+  try {
+    const page = await newPage(browser)
+    await page.goto(below.console.replace('/-/console/', '/lake/-/console/'))
+    await page.getByLabel('Access key').fill(ACCESS_KEY)
+    await page.getByLabel('Secret key').fill(SECRET_KEY)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.locator('.shell').waitFor()
+    await open(page, { tab: 'users' })
+    await unlock(page)
+    await page.getByText('No users yet').waitFor()
+    for (const [to, seen] of [
+      ['#/copies', 'Nothing was copied yet'],
+      ['#/copies?tab=links', 'No linked buckets'],
+      ['#/bucket?bucket=none&tab=public', 'All buckets of account 000000000001'],
+      ['#/dashboard', 'Operations since the start'],
+    ]) {
+      await page.evaluate((hash) => (window.location.hash = hash), to)
+      await page.getByText(seen).waitFor()
+    }
+    assert.deepEqual(page.problems, [])
+  } finally {
+    await below.stop()
+  }
 })

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { isJson, JsonEditor, pretty, type JsonEditorProps } from '../../editor'
 import type { Template } from '../../editor/templates'
-import { Button, Dialog, Field, openDialog, Select } from '../../ui'
+import { Button, confirmAction, Dialog, Field, openDialog, Select } from '../../ui'
 import { FormDialog } from './parts'
 
 export interface PolicyDialog {
@@ -44,8 +44,12 @@ function Edit({ title, text: given, named, nameHint, templates, subject = 'BUCKE
   const [name, setName] = useState('')
   const [bucket, setBucket] = useState(subject)
   const [refusal, setRefusal] = useState<unknown>(null)
+  const leave = () => {
+    if (text === pretty(given)) return onClose()
+    return confirmAction({ title: 'Discard what you wrote?', children: 'It is saved nowhere.', action: 'Discard', run: async () => onClose() })
+  }
   return (
-    <FormDialog title={title} action={action} wide ready={isJson(text) && (!named || name.trim() !== '')} run={() => save(text, name.trim())} onClose={onClose} onError={setRefusal}>
+    <FormDialog title={title} action={action} wide ready={isJson(text) && (!named || name.trim() !== '')} run={() => save(text, name.trim())} onClose={onClose} onCancel={leave} onError={setRefusal}>
       {named && <Field label="Name" value={name} onInput={setName} hint={nameHint} autofocus required />}
       {templates && (
         <div class="two">

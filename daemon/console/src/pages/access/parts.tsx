@@ -97,13 +97,15 @@ export function Section({ title, action, wide, children }: { title: string; acti
 }
 
 /** A dialog that does one thing with what is typed: busy while it runs, and it stays with the error when it fails. */
-export function FormDialog({ title, action, wide, ready = true, run, onClose, onError, children }: {
+export function FormDialog({ title, action, wide, ready = true, run, onClose, onCancel = onClose, onError, children }: {
   title: string
   action: string
   wide?: boolean
   ready?: boolean
   run: () => Promise<void>
   onClose: () => void
+  /** instead of closing, when it is left without doing it */
+  onCancel?: () => void
   onError?: (error: unknown) => void
   children: ComponentChildren
 }) {
@@ -126,11 +128,11 @@ export function FormDialog({ title, action, wide, ready = true, run, onClose, on
     <Dialog
       title={title}
       wide={wide}
-      onClose={onClose}
+      onClose={onCancel}
       onSubmit={submit}
       foot={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onCancel}>Cancel</Button>
           <Button type="submit" kind="primary" disabled={!ready} busy={busy}>
             {action}
           </Button>

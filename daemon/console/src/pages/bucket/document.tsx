@@ -1,9 +1,13 @@
 /* A document of a bucket (policy, CORS, zones): read, edited with its places, saved, removed. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 import { isJson, JsonEditor, pretty, type JsonEditorProps } from '../../editor'
 import type { Template } from '../../editor/templates'
+import { session } from '../../s3/session'
 import { Button, confirmAction, ErrorView, Load, Select, toast, useLoad, type Asked } from '../../ui'
+
+/** What was being written, by who wrote it, bucket and document: to look at another page loses nothing. */
+const drafts = new Map<string, string>()
 
 export interface BucketDocument {
   bucket: string
@@ -41,12 +45,21 @@ export function DocumentCard(document: BucketDocument) {
 }
 
 function Editing({ bucket, label, text: stored, save, remove, removed, templates, check, asked, onChange, help }: BucketDocument & { text: string; onChange: () => void }) {
-  const [text, setText] = useState(() => pretty(stored))
+  const draft = `${session.value?.arn}\n${bucket}\n${label}`
+  const [text, setText] = useState(() => drafts.get(draft) ?? pretty(stored))
   const [picked, setPicked] = useState('')
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-  useEffect(() => setText(pretty(stored)), [stored])
+  const shown = useRef(stored)
+  useEffect(() => {
+    if (shown.current !== stored) setText(pretty(stored))
+    shown.current = stored
+  }, [stored])
   const changed = text !== pretty(stored)
+  useEffect(() => {
+    if (changed) drafts.set(draft, text)
+    else drafts.delete(draft)
+  }, [draft, text, changed])
   const submit = async () => {
     setBusy(true)
     setError(null)
@@ -86,7 +99,7 @@ function Editing({ bucket, label, text: stored, save, remove, removed, templates
             options={[{ value: '', label: stored ? 'Replace by…' : 'Begin with…' }, ...templates.map(({ id, label: name }) => ({ value: id, label: name }))]}
           />
           <span class="row">
-            {changed && stored && (
+            {changed && (
               <Button kind="plain" onClick={() => setText(pretty(stored))}>
                 Undo changes
               </Button>

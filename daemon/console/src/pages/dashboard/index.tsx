@@ -59,7 +59,7 @@ function useMetrics() {
   return { seen, error, again: () => setTurn((before) => before + 1) }
 }
 
-const perSecond = (value: number) => `${value >= 100 ? format.count(Math.round(value)) : Number(value.toFixed(value >= 10 ? 1 : 2))}/s`
+const perSecond = (value: number) => `${value >= 100 ? format.count(Math.round(value)) : Number(value.toPrecision(value < 1 ? 2 : 3))}/s`
 const bytesPerSecond = (value: number) => `${format.bytes(value)}/s`
 const seconds = (value: number) => (value < 0.001 ? `${Math.round(value * 1e6)} µs` : value < 1 ? `${Number((value * 1000).toPrecision(3))} ms` : `${Number(value.toPrecision(3))} s`)
 
