@@ -289,6 +289,17 @@ $(BUILD)/bench/store_bench: $(BUILD)/obj/tests/bench/store_bench.o $(BUILD)/libs
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# make fill          a million small objects for tests/load: $(BUILD)/load/fill
+# make soak          mixed clients on them; SOAK_ARGS="--minutes 30"
+.PHONY: fill soak
+fill: $(BUILD)/load/fill
+SOAK_ARGS ?=
+soak: $(BUILD)/load/fill $(BUILD)/lakegated $(BUILD)/lakegate
+	@$(PYTHON) tests/load/soak.py $(SOAK_ARGS)
+$(BUILD)/load/fill: $(BUILD)/obj/tests/load/fill.o $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # make bench-policy  one decision over many statements: $(BUILD)/bench/policy_bench
 .PHONY: bench-policy
 bench-policy: $(BUILD)/bench/policy_bench

@@ -64,6 +64,8 @@ STAGES = [
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
+    ("soak", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "soak"), {}),
+    ("overload", ("build",), [PYTHON, "tests/load/overload.py"], {}),
     ("power", ("build",), make("CC=gcc", "power"), {}),
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
     ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
