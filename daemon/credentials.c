@@ -50,8 +50,21 @@ static void keep(struct credentials *credentials, struct span access_key, struct
         memcpy(credentials->secret_key, secret_key.ptr, secret_key.len);
 }
 
-/* "access_key = …" and "secret_key = …", a line each. */
-static void parse_file(struct span text, struct span *ret_access_key, struct span *ret_secret_key)
+enum { CHECK_BYTES = 8 + 1 };
+
+/* CRC32C of both keys: a flipped bit in one of them would make another key, and nobody could tell why it does not
+ * work any more. */
+static void check_text(
+    struct span access_key, struct span secret_key, char ret_text[static CHECK_BYTES])
+{
+    uint32_t crc = crc32c_update(0, access_key);
+    crc = crc32c_update(crc, SPAN("\n"));
+    snprintf(ret_text, CHECK_BYTES, "%08x", crc32c_update(crc, secret_key));
+}
+
+/* "access_key = …", "secret_key = …" and "check = …", a line each; the last may be missing. */
+static void parse_file(struct span text, struct span *ret_access_key, struct span *ret_secret_key,
+    struct span *ret_check)
 {
     struct span line;
     while (span_split(&text, '\n', &line)) {
@@ -64,15 +77,23 @@ static void parse_file(struct span text, struct span *ret_access_key, struct spa
             *ret_access_key = value;
         else if (span_eq(name, SPAN("secret_key")))
             *ret_secret_key = value;
+        else if (span_eq(name, SPAN("check")))
+            *ret_check = value;
     }
 }
 
 static bool load(
     struct credentials *credentials, struct span text, char *ret_error, size_t error_bytes)
 {
-    struct span access_key = SPAN_ABSENT, secret_key = SPAN_ABSENT;
-    parse_file(text, &access_key, &secret_key);
+    struct span access_key = SPAN_ABSENT, secret_key = SPAN_ABSENT, check = SPAN_ABSENT;
+    char expected[CHECK_BYTES];
+    parse_file(text, &access_key, &secret_key, &check);
     const char *wrong = what_is_wrong(access_key, secret_key);
+    check_text(access_key, secret_key, expected);
+    if (wrong == NULL && span_present(check) && !span_eq(check, span_str(expected)))
+        wrong = "the keys do not match their check: they are damaged, or were edited; if they are "
+                "right, "
+                "remove the line \"check\"";
     if (wrong == NULL)
         keep(credentials, access_key, secret_key);
     else
@@ -83,10 +104,12 @@ static bool load(
 
 static bool store(const struct credentials *credentials, const char *dir)
 {
-    char text[512];
+    char text[512], check[CHECK_BYTES];
+    check_text(span_str(credentials->access_key), span_str(credentials->secret_key), check);
     int len = snprintf(text, sizeof(text),
-        "# The root keys of this Lakegate. Keep them secret.\naccess_key = %s\nsecret_key = %s\n",
-        credentials->access_key, credentials->secret_key);
+        "# The root keys of this Lakegate. Keep them secret.\naccess_key = %s\nsecret_key = %s\n"
+        "check = %s\n",
+        credentials->access_key, credentials->secret_key, check);
     bool done = private_file_write(dir, credentials->path, span_of(text, (size_t)len));
     wipe(text, sizeof(text));
     return done;

@@ -252,6 +252,31 @@ def test_an_index_that_cannot_be_read_ends_it_with_a_line(server):
     assert "SIGBUS" in log and "lakegate salvage" in log and log.count("lakegated: ") == 1, log
 
 
+def test_flipped_root_keys_are_refused_or_what_they_were(tmp_path):
+    none = {"LAKEGATE_ROOT_ACCESS_KEY": "", "LAKEGATE_ROOT_SECRET_KEY": ""}
+    data = tmp_path / "data"
+    with lakegated.Lakegated(data=data, environment=none):
+        pass
+    path = data / "root-credentials"
+    whole = path.read_bytes()
+    assert b"check = " in whole
+    dice = random.Random(1)
+    for offset in dice.sample(range(whole.index(b"access_key"), len(whole)), 12):
+        path.write_bytes(whole)
+        flip(path, offset, dice.randrange(7))
+        try:
+            server = lakegated.Lakegated(data=data, environment=none)
+        except RuntimeError as error:
+            assert "root-credentials" in str(error)
+            continue
+        done = subprocess.run(
+            [lakegated.program("lakegate"), "status", "--endpoint-url", server.endpoint], capture_output=True, text=True,
+            env={**os.environ, **{name: value.decode() for name, value in zip(
+                ("LAKEGATE_ROOT_ACCESS_KEY", "LAKEGATE_ROOT_SECRET_KEY"), [line.split(b" = ")[1] for line in whole.splitlines()[1:3]])}})
+        server.close()
+        assert done.returncode == 0, (offset, path.read_bytes(), done.stderr)
+
+
 # ---- flips under the real daemon ----
 
 
