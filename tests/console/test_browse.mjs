@@ -85,6 +85,27 @@ test('versions and delete markers are shown when there are any', async () => {
   assert.deepEqual(page.problems, [])
 })
 
+test('a folder that is loaded is sorted by its columns', async () => {
+  for (const [key, size] of [['s/a', 10], ['s/b', 30], ['s/c', 20], ['s/d/x', 1]]) await put('landing', key, 'x'.repeat(size))
+  const page = await newPage(browser)
+  await logIn(page, server)
+  await open(page, server, 'browse', { bucket: 'landing', prefix: 's/' })
+  const names = () => page.locator('.entry-row:not(.entry-head) .cell-name').allInnerTexts()
+  await page.getByRole('grid').getByText('b', { exact: true }).waitFor()
+  assert.deepEqual(await names(), ['d/', 'a', 'b', 'c'])
+  await page.getByRole('button', { name: 'Size' }).click()
+  await page.getByRole('columnheader', { name: 'Size' }).and(page.locator('[aria-sort=descending]')).waitFor()
+  assert.deepEqual(await names(), ['d/', 'b', 'c', 'a'])
+  await page.getByRole('button', { name: 'Size' }).click()
+  await page.locator('[aria-sort=ascending]').waitFor()
+  assert.deepEqual(await names(), ['d/', 'a', 'c', 'b'])
+  assert.deepEqual(await axe(page), [])
+  /* What is chosen is what is seen. */
+  await page.getByLabel('Select c', { exact: true }).check()
+  await page.getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('dialog').getByRole('heading', { name: 'Delete c?' }).waitFor()
+})
+
 test('a folder shows tree, entries and details', async () => {
   const page = await newPage(browser)
   await logIn(page, server)

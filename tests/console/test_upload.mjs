@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { axe, logIn, newPage, open, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
 
-const { CreateBucketCommand, CreateMultipartUploadCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListPartsCommand, ListObjectsV2Command, PutObjectCommand } = sdk
+const { CreateBucketCommand, CreateMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListPartsCommand, ListObjectsV2Command, PutObjectCommand } = sdk
 const bucket = 'drop'
 const MIB = 1024 * 1024
 let server, browser, s3, page, folder
@@ -196,6 +196,22 @@ test('a zone that refuses says so, with a way to the duplicate', async () => {
   await row('raw/first one+.csv', 'failed').getByText('write-once').waitFor()
   await upload([file('3.csv', '3'), file('4.csv', '4'), file('5.csv', '5')], 'raw/')
   await page.getByText('The zone raw is full').first().waitFor()
+})
+
+test('what failed is retried, and passes once the reason is gone', async () => {
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'wo/there', Body: 'same', IfNoneMatch: '*' }))
+  await signed(server, {
+    method: 'PUT',
+    path: `/${bucket}`,
+    query: { 'lakegate-zones': '' },
+    body: JSON.stringify({ Version: '2026-11-01', Zones: [{ Name: 'one', Prefix: 'wo/', Duplicates: 'reject' }] }),
+  })
+  await upload([file('retry.txt', 'same')], 'wo/')
+  await row('wo/retry.txt', 'failed').waitFor()
+  await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'wo/there' }))
+  await page.getByRole('button', { name: 'Retry retry.txt' }).click()
+  await row('wo/retry.txt', 'done').waitFor()
+  assert.equal((await stored('wo/retry.txt')).toString(), 'same')
 })
 
 test('cancelling leaves nothing behind', async () => {

@@ -7,7 +7,7 @@ import { go, href, route } from './router'
 import { logOut } from './s3/login'
 import { principalName, session } from './s3/session'
 import { SessionWatch } from './session-watch'
-import { setTheme, theme } from './theme'
+import { isDark, setTheme, theme } from './theme'
 import { Button, closeAllDialogs, Dialogs, Empty, ErrorView, Icon, Menu, Spinner, toast, Toasts } from './ui'
 import { Work } from './work'
 
@@ -110,7 +110,7 @@ function Account() {
         </button>
       )}
       entries={[
-        { label: theme.value === 'dark' ? 'Light colours' : 'Dark colours', icon: theme.value === 'dark' ? 'sun' : 'moon', run: () => setTheme(theme.value === 'dark' ? 'light' : 'dark') },
+        { label: isDark.value ? 'Light colours' : 'Dark colours', icon: isDark.value ? 'sun' : 'moon', run: () => setTheme(isDark.value ? 'light' : 'dark') },
         { label: 'Colours of the system', icon: 'settings', disabled: theme.value === 'system', run: () => setTheme('system') },
         { label: 'Log out', icon: 'logout', rule: true, run: () => void onLogOut() },
       ]}

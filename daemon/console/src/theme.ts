@@ -16,9 +16,12 @@ function stored(): Theme {
 export const theme = signal<Theme>(stored())
 const dark = window.matchMedia('(prefers-color-scheme: dark)')
 
+/** what is shown */
+export const isDark = signal(false)
+
 function apply(): void {
-  const is = theme.value === 'dark' || (theme.value === 'system' && dark.matches)
-  document.documentElement.dataset.theme = is ? 'dark' : 'light'
+  isDark.value = theme.value === 'dark' || (theme.value === 'system' && dark.matches)
+  document.documentElement.dataset.theme = isDark.value ? 'dark' : 'light'
 }
 
 export function startTheme(): void {

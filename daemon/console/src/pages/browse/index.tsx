@@ -15,6 +15,7 @@ import { Details } from './details'
 import { useListing } from './listing'
 import { crumbs } from './names'
 import { entryId, Row, ROW_PX } from './rows'
+import { AS_STORED, nextSort, sorted, type Sort, type SortBy } from './sort'
 import { Tree } from './tree'
 import { downloadFolder, downloadObject } from './transfer'
 import { unfinishedUploads } from './unfinished'
@@ -37,6 +38,7 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
   const versioned = useLoad((signal) => hasVersions(bucket, signal), [bucket]).value ?? false
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const [active, setActive] = useState(-1)
+  const [sort, setSort] = useState(AS_STORED)
   const [turn, setTurn] = useState(0)
   const [dragging, setDragging] = useState(false)
   const searchField = useRef<HTMLInputElement>(null)
@@ -69,7 +71,8 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
     }
   }, [bucket, prefix, listing.reload])
   const target: Target = { bucket, prefix, versions, reload }
-  const { entries } = listing
+  const sortable = listing.complete && !versions
+  const entries = useMemo(() => (sortable ? sorted(listing.entries, sort) : listing.entries), [listing.entries, sortable, sort])
   const chosen = useMemo(() => entries.filter((entry) => selected.has(entryId(entry))), [entries, selected])
   const place = (more: Record<string, string | undefined>) => ({ bucket, prefix, q: search, versions: versions ? '1' : '', flat: flat ? '1' : '', ...more })
   const show = (entry: Entry) => {
@@ -87,6 +90,8 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
     setActive(index)
   }
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLDivElement>) => {
+    /* A control inside of the list has these keys for itself. */
+    if (event.target !== event.currentTarget && (event.key === 'Enter' || event.key === ' ')) return
     const page = 10
     const moves: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: entries.length - 1, PageDown: active + page, PageUp: active - page }
     const to = moves[event.key]
@@ -223,7 +228,7 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
               activeId={active >= 0 ? `entry-${active}` : undefined}
               onEnd={listing.more}
               onKeyDown={onKeyDown}
-              head={<Head versions={versions} all={entries.length > 0 && selected.size === entries.length} onAll={(to) => setSelected(to ? new Set(entries.map(entryId)) : new Set())} />}
+              head={<Head sort={sort} sortable={sortable} onSort={(by) => setSort(nextSort(sort, by))} versions={versions} all={entries.length > 0 && selected.size === entries.length} onAll={(to) => setSelected(to ? new Set(entries.map(entryId)) : new Set())} />}
               row={(index) => (
                 <Row
                   entry={entries[index] as Entry}
@@ -260,26 +265,38 @@ function entryAddress(entry: Entry, bucket: string, versions: boolean, place: (m
   return href('browse', place({ key: entry.key, version: versions ? entry.versionId : undefined }))
 }
 
-function Head({ versions, all, onAll }: { versions: boolean; all: boolean; onAll: (to: boolean) => void }) {
+interface HeadProps {
+  versions: boolean
+  all: boolean
+  onAll: (to: boolean) => void
+  sort: Sort
+  /** only what is loaded to its end can be */
+  sortable: boolean
+  onSort: (by: SortBy) => void
+}
+
+function Head({ versions, all, onAll, sort, sortable, onSort }: HeadProps) {
+  const column = (by: SortBy, label: string, extra: string) => (
+    <span role="columnheader" class={extra} aria-sort={sortable && sort.by === by ? (sort.down ? 'descending' : 'ascending') : undefined}>
+      <button type="button" class="sort" disabled={!sortable} title={sortable || versions ? undefined : 'Load all to sort'} onClick={() => onSort(by)}>
+        {label}
+        {sortable && sort.by === by && sort !== AS_STORED && <Icon name={sort.down ? 'down' : 'up'} />}
+      </button>
+    </span>
+  )
   return (
     <div class={`entry-row entry-head ${versions ? 'with-versions' : ''}`} role="row">
       <span role="columnheader" class="cell-check">
         <input type="checkbox" aria-label="Select all" checked={all} onChange={(event) => onAll(event.currentTarget.checked)} />
       </span>
-      <span role="columnheader" class="cell-name">
-        Name
-      </span>
+      {column('name', 'Name', 'cell-name')}
       {versions && (
         <span role="columnheader" class="cell-version">
           Version
         </span>
       )}
-      <span role="columnheader" class="cell-size num">
-        Size
-      </span>
-      <span role="columnheader" class="cell-time">
-        Modified
-      </span>
+      {column('size', 'Size', 'cell-size num')}
+      {column('time', 'Modified', 'cell-time')}
     </div>
   )
 }
