@@ -166,7 +166,7 @@ def test_log_line_of_a_hostile_request(start):
             if line.startswith(b"{"):
                 json.loads(line.decode())
             else:
-                assert re.match(rb"\d{4}-\d\d-\d\dT[0-9:.]+Z (info|warning|error): [ -~]*$|Lakegate |endpoint |region |access key |secret key ", line), line
+                assert re.match(rb"\d{4}-\d\d-\d\dT[0-9:.]+Z (info|warning|error): [ -~]*$|Lakegate |endpoint |console |region |access key |secret key ", line), line
 
 
 def test_access_log_can_be_off_and_elsewhere(start, tmp_path):
