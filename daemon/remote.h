@@ -94,6 +94,8 @@ enum remote_err remote_bucket_open(struct remote *remote, const struct remote_so
     struct remote_bucket **ret_bucket) MUST_USE;
 /* Reads that are under way keep what they need. The last wipes the credentials. Takes NULL. */
 void remote_bucket_close(struct remote_bucket *bucket);
+/* Who waits in remote_head and its kind gets REMOTE_CANCELLED, now and whenever they are called after this. */
+void remote_bucket_break(struct remote_bucket *bucket);
 /* The region as known by now. Copied into the arena. */
 struct span remote_bucket_region(struct remote_bucket *bucket, struct arena *arena);
 

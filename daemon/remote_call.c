@@ -103,6 +103,36 @@ static void on_end(void *ctx, const struct remote_failure *failure)
     pthread_mutex_unlock(&waiter->lock);
 }
 
+/* From here on remote_bucket_break ends the wait. */
+static void begin_wait(struct remote_bucket *bucket, struct remote_wait *wait)
+{
+    pthread_mutex_lock(&bucket->lock);
+    wait->next = bucket->waiting;
+    bucket->waiting = wait;
+    if (bucket->broken)
+        remote_read_cancel(wait->read);
+    pthread_mutex_unlock(&bucket->lock);
+}
+
+static void end_wait(struct remote_bucket *bucket, struct remote_wait *wait)
+{
+    pthread_mutex_lock(&bucket->lock);
+    struct remote_wait **at = &bucket->waiting;
+    while (*at != wait)
+        at = &(*at)->next;
+    *at = wait->next;
+    pthread_mutex_unlock(&bucket->lock);
+}
+
+void remote_bucket_break(struct remote_bucket *bucket)
+{
+    pthread_mutex_lock(&bucket->lock);
+    bucket->broken = true;
+    for (struct remote_wait *wait = bucket->waiting; wait != NULL; wait = wait->next)
+        remote_read_cancel(wait->read);
+    pthread_mutex_unlock(&bucket->lock);
+}
+
 /* Asks and waits. The body is in waiter->body, to be freed in any case. */
 static enum remote_err wait_for(
     struct remote_bucket *bucket, const struct remote_ask *ask, struct waiter *waiter)
@@ -116,10 +146,13 @@ static enum remote_err wait_for(
     if (read == NULL) {
         waiter->failure = unstarted;
     } else {
+        struct remote_wait wait = {.read = read};
+        begin_wait(bucket, &wait);
         pthread_mutex_lock(&waiter->lock);
         while (!waiter->ended)
             pthread_cond_wait(&waiter->changed, &waiter->lock);
         pthread_mutex_unlock(&waiter->lock);
+        end_wait(bucket, &wait);
         remote_read_free(read);
     }
     pthread_cond_destroy(&waiter->changed);

@@ -15,6 +15,12 @@ struct remote {
     atomic_bool open;   /* remote_listening was called */
 };
 
+/* Who waits for a whole answer (remote_call.c). */
+struct remote_wait {
+    struct remote_read *read;
+    struct remote_wait *next;
+};
+
 struct remote_bucket {
     struct remote *remote;
     atomic_uint references; /* who opened it, and each read */
@@ -23,6 +29,8 @@ struct remote_bucket {
     pthread_mutex_t lock; /* of what follows: a region may be learnt */
     struct remote_endpoint endpoint;
     char region[REMOTE_REGION_BYTES];
+    struct remote_wait *waiting;
+    bool broken; /* nobody waits any more */
 };
 
 /* One request, whatever it asks for. Spans are copied. */

@@ -192,9 +192,12 @@ bool copy_fetch_start(struct copy_fetch *fetch)
     fetch->end = COPY_FETCH_OK;
     fetch->failure = (struct remote_failure){.err = REMOTE_OK};
     fetch->state = COPY_FETCH_READING;
-    fetch->read = remote_read_start(fetch->bucket, &fetch->get, &events, fetch, &fetch->failure);
+    /* The read may end before this returns: what it says of its failure is not to be written over. */
+    struct remote_failure unstarted;
+    fetch->read = remote_read_start(fetch->bucket, &fetch->get, &events, fetch, &unstarted);
     if (fetch->read != NULL)
         return true;
+    fetch->failure = unstarted;
     fetch->end = COPY_FETCH_SOURCE;
     fetch->state = COPY_FETCH_ENDED;
     return false;

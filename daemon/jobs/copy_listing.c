@@ -344,6 +344,8 @@ void copy_listers_stop(struct copy_run *run)
     run->stopping = true;
     pthread_cond_broadcast(&run->room);
     pthread_mutex_unlock(&run->lock);
+    if (run->bucket != NULL)
+        remote_bucket_break(run->bucket);
     if (run->lister_started)
         pthread_join(run->lister, NULL);
     if (run->counter_started)

@@ -262,8 +262,10 @@ static void finish(struct copy_run *run)
     }
     copy_job_end(job, run->end_state, run->end_reason, run->end_message, run->limit_reached);
     copy_save(run, true);
+    bool waits = run->end_state == COPY_QUEUED;
     log_message(run->daemon->log, LOG_INFO, "copy job %016llx: %s%s%s", (unsigned long long)job->id,
-        copy_state_text(run->end_state), run->end_reason != COPY_NO_REASON ? ", " : "",
+        waits ? "interrupted, and goes on at the next start" : copy_state_text(run->end_state),
+        run->end_reason != COPY_NO_REASON ? ", " : "",
         run->end_reason != COPY_NO_REASON ? copy_reason_text(run->end_reason) : "");
     move_home(run);
     free_objects(run);

@@ -237,6 +237,24 @@ def test_a_listing_that_never_ends_is_gone_through_until_it_is_canceled(copies, 
         assert copies.until(job)["state"] == "canceled"
 
 
+def test_a_listing_that_is_never_answered_holds_up_no_pause(copies, lake):
+    silent = threading.Event()
+
+    def answer(request):
+        silent.wait(50)
+        return copying.page_of([])
+
+    with copying.FakeSource(answer) as source:
+        job = copies.create({"bucket": "there", "endpoint": source.endpoint}, lake)
+        copies.until(job, "running")
+        began = time.monotonic()
+        copies.change(job, "pause")
+        copies.until(job, "paused")
+        assert time.monotonic() - began < 45  # the source would answer after 50
+        copies.cancel(job)
+        silent.set()
+
+
 def test_it_changes_during_the_copy(here, copies, lake):
     """If-Match keeps old and new apart: it is asked for anew, and is whole."""
     objects = dict(GOOD)
