@@ -95,6 +95,9 @@ enum s3_err zones_check_source(struct request *request, const struct bucket_info
  * encoded already is left alone.
  * err: INTERNAL, the store's faults */
 enum s3_err zones_compress(struct request *request, bool *ret_compress) MUST_USE;
+/* The same of a body that comes from elsewhere, by the metadata that will be kept with it. */
+enum s3_err zones_compress_kept(
+    struct request *request, struct span metadata, bool *ret_compress) MUST_USE;
 
 /* Does the request ask to pass over a zone's retention, and may it?
  * key  absent: of the bucket's rules */

@@ -48,6 +48,16 @@ static enum s3_err of_upload(struct request *request, bool *ret_compress)
     return S3_OK;
 }
 
+enum s3_err zones_compress_kept(struct request *request, struct span metadata, bool *ret_compress)
+{
+    struct zone_of zone = {0};
+    TRY(zones_of(request, &request->bucket, request->target.key, &zone));
+    *ret_compress = zone.rule != NULL && zone.rule->compress &&
+                    is_wanted(metadata_header(metadata, METADATA_CONTENT_TYPE),
+                        metadata_header(metadata, METADATA_CONTENT_ENCODING));
+    return S3_OK;
+}
+
 enum s3_err zones_compress(struct request *request, bool *ret_compress)
 {
     struct zone_of zone = {0};

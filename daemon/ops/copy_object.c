@@ -163,12 +163,15 @@ static enum s3_err copy_from_link(
     struct mutation *mutation = arena_new(&request->arena, struct mutation);
     if (mutation == NULL)
         return FAIL(request, INTERNAL, NULL);
-    TRY(link_fetch(request, link, &copy->origin, NULL, copy->checksum_algo, &fetched));
+    const struct link_wanted wanted = {.origin = &copy->origin,
+        .algo = copy->checksum_algo,
+        .metadata = copy->replace_metadata ? &copy->metadata : NULL};
+    TRY(link_fetch(request, link, &wanted, &fetched));
     *mutation = copy->template;
     mutation->kind = MUTATION_PUT_OBJECT;
     struct object_attributes *attributes = &mutation->put.attributes;
     attributes->storage_class = copy->storage_class;
-    attributes->metadata = copy->replace_metadata ? copy->metadata : fetched.metadata;
+    attributes->metadata = fetched.metadata;
     TRY(acl_new_object(request, attributes));
     memcpy(attributes->etag.md5, fetched.digest.md5, MD5_BYTES);
     attributes->crc64nvme = fetched.digest.crc64nvme;

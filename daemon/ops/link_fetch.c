@@ -9,6 +9,7 @@
 #include "daemon/ops/link_ops.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/remote_pipe.h"
+#include "daemon/zones.h"
 
 /* What is computed while the bytes come: S3's ETag, the store's CRC, the checksum that is wanted here, and the one
  * that the source says the object has. */
@@ -115,6 +116,20 @@ static void finish_digests(struct digests *digests, struct range_digest *ret_dig
     }
 }
 
+static enum s3_err open_stage(
+    struct request *request, const struct remote_object *object, struct link_fetched *fetched)
+{
+    bool compress = false;
+    if (object->content_length == 0)
+        return S3_OK;
+    TRY(zones_compress_kept(request, fetched->metadata, &compress));
+    enum storage_err err =
+        storage_stage_open(request_store(request), object->content_length, &fetched->stage);
+    if (err == STORAGE_OK && compress)
+        err = stage_compress(fetched->stage);
+    return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
+}
+
 /* The body, all of it. whole: it is the object's, not a range's. */
 static enum s3_err take_body(struct request *request, const struct copy_origin *origin,
     struct remote_pipe *pipe, const struct remote_object *object, bool whole,
@@ -122,11 +137,7 @@ static enum s3_err take_body(struct request *request, const struct copy_origin *
 {
     uint8_t md5[DIGEST_MAX_BYTES];
     enum storage_err stored = STORAGE_OK;
-    if (object->content_length > 0)
-        stored =
-            storage_stage_open(request_store(request), object->content_length, &fetched->stage);
-    if (stored != STORAGE_OK)
-        return FAIL_STORAGE(request, stored);
+    TRY(open_stage(request, object, fetched));
     struct remote_failure failure = {.err = pump(pipe, fetched->stage, digests, &stored)};
     if (failure.err == REMOTE_OK && stored == STORAGE_OK && fetched->stage != NULL)
         stored = stage_finish(fetched->stage);
@@ -175,17 +186,20 @@ static enum s3_err check_head(
 }
 
 static enum s3_err fetch_open(struct request *request, const struct link *link,
-    const struct copy_origin *origin, const struct byte_range *range, enum digest_algo algo,
-    struct remote_pipe *pipe, const struct remote_object *object, struct link_fetched *fetched)
+    const struct link_wanted *wanted, struct remote_pipe *pipe, const struct remote_object *object,
+    struct link_fetched *fetched)
 {
     struct digests digests CLEANUP(digests_free) = {.crc64nvme = 0};
-    TRY(check_head(request, object, range));
-    if (!digests_init(&digests, algo, object))
+    TRY(check_head(request, object, wanted->range));
+    if (!digests_init(&digests, wanted->algo, object))
         return FAIL(request, INTERNAL, NULL);
-    TRY(metadata_read_from(request, &object->headers, &fetched->metadata));
-    TRY(take_body(request, origin, pipe, object, range == NULL, &digests, fetched));
+    if (wanted->metadata != NULL)
+        fetched->metadata = *wanted->metadata;
+    else
+        TRY(metadata_read_from(request, &object->headers, &fetched->metadata));
+    TRY(take_body(request, wanted->origin, pipe, object, wanted->range == NULL, &digests, fetched));
     struct span key;
-    TRY(link_key(request, link, origin->key, &key));
+    TRY(link_key(request, link, wanted->origin->key, &key));
     struct etag etag = copy_etag_of(object->etag_text);
     fetched->end = copy_lineage_end(0, url_of(request, link, key), &etag);
     fetched->modified_ms = object->modified_ms;
@@ -205,9 +219,10 @@ static enum s3_err fetch_fail(
 }
 
 enum s3_err link_fetch(struct request *request, const struct link *link,
-    const struct copy_origin *origin, const struct byte_range *range, enum digest_algo algo,
-    struct link_fetched *ret_fetched)
+    const struct link_wanted *wanted, struct link_fetched *ret_fetched)
 {
+    const struct copy_origin *origin = wanted->origin;
+    const struct byte_range *range = wanted->range;
     struct remote_get get = {
         .version_id = origin->version_text,
         .if_match = request_header(request, SPAN("x-amz-copy-source-if-match")),
@@ -226,9 +241,9 @@ enum s3_err link_fetch(struct request *request, const struct link *link,
     TRY(link_enter(request, link));
     enum remote_err err =
         remote_pipe_open(link->remote, &get, &request->arena, &object, &pipe, &failure);
-    enum s3_err fetched = err == REMOTE_OK ? fetch_open(request, link, origin, range, algo, pipe,
-                                                 &object, ret_fetched)
-                                           : fetch_fail(request, origin, &failure);
+    enum s3_err fetched = err == REMOTE_OK
+                              ? fetch_open(request, link, wanted, pipe, &object, ret_fetched)
+                              : fetch_fail(request, origin, &failure);
     link_leave(request);
     remote_pipe_close(pipe);
     return fetched;

@@ -217,8 +217,11 @@ static enum s3_err attempt_link(struct request *request, struct part_copy *copy,
     bool ranged = span_present(object_amz_header(request, SPAN("x-amz-copy-source-range")));
     if (ranged)
         TRY(choose_range(request, OBJECT_MAX_BYTES, &range));
-    TRY(link_fetch(request, link, &copy->origin, ranged ? &range : NULL, copy->upload.checksum_algo,
-        &fetched));
+    const struct link_wanted wanted = {.origin = &copy->origin,
+        .range = ranged ? &range : NULL,
+        .algo = copy->upload.checksum_algo,
+        .metadata = &copy->upload.attributes.metadata};
+    TRY(link_fetch(request, link, &wanted, &fetched));
     copy->mutation = copy->template;
     copy->mutation.kind = MUTATION_PUT_PART;
     struct object_attributes *attributes = &copy->mutation.part.attributes;

@@ -360,6 +360,20 @@ def test_zone_rules_hold_for_what_is_copied(s3, gateway, linked, bucket):
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
 
 
+def test_compressing_zones_compress_what_is_copied(s3, gateway, source, linked, bucket):
+    text = b"the same line again\n" * 50_000
+    lakegated.client(source).put_object(Bucket=BUCKET, Key="text.csv", Body=text, ContentType="text/csv")
+    document = {"Version": "2026-11-01", "Zones": [{"Name": "raw", "Prefix": "raw/", "Compress": True}]}
+    assert iam.send(gateway, "PUT", f"/{bucket}?lakegate-zones", body=json.dumps(document).encode())[0] == 204
+    stored = lambda: sum(  # noqa: E731
+        json.loads(iam.send(gateway, "GET", "/-/status")[1])["store"][name] for name in ("segment_live_bytes", "file_bytes"))
+    before = stored()
+    s3.copy_object(Bucket=bucket, Key="raw/text.csv", CopySource=f"{linked}/text.csv")
+    assert stored() - before < len(text) // 10
+    assert s3.get_object(Bucket=bucket, Key="raw/text.csv")["Body"].read() == text
+    lakegated.client(source).delete_object(Bucket=BUCKET, Key="text.csv")
+
+
 def test_lineage_tells_where_it_came_from(s3, gateway, source, linked, bucket):
     s3.copy_object(Bucket=bucket, Key="k", CopySource=f"{linked}/zones/lookup.csv")
     _, text = iam.send(gateway, "GET", f"/{bucket}/k?lakegate-lineage")
@@ -603,6 +617,52 @@ def test_an_object_that_breaks_off_breaks_the_answer_off(s3, odd, lying, bucket)
         s3.copy_object(Bucket=bucket, Key="k", CopySource=f"{lying}/k")
     with refused("404", 404):
         s3.head_object(Bucket=bucket, Key="k")
+
+
+def test_bytes_pass_as_they_come(gateway, odd, lying):
+    """The beginning is here before the source sends the rest."""
+    go_on = threading.Event()
+
+    def slow(handler):
+        answer(handler, b"first", length=10)
+        handler.wfile.flush()
+        assert go_on.wait(60)
+        handler.wfile.write(b"later")
+
+    object_is(odd, slow)
+    target = lakegated.presign(gateway, "GET", f"/{lying}/k")
+    with urllib.request.urlopen(gateway.endpoint + target, timeout=60) as reply:
+        assert reply.read(5) == b"first"
+        go_on.set()
+        assert reply.read() == b"later"
+
+
+def test_requests_that_wait_for_a_source_leave_workers_to_others(odd):
+    go_on, waiting = threading.Event(), threading.Event()
+
+    def silent(handler):
+        waiting.set()
+        assert go_on.wait(60)
+        answer(handler, b"hello")
+
+    odd.paths = {"/odd-bucket?": lambda handler: answer(handler, LISTING), "/odd-bucket/k": silent}
+    arguments = ["--workers", "2", "--remote-endpoints", "http://127.0.0.1:*",
+                 "--remote-addresses", odd.endpoint.removeprefix("http://")]
+    with lakegated.Lakegated(arguments=arguments) as server:
+        name = link(server, odd.endpoint, "s3://odd-bucket")
+        s3 = lakegated.client(server)
+        got = []
+        thread = threading.Thread(target=lambda: got.append(s3.get_object(Bucket=name, Key="k")["Body"].read()))
+        thread.start()
+        assert waiting.wait(60)
+        with refused("SlowDown", 503):
+            s3.list_objects_v2(Bucket=name)
+        s3.create_bucket(Bucket="others-work")
+        s3.put_object(Bucket="others-work", Key="k", Body=b"x")
+        go_on.set()
+        thread.join()
+        assert got == [b"hello"]
+        assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 1
 
 
 def test_bytes_that_are_not_the_etag_s_are_not_kept(s3, odd, lying, bucket):
