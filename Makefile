@@ -267,6 +267,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_SANITIZE) -pthread $^ -Wl,--as-needed $(PKG_LIBS) -lcmocka -o $@
 $(BUILD)/fuzz/fuzz_query: $(BUILD)/obj/fuzz/daemon/query_params.o
+$(BUILD)/fuzz/fuzz_remote: $(call fuzz_objects,$(patsubst %,$(BUILD)/obj/daemon/%.o,remote_listing remote_object))
 $(BUILD)/fuzz/fuzz_records $(BUILD)/fuzz/fuzz_extents $(BUILD)/fuzz/fuzz_deflate: $(FUZZ_STORAGE_OBJ)
 $(BUILD)/fuzz/fuzz_bodies $(BUILD)/fuzz/fuzz_requests: $(FUZZ_WORLD_OBJ)
 fuzz-corpus: $(FUZZ)
