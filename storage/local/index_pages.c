@@ -49,7 +49,7 @@ struct walk {
     const struct pages_check *check;
     struct meta meta;
     size_t page_bytes;
-    uint64_t reports;
+    uint64_t reports, pages_read;
     bool failed;   /* reading */
     uint8_t *seen; /* a bit for each page */
     unsigned char *pages[DEPTH_MAX];
@@ -160,6 +160,8 @@ static bool page_read(struct walk *walk, uint64_t number, unsigned char *ret_pag
     ssize_t got =
         pread(walk->check->fd, ret_page, walk->page_bytes, (off_t)(number * walk->page_bytes));
     walk->failed |= got < 0;
+    if (++walk->pages_read % PAGES_TICK == 0 && walk->check->tick)
+        walk->check->tick(walk->check->ctx);
     return got == (ssize_t)walk->page_bytes;
 }
 

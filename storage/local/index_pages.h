@@ -16,8 +16,10 @@ struct pages_check {
     /* Leaf pages are only looked at where they may name others, as those with long values do. */
     bool shallow;
     void (*report)(void *ctx, const char *line);
+    void (*tick)(void *ctx); /* now and then, after PAGES_TICK pages; may be NULL */
     void *ctx;
 };
+enum { PAGES_TICK = 1000 };
 
 /* Is the file's beginning as LMDB writes it, and do the two meta pages follow one another? What a file that is
  * empty or was just made has is right. For a file that nobody writes to.

@@ -30,7 +30,11 @@ struct ask {
 };
 
 struct reply {
-    bool is_finding; /* others follow; else this is the last */
+    enum {
+        REPLY_LAST,
+        REPLY_FINDING,
+        REPLY_ALIVE
+    } kind; /* others follow those that are not the last */
     enum storage_err err;
     uint64_t txn, bytes;
     struct tally tally;
@@ -55,7 +59,7 @@ static void say(struct child *child, const struct reply *reply)
 
 static void child_finding(void *ctx, const char *line)
 {
-    struct reply reply = {.is_finding = true};
+    struct reply reply = {.kind = REPLY_FINDING};
     snprintf(reply.line, sizeof(reply.line), "%s", line);
     say(ctx, &reply);
 }
@@ -154,6 +158,12 @@ static void page_finding(void *ctx, const char *line)
     child_finding(ctx, text);
 }
 
+static void page_tick(void *ctx)
+{
+    struct reply reply = {.kind = REPLY_ALIVE};
+    say(ctx, &reply);
+}
+
 /* Pages of a snapshot stay as they are while the transaction is open. */
 static enum storage_err answer_pages(struct child *child, uint64_t txn_id)
 {
@@ -163,6 +173,7 @@ static enum storage_err answer_pages(struct child *child, uint64_t txn_id)
         .txn_id = txn_id,
         .shallow = true,
         .report = page_finding,
+        .tick = page_tick,
         .ctx = child};
     if (check.fd < 0)
         return STORAGE_IO;
@@ -233,6 +244,7 @@ struct helper {
     struct scrub *scrub;
     pid_t pid; /* 0: none */
     int peer;
+    bool given_up; /* by who asked for the step */
 };
 
 static enum storage_err helper_start(struct helper *helper)
@@ -285,18 +297,30 @@ static enum heard hear(struct helper *helper, struct reply *reply)
     return got == (ssize_t)sizeof(*reply) ? HEARD : HEARD_DEATH;
 }
 
-/* False: the child is gone, which is told of. */
+/* What comes before the last word. False: the step is given up. */
+static bool take_word(struct helper *helper, const struct reply *reply)
+{
+    if (reply->kind == REPLY_FINDING)
+        scrub_report(helper->scrub, SCRUB_INDEX, "%s", reply->line);
+    helper->given_up = reply->kind == REPLY_ALIVE && !scrub_go_on(helper->scrub, 0);
+    return !helper->given_up;
+}
+
+/* False: the child is gone, which is told of unless the step was given up. */
 static bool helper_ask(struct helper *helper, const struct ask *ask, struct reply *reply)
 {
     struct scrub *scrub = helper->scrub;
     enum heard heard = HEARD_DEATH;
     bool sent = send(helper->peer, ask, sizeof(*ask), MSG_NOSIGNAL) == (ssize_t)sizeof(*ask);
-    while (sent && (heard = hear(helper, reply)) == HEARD && reply->is_finding)
-        scrub_report(scrub, SCRUB_INDEX, "%s", reply->line);
-    if (heard == HEARD)
+    while (sent && (heard = hear(helper, reply)) == HEARD && reply->kind != REPLY_LAST)
+        if (!take_word(helper, reply))
+            break;
+    if (heard == HEARD && !helper->given_up)
         return true;
     int number;
-    helper_stop(helper, heard == HEARD_NOTHING, &number);
+    helper_stop(helper, heard != HEARD_DEATH, &number);
+    if (helper->given_up)
+        return false;
     const char *of = ask->kind == ASK_PAGES ? "pages" : index_table_name(ask->table);
     if (heard == HEARD_NOTHING)
         scrub_report(scrub, SCRUB_INDEX, "index: the check of %s does not come to an end", of);
@@ -386,6 +410,8 @@ enum storage_err scrub_index(struct scrub *scrub)
     if (err == STORAGE_OK && helper_ask(&helper, &pages, &reply) && reply.err != STORAGE_OK)
         err = reply_err(&helper, &pages, reply.err);
     for (enum table table = TABLE_META; table < TABLE_COUNT; table++) {
+        if (helper.given_up)
+            err = STORAGE_BUSY;
         if (err == STORAGE_CORRUPT) /* told of: the others are looked at all the same */
             err = STORAGE_OK;
         if (err == STORAGE_OK && helper.pid == 0)
