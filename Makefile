@@ -140,6 +140,10 @@ fixture: $(BUILD)/tests/unit/storage/test_format
 	find $(BUILD)/fixture -name lock.mdb -delete && \
 	tar -C $(BUILD)/fixture --sort=name --owner=root:0 --group=root:0 --mtime=2026-01-01 -cf - schema-$$version | \
 	gzip -9n >$(FIXTURES)/schema-$$version.tar.gz && ls -l $(FIXTURES)/schema-$$version.tar.gz
+# The power goes while a snapshot of the index is made, and while a lost index is salvaged.
+.PHONY: power-way-back
+power-way-back: $(BUILD)/tests/crash/power_states
+	@$< --way-back snapshot && $< --way-back salvage
 # Many objects with a history: backed up, restored, salvaged, and compared each time.
 WAY_BACK_ARGS ?= --objects 100000
 .PHONY: way-back

@@ -74,6 +74,7 @@ STAGES = [
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("console", ("build",), [first_program(str(ROOT / "build/node/bin/node"), "node"), "tests/console/run.mjs"], {"PYTHON": PYTHON}),
     ("console-check", ("build",), make("CC=gcc", "console-check"), {}),
+    ("power-way-back", ("build",), make("CC=gcc", "power-way-back"), {}),
     ("way-back", ("build",), make("CC=gcc", "way-back"), {}),
     ("salvage", ("build-asan",), make(*ASAN, "salvage", "SALVAGE_ARGS=--minutes 1 --steps 150"), sanitized("build/asan")),
     ("install", ("build",), pytest("install", workers=0), {}),

@@ -376,7 +376,7 @@ static enum storage_err finish(struct salvage *salvage)
     count(salvage);
     enum storage_err err = index_sync(salvage->store.index);
     close_store(salvage);
-    if (err != STORAGE_OK || !sync_dir(salvage->index_dir))
+    if (err != STORAGE_OK || !sync_dir(salvage->index_dir) || !sync_dir(salvage->work))
         return by_errno(salvage, "the new index cannot be synced");
     if (salvage->order->to)
         return fill_other(salvage);
