@@ -7,6 +7,12 @@ const STAGES: [RegExp, Tone][] = [
   [/^(refined|final|aggregated|gold)$/i, 'ok'],
 ]
 
+/** raw before trusted before refined before others, for lists of zones. */
+export function stageOf(name: string): number {
+  const stage = STAGES.findIndex(([names]) => names.test(name))
+  return stage < 0 ? STAGES.length : stage
+}
+
 export function ZoneBadge({ zone }: { zone: Zone }) {
   const tone = STAGES.find(([names]) => names.test(zone.Name))?.[1] ?? 'violet'
   const rules = [zone.WriteOnce && 'write-once', zone.Duplicates && zone.Duplicates !== 'allow' && `duplicates: ${zone.Duplicates}`, zone.RetentionDays && `kept for ${zone.RetentionDays} days`]

@@ -5,7 +5,7 @@ import { go, href } from '../../router'
 import { asApiError } from '../../s3/errors'
 import { lakegateJson, signedFetch } from '../../s3/fetch'
 import { Badge, Bar, Button, Empty, ErrorView, format, Load, Note, useLoad } from '../../ui'
-import { ZoneBadge } from '../bucket-badges'
+import { stageOf, ZoneBadge } from '../bucket-badges'
 import { DocumentCard } from './document'
 
 const document = (...Zones: unknown[]) => ({ Version: '2026-11-01', Zones })
@@ -97,7 +97,8 @@ function Use({ used, limit, text, label }: { used: number; limit: number; text: 
 
 async function readFigures(bucket: string, signal: AbortSignal): Promise<ZoneFigures[]> {
   try {
-    return (await lakegateJson<{ Zones: ZoneFigures[] }>('lakegate-zone-stats', { bucket, signal })).Zones
+    const { Zones: zones } = await lakegateJson<{ Zones: ZoneFigures[] }>('lakegate-zone-stats', { bucket, signal })
+    return zones.sort((a, b) => stageOf(a.Name) - stageOf(b.Name))
   } catch (thrown) {
     if (asApiError(thrown).status === 404) return []
     throw thrown

@@ -5,7 +5,7 @@ import { href } from '../../router'
 import { daemonJson, signedFetch } from '../../s3/fetch'
 import { session } from '../../s3/session'
 import { Bar, Button, ErrorView, format, Spinner, Tabs } from '../../ui'
-import { ZoneBadge } from '../bucket-badges'
+import { stageOf, ZoneBadge } from '../bucket-badges'
 import './dashboard.css'
 import { append, none, slice, type Answer, type History } from './history'
 import { parseMetrics, sum, type Scrape } from './prometheus'
@@ -165,7 +165,7 @@ function zonesOf(scrape: Scrape): ZoneRow[] {
       row.figures[name] = value
       rows.set(key, row)
     }
-  return [...rows.values()].sort((a, b) => a.bucket.localeCompare(b.bucket) || a.zone.localeCompare(b.zone))
+  return [...rows.values()].sort((a, b) => a.bucket.localeCompare(b.bucket) || stageOf(a.zone) - stageOf(b.zone) || a.zone.localeCompare(b.zone))
 }
 
 const ZONES_SHOWN = 100
