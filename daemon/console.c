@@ -129,7 +129,7 @@ static enum s3_err redirect_to_slash(struct request *request)
 /* ---- what its script asks for ---- */
 
 /* Names of what this daemon can do that an older one, or another build, cannot. */
-static const char *const features[] = {"copies", "links", "zones"};
+static const char *const features[] = {"console", "copies", "links", "zones"};
 
 static enum s3_err send_config(struct request *request)
 {
