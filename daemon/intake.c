@@ -123,6 +123,9 @@ static void work(struct job *job)
         intake->digested_count++;
         intake->digesting = true;
         end_turn(intake);
+        /* A large body takes long, and small ones that wait for a thread would wait for all of it. */
+        if (intake->options.workers != NULL && workers_give_way(intake->options.workers, job))
+            return;
         pthread_mutex_lock(&intake->lock);
     }
     intake->digesting = false;
@@ -151,6 +154,7 @@ enum storage_err intake_open(
     if (intake == NULL)
         return STORAGE_NO_MEMORY;
     intake->job.run = work;
+    intake->job.client = options->client;
     intake->options = *options;
     intake->capacity = (size_t)options->size_bytes;
     if (!options->in_memory && options->size_bytes > INTAKE_GATHER_MAX_BYTES) {
@@ -185,7 +189,8 @@ static char *another_buffer(struct intake *intake)
     void *memory = NULL;
     bool may = intake->buffer_count < BUFFERS_WANTED ||
                (intake->buffer_count < BUFFERS_MAX && staging_is_spare(intake->options.staging));
-    if (may && staging_get(intake->options.staging, intake->capacity, &memory) == STAGING_OK)
+    if (may && staging_get(intake->options.staging, intake->options.client, intake->capacity,
+                   &memory) == STAGING_OK)
         intake->buffer_count++;
     return memory;
 }
@@ -240,7 +245,8 @@ static enum storage_err first_buffer(struct intake *intake)
         if (memory == NULL)
             return STORAGE_BUSY; /* the wait was cancelled */
     } else {
-        result = staging_get(intake->options.staging, intake->capacity, &memory);
+        result =
+            staging_get(intake->options.staging, intake->options.client, intake->capacity, &memory);
     }
     intake->buffer = memory;
     intake->buffer_count = memory != NULL;
@@ -283,7 +289,8 @@ void intake_wait(struct intake *intake, void (*wake)(void *ctx), void *ctx)
         return;
     }
     intake->place_taken = true;
-    intake->place = (struct staging_place){.bytes = intake->capacity, .wake = wake, .ctx = ctx};
+    intake->place = (struct staging_place){
+        .client = intake->options.client, .bytes = intake->capacity, .wake = wake, .ctx = ctx};
     staging_wait(intake->options.staging, &intake->place);
 }
 
@@ -317,12 +324,14 @@ enum storage_err intake_drain(struct intake *intake)
 static void release_buffers(struct intake *intake)
 {
     struct staging *staging = intake->options.staging;
-    staging_put(staging, TAKE(intake->buffer), intake->capacity);
-    staging_put(staging, TAKE(intake->place.memory), intake->capacity);
+    staging_put(staging, intake->options.client, TAKE(intake->buffer), intake->capacity);
+    staging_put(staging, intake->options.client, TAKE(intake->place.memory), intake->capacity);
     while (intake->full_count > 0)
-        staging_put(staging, intake->full[--intake->full_count], intake->capacity);
+        staging_put(
+            staging, intake->options.client, intake->full[--intake->full_count], intake->capacity);
     while (intake->empty_count > 0)
-        staging_put(staging, intake->empty[--intake->empty_count], intake->capacity);
+        staging_put(staging, intake->options.client, intake->empty[--intake->empty_count],
+            intake->capacity);
 }
 
 enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage)

@@ -19,6 +19,7 @@ struct intake_options {
     struct storage *store;
     struct staging *staging;
     struct workers *workers; /* NULL, in tests: the thread that receives does their work */
+    uint32_t client;         /* whose share of staging and workers it takes: request_client */
     uint64_t size_bytes;     /* that will come */
     bool at_most;            /* perhaps fewer */
     bool in_memory;          /* gather it whatever its size */

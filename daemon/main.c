@@ -214,10 +214,11 @@ static void set_identity(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
     const struct config *config = &world->config;
-    uint64_t random[2];
+    uint64_t random[3];
     random_bytes(random, sizeof(random));
     hex_encode(&random[0], sizeof(random[0]), daemon->host_id);
     atomic_store(&daemon->request_counter, random[1]);
+    daemon->client_seed = random[2];
     daemon->config = config;
     daemon->region = span_str(config->region);
     daemon->verify_reads = config->verify_reads;

@@ -186,6 +186,7 @@ enum s3_err receive_begin(struct request *request)
         .store = request->daemon->store,
         .staging = request->daemon->staging,
         .workers = request->daemon->workers,
+        .client = request_client(request),
         .size_bytes = room,
         .at_most = receive->kind == BODY_FORM,
         .in_memory = receive->kind == BODY_XML,

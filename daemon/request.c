@@ -38,6 +38,16 @@ void request_init(struct request *request, struct daemon *daemon)
     request->received_ns = clock_monotonic_ns();
 }
 
+uint32_t request_client(const struct request *request)
+{
+    bool known = request->principal.kind != PRINCIPAL_ANONYMOUS;
+    struct span name = known ? request->principal.access_key : request->peer;
+    uint64_t number = scramble(request->daemon->client_seed + known);
+    for (size_t i = 0; i < name.len; i++)
+        number = scramble(number ^ (unsigned char)name.ptr[i]);
+    return (uint32_t)(number >> 32) | 1; /* never CLIENT_NOBODY */
+}
+
 void request_free(struct request *request)
 {
     receive_free(request);

@@ -239,6 +239,10 @@ struct span request_header(const struct request *request, struct span name);
 struct span request_query(const struct request *request, struct span name);
 bool request_has_query(const struct request *request, struct span name);
 
+/* Who takes a share of what all live of (shares.h): the access key, or the address of who has none. Nobody can
+ * choose to fall together with another. */
+uint32_t request_client(const struct request *request);
+
 /* Response headers. The name is a literal in the case in which it is sent; the value is copied into the
  * arena (…_borrowed: not copied, lives as long as the request). CR, LF and NUL never get into one. */
 void response_header(struct request *request, const char *name, struct span value);

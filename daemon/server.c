@@ -127,6 +127,7 @@ static void give_to_worker(struct exchange *exchange)
 {
     exchange->state = EXCHANGE_WORK;
     exchange->job.run = run_on_worker;
+    exchange->job.client = request_client(&exchange->request);
     connection_enter(exchange->session->connection, PHASE_WORK);
     suspend(exchange);
     if (!receive_busy(&exchange->request, queue_for_worker, exchange))

@@ -12,6 +12,7 @@ struct staging {
     pthread_mutex_t lock;
     uint64_t budget_bytes;
     uint64_t used_bytes;
+    struct shares shares;
     struct staging_place *first, *last;
     void *kept[STAGING_KEPT_MAX]; /* of STAGE_BUFFER_BYTES each */
     size_t kept_count;
@@ -58,17 +59,34 @@ void staging_free(struct staging *staging)
     free(staging);
 }
 
-enum staging_result staging_get(struct staging *staging, size_t bytes, void **ret_memory)
+/* Under the lock. */
+static bool has_room(const struct staging *staging, uint32_t client, size_t bytes)
+{
+    return staging->used_bytes + bytes <= staging->budget_bytes &&
+           shares_has_room(&staging->shares, client, bytes, staging->budget_bytes);
+}
+
+/* Under the lock. */
+static void *take(struct staging *staging, uint32_t client, size_t bytes)
+{
+    void *memory = allocate(staging, bytes);
+    if (memory == NULL)
+        return NULL;
+    staging->used_bytes += bytes;
+    shares_take(&staging->shares, client, bytes);
+    return memory;
+}
+
+enum staging_result staging_get(
+    struct staging *staging, uint32_t client, size_t bytes, void **ret_memory)
 {
     enum staging_result result = STAGING_FULL;
     pthread_mutex_lock(&staging->lock);
-    if (staging->first == NULL && staging->used_bytes + bytes <= staging->budget_bytes) {
-        void *memory = allocate(staging, bytes);
+    if (staging->first == NULL && has_room(staging, client, bytes)) {
+        void *memory = take(staging, client, bytes);
         result = memory != NULL ? STAGING_OK : STAGING_NO_MEMORY;
-        if (memory != NULL) {
-            staging->used_bytes += bytes;
+        if (memory != NULL)
             *ret_memory = memory;
-        }
     }
     pthread_mutex_unlock(&staging->lock);
     return result;
@@ -85,19 +103,22 @@ bool staging_is_spare(struct staging *staging)
 /* Under the lock: takes those off the line whom the budget now serves. */
 static struct staging_place *serve(struct staging *staging)
 {
-    struct staging_place *served = NULL, **tail = &served;
-    while (staging->first != NULL) {
-        struct staging_place *place = staging->first;
+    struct staging_place *served = NULL, **tail = &served, **link = &staging->first, *left = NULL;
+    while (*link != NULL) {
+        struct staging_place *place = *link;
         if (!staging->cancelled) {
             if (staging->used_bytes + place->bytes > staging->budget_bytes)
                 break;
-            place->memory = allocate(staging, place->bytes);
-            if (place->memory != NULL)
-                staging->used_bytes += place->bytes;
+            if (!has_room(staging, place->client, place->bytes)) {
+                left = place; /* it waits for its own */
+                link = &place->next;
+                continue;
+            }
+            place->memory = take(staging, place->client, place->bytes);
         }
-        staging->first = place->next;
-        if (staging->first == NULL)
-            staging->last = NULL;
+        *link = place->next;
+        if (staging->last == place)
+            staging->last = left;
         place->next = NULL;
         *tail = place;
         tail = &place->next;
@@ -114,12 +135,13 @@ static void wake_all(struct staging_place *place)
     }
 }
 
-void staging_put(struct staging *staging, void *memory, size_t bytes)
+void staging_put(struct staging *staging, uint32_t client, void *memory, size_t bytes)
 {
     if (memory == NULL)
         return;
     pthread_mutex_lock(&staging->lock);
     staging->used_bytes -= bytes;
+    shares_give(&staging->shares, client, bytes);
     bool keep = bytes == STAGE_BUFFER_BYTES && staging->kept_count < STAGING_KEPT_MAX;
     if (keep)
         staging->kept[staging->kept_count++] = memory;

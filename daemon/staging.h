@@ -1,9 +1,11 @@
 /* The memory for bodies on their way in: one budget for all connections. Who finds it used up waits
- * in line, first come first served, and is woken when its share is there. Thread-safe. */
+ * in line, first come first served, and is woken when its share is there. No client has more than three quarters
+ * (shares.h): one that has waits for its own, and others pass it by. Thread-safe. */
 #ifndef DAEMON_STAGING_H
 #define DAEMON_STAGING_H
 
 #include "base/span.h"
+#include "daemon/shares.h"
 
 struct staging;
 
@@ -14,16 +16,18 @@ void staging_free(struct staging *staging);
 
 enum staging_result { STAGING_OK, STAGING_FULL, STAGING_NO_MEMORY };
 
-/* Memory at once, or not: STAGING_FULL while the budget is used up or others wait.
+/* Memory at once, or not: STAGING_FULL while the budget or the client's share is used up or others wait.
  * in: bytes  at most the budget; staging_put wants the same number */
-enum staging_result staging_get(struct staging *staging, size_t bytes, void **ret_memory) MUST_USE;
+enum staging_result staging_get(
+    struct staging *staging, uint32_t client, size_t bytes, void **ret_memory) MUST_USE;
 /* Is most of the budget free, and nobody waiting? Then who would be quicker with more may have it. */
 bool staging_is_spare(struct staging *staging);
 /* Gives memory back. Takes NULL. */
-void staging_put(struct staging *staging, void *memory, size_t bytes);
+void staging_put(struct staging *staging, uint32_t client, void *memory, size_t bytes);
 
 /* A place in the line. The owner keeps it untouched until wake was called. */
 struct staging_place {
+    uint32_t client;
     size_t bytes;
     void (*wake)(void *ctx); /* on any thread, perhaps before staging_wait returns */
     void *ctx;

@@ -7,6 +7,7 @@ struct workers {
     pthread_cond_t work;
     struct job *first, *last;
     size_t queued, queue_max;
+    struct shares running, waiting; /* jobs of each client */
     size_t busy;
     size_t sleeping;
     size_t waking; /* called, but not awake yet */
@@ -25,17 +26,46 @@ static void call_one(struct workers *workers)
     pthread_cond_signal(&workers->work);
 }
 
+/* May another thread work for the client? */
+static bool may_run(const struct workers *workers, uint32_t client)
+{
+    return workers->stopping ||
+           shares_has_room(&workers->running, client, 1, workers->thread_count);
+}
+
+/* The first whose client has no more than its share of the threads. */
 static struct job *take_job(struct workers *workers)
 {
-    struct job *job = workers->first;
+    struct job **link = &workers->first, *before = NULL;
+    while (*link != NULL && !may_run(workers, (*link)->client)) {
+        before = *link;
+        link = &before->next;
+    }
+    struct job *job = *link;
     if (job == NULL)
         return NULL;
-    workers->first = job->next;
-    if (workers->first == NULL)
-        workers->last = NULL;
+    *link = job->next;
+    if (workers->last == job)
+        workers->last = before;
     workers->queued--;
     workers->busy++;
+    shares_give(&workers->waiting, job->client, 1);
+    shares_take(&workers->running, job->client, 1);
     return job;
+}
+
+static void put_job(struct workers *workers, struct job *job)
+{
+    job->next = NULL;
+    if (workers->last != NULL)
+        workers->last->next = job;
+    else
+        workers->first = job;
+    workers->last = job;
+    workers->queued++;
+    shares_take(&workers->waiting, job->client, 1);
+    if (may_run(workers, job->client))
+        call_one(workers);
 }
 
 static void *worker_main(void *ctx)
@@ -48,9 +78,11 @@ static void *worker_main(void *ctx)
             if (workers->first != NULL)
                 call_one(workers);
             pthread_mutex_unlock(&workers->lock);
+            uint32_t client = job->client;
             job->run(job); /* which may free it */
             pthread_mutex_lock(&workers->lock);
             workers->busy--;
+            shares_give(&workers->running, client, 1);
         } else if (workers->stopping) {
             break;
         } else {
@@ -106,19 +138,22 @@ void workers_free(struct workers *workers)
 bool workers_submit(struct workers *workers, struct job *job)
 {
     pthread_mutex_lock(&workers->lock);
-    bool accepted = !workers->stopping && workers->queued < workers->queue_max;
-    if (accepted) {
-        job->next = NULL;
-        if (workers->last != NULL)
-            workers->last->next = job;
-        else
-            workers->first = job;
-        workers->last = job;
-        workers->queued++;
-        call_one(workers);
-    }
+    bool accepted = !workers->stopping && workers->queued < workers->queue_max &&
+                    shares_has_room(&workers->waiting, job->client, 1, workers->queue_max);
+    if (accepted)
+        put_job(workers, job);
     pthread_mutex_unlock(&workers->lock);
     return accepted;
+}
+
+bool workers_give_way(struct workers *workers, struct job *job)
+{
+    pthread_mutex_lock(&workers->lock);
+    bool gives_way = !workers->stopping && workers->first != NULL;
+    if (gives_way)
+        put_job(workers, job);
+    pthread_mutex_unlock(&workers->lock);
+    return gives_way;
 }
 
 void workers_stats(struct workers *workers, struct workers_stats *ret_stats)

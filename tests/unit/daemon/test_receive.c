@@ -389,7 +389,8 @@ static void test_memory_is_waited_for_in_order(void **state)
     (void)state;
     void *taken[32];
     for (size_t i = 0; i < 32; i++)
-        assert_int_equal(staging_get(world.staging, STAGE_BUFFER_BYTES, &taken[i]), STAGING_OK);
+        assert_int_equal(
+            staging_get(world.staging, CLIENT_NOBODY, STAGE_BUFFER_BYTES, &taken[i]), STAGING_OK);
     struct request request;
     sem_t woken;
     sem_init(&woken, 0, 0);
@@ -404,15 +405,16 @@ static void test_memory_is_waited_for_in_order(void **state)
     receive_wait(&request, wake, &woken);
     void *more = NULL;
     assert_int_not_equal(sem_trywait(&woken), 0);
-    staging_put(world.staging, taken[0], STAGE_BUFFER_BYTES);
+    staging_put(world.staging, CLIENT_NOBODY, taken[0], STAGE_BUFFER_BYTES);
     assert_int_equal(sem_trywait(&woken), 0);
     /* What is left over is too little for another whole buffer. */
-    assert_int_equal(staging_get(world.staging, STAGE_BUFFER_BYTES, &more), STAGING_FULL);
+    assert_int_equal(
+        staging_get(world.staging, CLIENT_NOBODY, STAGE_BUFFER_BYTES, &more), STAGING_FULL);
     assert_int_equal(receive_bytes(&request, &body, &wait), S3_OK);
     assert_false(wait);
     assert_int_equal(receive_end(&request), S3_OK);
     for (size_t i = 1; i < 32; i++)
-        staging_put(world.staging, taken[i], STAGE_BUFFER_BYTES);
+        staging_put(world.staging, CLIENT_NOBODY, taken[i], STAGE_BUFFER_BYTES);
     end(&request);
     sem_destroy(&woken);
 }
