@@ -174,7 +174,8 @@ struct request {
     enum s3_err (*again)(struct request *request); /* a worker is to run this; see request_again */
     void *again_ctx;                               /* the operation's, between tries */
 
-    struct span source_bucket, source_key; /* of a copy: what it reads; for findings of damage */
+    struct span source_bucket,
+        source_key; /* what it reads, if not its target; for findings of damage */
 
     struct zones_held *zones;  /* zones.h: the rules that were read */
     struct span duplicate_key; /* the key that has the same content; absent: none is known */

@@ -118,8 +118,8 @@ static enum s3_err known_digest(struct request *request, const struct part_copy 
     return S3_OK;
 }
 
-/* Writes the range anew; checked whatever verify_reads says, or damaged bytes would get a good checksum. err: STORAGE_IO when the source ends early, and what reading and staging
- * say */
+/* Writes the range anew; checked whatever verify_reads says, or damaged bytes would get a good checksum.
+ * err: STORAGE_IO when the source ends early, and what reading and staging say */
 static enum storage_err stage_range(struct storage *store, struct blob_reader *reader,
     struct byte_range range, struct stage **ret_stage)
 {

@@ -203,6 +203,8 @@ static enum storage_err open_key(struct zip *zip, struct span key, struct object
 static bool fail(struct zip *zip, enum storage_err err, struct span key)
 {
     struct request *request = zip->request;
+    request->source_bucket = request->target.bucket; /* whose bytes are damaged, if they are */
+    request->source_key = key;
     (void)FAIL_STORAGE(request, err);
     log_message(request->daemon->log, LOG_ERROR, "request %s: reading %.*s/%.*s failed: %s",
         request->id, SPAN_ARG(request->target.bucket), SPAN_ARG(key), storage_err_text(err));
@@ -363,7 +365,7 @@ static bool send_directory(struct zip *zip, char *to, size_t max, size_t *ret_le
     uint64_t total = zip_directory_bytes(zip->directory);
     if (zip->read_bytes < total) {
         if (!zip_directory_read(zip->directory, zip->read_bytes, to, max, ret_len))
-            return fail(zip, STORAGE_IO, SPAN("the directory of a ZIP"));
+            return fail(zip, STORAGE_INTERNAL, SPAN("the directory of a ZIP"));
         zip->read_bytes += *ret_len;
         zip->sent_bytes += *ret_len;
         return true;

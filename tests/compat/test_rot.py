@@ -162,6 +162,17 @@ def test_copies_do_not_launder_damage():
                 assert "bkt/composed" not in found
 
 
+def test_a_damaged_object_breaks_a_zip_off_and_is_named(server):
+    s3, body = lakegated.client(server), random.Random(6).randbytes(700_000)
+    s3.create_bucket(Bucket="bkt")
+    s3.put_object(Bucket="bkt", Key="folder/one", Body=body)
+    damage(server, body, 600_000)
+    url = lakegated.presign(server, "GET", "/bkt", {"lakegate-zip": "", "prefix": "folder/"})
+    done = subprocess.run(["curl", "-sS", "-o", os.devnull, server.endpoint + url], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0, done.stderr
+    assert "bkt/folder/one" in lakegate(server, "scrub", "--show", code=1).stdout
+
+
 def test_a_damaged_duplicate_is_not_linked(server):
     s3 = lakegated.client(server)
     s3.create_bucket(Bucket="bkt")
