@@ -83,6 +83,28 @@ test('an object is renamed, and a folder moved to another bucket', async () => {
   assert.equal(await content.Body.transformToString(), 'tree/in/3')
 })
 
+test('a copy does not overwrite unless it is told to, and a move keeps what was not copied', async () => {
+  await put('ow/from.txt', 'new')
+  await put('ow/to.txt', 'old')
+  const rename = async (overwrite) => {
+    await open(page, server, 'browse', { bucket: 'work', prefix: 'ow/', key: 'ow/from.txt' })
+    await page.getByRole('complementary').getByText('octet-stream').waitFor()
+    await page.getByRole('button', { name: 'More actions' }).click()
+    await page.getByRole('menuitem', { name: 'Rename…' }).click()
+    await dialog().getByLabel('New key').fill('ow/to.txt')
+    if (overwrite) await dialog().getByLabel('Overwrite what is there already').check()
+    await dialog().getByRole('button', { name: 'Rename' }).click()
+  }
+  await rename(false)
+  await page.locator('.dock-task[data-state=failed]').getByText('1 was refused').click()
+  await page.getByText('is there already').waitFor()
+  assert.deepEqual(await keys('work', 'ow/'), ['ow/from.txt', 'ow/to.txt'])
+  await rename(true)
+  await page.locator('.dock-task[data-state=done]').waitFor()
+  assert.deepEqual(await keys('work', 'ow/'), ['ow/to.txt'])
+  assert.equal(await (await s3.send(new GetObjectCommand({ Bucket: 'work', Key: 'ow/to.txt' }))).Body.transformToString(), 'new')
+})
+
 test('deleting asks, and can be left', async () => {
   await put('del/a')
   await put('del/b')

@@ -259,23 +259,23 @@ const BATCH = 1000
 /** XML cannot carry these, so their keys are deleted one by one. */
 const NOT_IN_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\r]/
 
-/** Deletes what is named; what was refused comes back, the rest is gone. */
-export async function deleteKeys(bucket: string, keys: { key: string; versionId?: string }[], onDone: (count: number) => void, signal?: AbortSignal): Promise<Refused[]> {
+/** Deletes what is named; what was refused comes back, the rest is gone. etag: only if it still is that content. */
+export async function deleteKeys(bucket: string, keys: { key: string; versionId?: string; etag?: string }[], onDone: (count: number) => void, signal?: AbortSignal): Promise<Refused[]> {
   const refused: Refused[] = []
   const apart = keys.filter(({ key }) => NOT_IN_XML.test(key))
   const together = keys.filter(({ key }) => !NOT_IN_XML.test(key))
   for (let at = 0; at < together.length; at += BATCH) {
     const batch = together.slice(at, at + BATCH)
     const answer = await send(
-      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Quiet: true, Objects: batch.map(({ key, versionId }) => ({ Key: key, VersionId: versionId })) } }),
+      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Quiet: true, Objects: batch.map(({ key, versionId, etag }) => ({ Key: key, VersionId: versionId, ETag: versionId ? undefined : etag || undefined })) } }),
       { abortSignal: signal },
     )
     for (const error of answer.Errors ?? []) refused.push({ key: error.Key ?? '', code: error.Code ?? '', message: error.Message ?? '' })
     onDone(batch.length)
   }
-  for (const { key, versionId } of apart) {
+  for (const { key, versionId, etag } of apart) {
     try {
-      await send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }), { abortSignal: signal })
+      await send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId, IfMatch: versionId ? undefined : etag || undefined }), { abortSignal: signal })
     } catch (thrown) {
       const error = thrown as ApiError
       if (error.code === 'Cancelled') throw error
@@ -295,11 +295,21 @@ export interface Place {
   versionId?: string
 }
 
+export interface CopyOptions {
+  size: number
+  /** of the source: the copy is refused when it is another one now */
+  etag?: string
+  /** else what is there already refuses it */
+  overwrite: boolean
+  signal?: AbortSignal
+}
+
 /** A copy inside of the store: no byte moves through the browser. */
-export async function copyObject(from: Place, to: Place, size: number, signal?: AbortSignal): Promise<void> {
+export async function copyObject(from: Place, to: Place, { size, etag, overwrite, signal }: CopyOptions): Promise<void> {
+  const IfNoneMatch = overwrite ? undefined : '*'
   const source = signedPath('', from.bucket, from.key).slice(1) + (from.versionId ? `?versionId=${from.versionId}` : '')
   if (size <= COPY_MAX) {
-    await send(new CopyObjectCommand({ Bucket: to.bucket, Key: to.key, CopySource: source }), { abortSignal: signal })
+    await send(new CopyObjectCommand({ Bucket: to.bucket, Key: to.key, CopySource: source, CopySourceIfMatch: etag || undefined, IfNoneMatch }), { abortSignal: signal })
     return
   }
   const facts = await headObject(from.bucket, from.key, from.versionId, signal)
@@ -325,7 +335,7 @@ export async function copyObject(from: Place, to: Place, size: number, signal?: 
       )
       parts.push({ PartNumber: number, ETag: answer.CopyPartResult?.ETag })
     }
-    await send(new CompleteMultipartUploadCommand({ Bucket: to.bucket, Key: to.key, UploadId, MultipartUpload: { Parts: parts } }), { abortSignal: signal })
+    await send(new CompleteMultipartUploadCommand({ Bucket: to.bucket, Key: to.key, UploadId, MultipartUpload: { Parts: parts }, IfNoneMatch }), { abortSignal: signal })
   } catch (thrown) {
     await send(new AbortMultipartUploadCommand({ Bucket: to.bucket, Key: to.key, UploadId })).catch(() => undefined)
     throw thrown

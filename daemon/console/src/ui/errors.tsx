@@ -19,7 +19,8 @@ export function ErrorView({ error, asked, onRetry, title }: { error: unknown; as
   return (
     <Note tone="danger" icon={denied ? 'lock' : 'warn'} role="alert">
       <strong>{title ?? (denied ? 'Denied' : shown.code)}</strong>
-      <span>{shown.message}</span>
+      {/* Of a wrong secret AWS's words speak to who writes signers. */}
+      {shown.code !== 'SignatureDoesNotMatch' && <span>{shown.message}</span>}
       {advice && <span>{advice}</span>}
       {denied && asked && <WhyDenied error={shown} asked={asked} />}
       <span class="meta">

@@ -6,7 +6,7 @@ import { deleteBucket, bucketZones, zoneOf } from '../../s3/buckets'
 import { asApiError } from '../../s3/errors'
 import { copyObject, createFolder, deleteKeys, walk, type Entry } from '../../s3/objects'
 import { runTask, type TaskHandle } from '../../tasks'
-import { Button, confirmAction, Dialog, ErrorView, Field, format, Note, openDialog, toast } from '../../ui'
+import { Button, Check, confirmAction, Dialog, ErrorView, Field, format, Note, openDialog, toast } from '../../ui'
 import { visible } from '../../ui/format'
 import { baseName, folderOf } from './names'
 
@@ -125,7 +125,7 @@ export function deleteEntries(target: Target, entries: Entry[]): void {
     run: async () => {
       /* One object is answered in the dialog; more go on in the dock. */
       if (one && first.kind !== 'folder') {
-        const refused = await deleteKeys(bucket, [first], () => undefined)
+        const refused = await deleteKeys(bucket, [{ key: first.key, versionId: first.versionId }], () => undefined)
         const error = refused[0]
         if (error) throw Object.assign(new Error(error.message), { name: error.code, $metadata: { httpStatusCode: error.code === 'AccessDenied' ? 403 : 400 } })
         toast(`${visible(baseName(first.key))} was deleted`)
@@ -145,7 +145,14 @@ async function deleteTask(target: Target, entries: Entry[], versions = target.ve
     for await (const page of expand(target.bucket, entries, versions, handle.signal)) {
       total += page.length
       handle.total(total)
-      handle.refused(await deleteKeys(target.bucket, page, handle.done, handle.signal))
+      handle.refused(
+        await deleteKeys(
+          target.bucket,
+          page.map(({ key, versionId }) => ({ key, versionId })),
+          handle.done,
+          handle.signal,
+        ),
+      )
     }
   })
   target.reload()
@@ -202,6 +209,7 @@ function CopyDialog({ target, entries, what, onClose }: { target: Target; entrie
   const [bucket, setBucket] = useState(target.bucket)
   const [to, setTo] = useState(one ? first.key : target.prefix)
   const [warning, setWarning] = useState('')
+  const [overwrite, setOverwrite] = useState(false)
   const verb = { copy: 'Copy', move: 'Move', rename: 'Rename' }[what]
   const same = bucket === target.bucket && to === (one ? first.key : target.prefix)
   /* A folder into itself would never end. */
@@ -218,7 +226,7 @@ function CopyDialog({ target, entries, what, onClose }: { target: Target; entrie
   const submit = () => {
     if (same || problem) return
     onClose()
-    void copyTask(target, entries, bucket, to, what !== 'copy')
+    void copyTask(target, entries, bucket, to, { move: what !== 'copy', overwrite })
   }
   return (
     <Dialog
@@ -237,28 +245,37 @@ function CopyDialog({ target, entries, what, onClose }: { target: Target; entrie
       {what !== 'rename' && <Field label="To the bucket" value={bucket} onInput={setBucket} mono required />}
       <Field label={one ? 'New key' : 'Into the folder'} value={to} onInput={setTo} mono autofocus problem={problem} hint={one ? 'The whole key, folders included.' : 'Empty: the top of the bucket. Ends with a slash.'} />
       {what !== 'copy' && <p class="muted">The store has no move: each object is copied, and the old one deleted once its copy is there.</p>}
+      <Check label="Overwrite what is there already" checked={overwrite} onChange={setOverwrite} />
       {warning && <Note tone="warn">{warning}</Note>}
     </Dialog>
   )
 }
 
-async function copyOne(handle: TaskHandle, from: { bucket: string; entry: Entry }, to: { bucket: string; key: string }, move: boolean): Promise<void> {
+interface CopyHow {
+  move: boolean
+  overwrite: boolean
+}
+
+async function copyOne(handle: TaskHandle, from: { bucket: string; entry: Entry }, to: { bucket: string; key: string }, { move, overwrite }: CopyHow): Promise<void> {
   const { bucket, entry } = from
+  const { key, versionId, etag, size } = entry
   try {
-    await copyObject({ bucket, key: entry.key, versionId: entry.versionId }, to, entry.size, handle.signal)
-    if (move) handle.refused(await deleteKeys(bucket, [{ key: entry.key, versionId: entry.versionId }], () => undefined, handle.signal))
+    await copyObject({ bucket, key, versionId }, to, { size, etag, overwrite, signal: handle.signal })
+    /* Only what was copied is deleted: what somebody wrote meanwhile stays. */
+    if (move) handle.refused(await deleteKeys(bucket, [{ key, versionId, etag }], () => undefined, handle.signal))
   } catch (thrown) {
     if (handle.signal.aborted) throw thrown
     const error = asApiError(thrown)
-    handle.refused([{ key: entry.key, code: error.code, message: error.message }])
+    const exists = error.code === 'PreconditionFailed' && !overwrite
+    handle.refused([{ key, code: error.code, message: exists ? `${to.bucket}/${visible(to.key)} is there already, or the object was changed meanwhile` : error.message }])
   }
   handle.done(1)
 }
 
-async function copyTask(target: Target, entries: Entry[], bucket: string, to: string, move: boolean): Promise<void> {
+async function copyTask(target: Target, entries: Entry[], bucket: string, to: string, how: CopyHow): Promise<void> {
   dockOpen.value = true
   const what = entries.length === 1 ? visible(entries[0]?.key ?? '') : format.plural(entries.length, 'entry', 'entries')
-  await runTask(`${move ? 'Moving' : 'Copying'} ${what} to ${bucket}/${visible(to)}`, async (handle) => {
+  await runTask(`${how.move ? 'Moving' : 'Copying'} ${what} to ${bucket}/${visible(to)}`, async (handle) => {
     let total = 0
     for (const entry of entries) {
       const place = destinationOf(entry, folderOf(entry.kind === 'folder' ? entry.key.slice(0, -1) : entry.key), to, entries.length === 1)
@@ -266,7 +283,7 @@ async function copyTask(target: Target, entries: Entry[], bucket: string, to: st
         handle.total((total += page.length))
         const waiting = [...page]
         const work = async () => {
-          for (let next = waiting.shift(); next; next = waiting.shift()) await copyOne(handle, { bucket: target.bucket, entry: next }, { bucket, key: place(next.key) }, move)
+          for (let next = waiting.shift(); next; next = waiting.shift()) await copyOne(handle, { bucket: target.bucket, entry: next }, { bucket, key: place(next.key) }, how)
         }
         await Promise.all(Array.from({ length: COPIES_AT_ONCE }, work))
       }

@@ -32,7 +32,7 @@ export function Details({ target, objectKey: key, versionId, zones, versioned, o
   const facts = useLoad((signal) => headObject(bucket, key, versionId, signal), [bucket, key, versionId])
   const asked = { action: versionId ? 's3:GetObjectVersion' : 's3:GetObject', resource: `${bucket}/${key}` }
   const zone = zoneOf(zones, key)
-  const entry = { kind: 'object' as const, key, size: facts.value?.size ?? 0, etag: '', versionId }
+  const entry = { kind: 'object' as const, key, size: facts.value?.size ?? 0, etag: facts.value?.etag ?? '', versionId }
   const after: Target = {
     ...target,
     reload: () => {
