@@ -2,10 +2,11 @@ import { trustTemplates } from '../../editor/templates'
 import { go } from '../../router'
 import { documentOf, iam, iamAll, iamRecords, record, records, text, type Rec } from '../../s3/iam'
 import { session } from '../../s3/session'
-import { Button, confirmAction, format, Load, toast, useLoad } from '../../ui'
+import { useState } from 'preact/hooks'
+import { Button, confirmAction, Field, format, Load, openDialog, Select, toast, useLoad } from '../../ui'
 import { JsonEditor, pretty } from '../../editor'
 import { editPolicy } from './document'
-import { accessHref, NameTable, Section } from './parts'
+import { accessHref, FormDialog, NameTable, Section } from './parts'
 import { AttachedPolicies, Boundary, InlinePolicies } from './policies-of'
 import { Tags } from './tags'
 
@@ -79,6 +80,26 @@ function Trust({ role, onChange }: { role: Rec; onChange: () => void }) {
   )
 }
 
+/** Sessions last 1 to 12 hours. */
+function EditRole({ role, onClose, onDone }: { role: Rec; onClose: () => void; onDone: () => void }) {
+  const [description, setDescription] = useState(text(role.Description))
+  const [hours, setHours] = useState(String(Number(text(role.MaxSessionDuration)) / 3600))
+  return (
+    <FormDialog
+      title="Edit the role"
+      action="Save"
+      onClose={onClose}
+      run={async () => {
+        await iam('UpdateRole', { RoleName: text(role.RoleName), Description: description, MaxSessionDuration: String(Number(hours) * 3600) })
+        onDone()
+      }}
+    >
+      <Field label="Description" value={description} onInput={setDescription} autofocus />
+      <Select label="Longest session" value={hours} onChange={setHours} options={Array.from({ length: 12 }, (_, index) => ({ value: String(index + 1), label: format.plural(index + 1, 'hour') }))} />
+    </FormDialog>
+  )
+}
+
 export function Role({ name }: { name: string }) {
   const role = useLoad(async (signal) => record((await iam('GetRole', { RoleName: name }, signal)).Role), [name])
   const remove = () =>
@@ -97,7 +118,19 @@ export function Role({ name }: { name: string }) {
     <Load of={role} asked={{ action: 'iam:GetRole' }}>
       {(shown) => (
         <div class="detail">
-          <Section title="Role" action={<Button small kind="plain" icon="trash" onClick={remove}>Delete</Button>}>
+          <Section
+            title="Role"
+            action={
+              <>
+                <Button small kind="plain" icon="edit" onClick={() => openDialog((close) => <EditRole role={shown} onClose={close} onDone={role.reload} />)}>
+                  Change
+                </Button>
+                <Button small kind="plain" icon="trash" onClick={remove}>
+                  Delete
+                </Button>
+              </>
+            }
+          >
             <dl class="facts">
               <dt>ARN</dt>
               <dd class="mono">{format.visible(text(shown.Arn))}</dd>

@@ -70,11 +70,34 @@ export function User({ name }: { name: string }) {
         toast(`${format.visible(name)} is deleted`)
       },
     })
+  const rename = () =>
+    askName(
+      'Rename the user',
+      'New name',
+      'Rename',
+      async (next) => {
+        await iam('UpdateUser', { UserName: name, NewUserName: next })
+        go('access', { tab: 'users', name: next })
+      },
+      'Keys, policies and groups stay; policies that name the user follow it',
+    )
   return (
     <Load of={user} asked={{ action: 'iam:GetUser' }}>
       {(shown) => (
         <div class="detail">
-          <Section title="User" action={<Button small kind="plain" icon="trash" onClick={remove}>Delete</Button>}>
+          <Section
+            title="User"
+            action={
+              <>
+                <Button small kind="plain" icon="edit" onClick={rename}>
+                  Rename
+                </Button>
+                <Button small kind="plain" icon="trash" onClick={remove}>
+                  Delete
+                </Button>
+              </>
+            }
+          >
             <dl class="facts">
               <dt>ARN</dt>
               <dd class="mono">{format.visible(text(shown.Arn))}</dd>
