@@ -1,6 +1,7 @@
 #include "daemon/http_engine.h"
 
 #include "base/arena.h"
+#include "daemon/clock.h"
 #include "daemon/http_curl.h"
 
 #include <curl/curl.h>
@@ -11,6 +12,7 @@
 
 enum {
     POLL_MS = 60 * 1000, /* commands wake it, and libcurl's own times shorten it */
+    HEADS_POLL_MS = 1000,
     IDLE_CONNECTIONS_MAX = 64,
     STALL_BYTES_PER_S = 1,
     DNS_KEPT_S = 60,
@@ -39,6 +41,7 @@ struct http_transfer {
     struct arena arena;  /* of the head */
     struct header head[HEADERS_MAX];
     size_t head_count, head_bytes;
+    uint64_t head_ns, asked_ns; /* how long the head may take; monotonic, 0: not asked yet */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -50,7 +53,10 @@ struct http_engine {
     struct http_transfer *first_command, *last_command;
     size_t transfer_count;
     bool stopping;
-    struct http_transfer *running; /* the engine's thread alone */
+    /* the engine's thread alone */
+    struct http_transfer *running;
+    bool heads_wait; /* some transfers' heads are not over, and bounded */
+    uint64_t heads_looked_ns;
 };
 
 static void release(struct http_transfer *transfer, unsigned count)
@@ -245,6 +251,31 @@ static void finish_done(struct http_engine *engine)
     }
 }
 
+/* A byte now and then is no stall, and would hold who waits for the head for hours. */
+static void end_slow_heads(struct http_engine *engine)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (!engine->heads_wait || now_ns - engine->heads_looked_ns < HEADS_POLL_MS * UINT64_C(1000000))
+        return;
+    engine->heads_looked_ns = now_ns;
+    engine->heads_wait = false;
+    for (struct http_transfer *transfer = engine->running, *next; transfer != NULL;
+         transfer = next) {
+        curl_off_t asked_us = 0;
+        next = transfer->next;
+        if (transfer->head_over || transfer->head_ns == 0)
+            continue;
+        engine->heads_wait = true;
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &asked_us);
+        if (transfer->asked_ns == 0 && asked_us > 0)
+            transfer->asked_ns = now_ns;
+        if (transfer->asked_ns == 0 || now_ns - transfer->asked_ns < transfer->head_ns)
+            continue;
+        finish(transfer, HTTP_BROKEN, "its head takes too long");
+        release(transfer, 1);
+    }
+}
+
 /* True: it is over by that. */
 static bool run_command(
     struct http_engine *engine, struct http_transfer *transfer, unsigned commands)
@@ -263,6 +294,7 @@ static bool run_command(
         if (transfer->next != NULL)
             transfer->next->previous = transfer;
         engine->running = transfer;
+        engine->heads_wait |= transfer->head_ns != 0;
     } else if (commands & COMMAND_RESUME) {
         curl_easy_pause(transfer->easy, CURLPAUSE_CONT); /* a failure shows as the transfer's */
     }
@@ -297,7 +329,8 @@ static void *run(void *ctx)
         int under_way = 0;
         curl_multi_perform(engine->multi, &under_way);
         finish_done(engine);
-        curl_multi_poll(engine->multi, NULL, 0, POLL_MS, NULL);
+        end_slow_heads(engine);
+        curl_multi_poll(engine->multi, NULL, 0, engine->heads_wait ? HEADS_POLL_MS : POLL_MS, NULL);
     }
     for (struct http_transfer *transfer; (transfer = engine->running) != NULL;) {
         engine->running = transfer->next;
@@ -343,6 +376,7 @@ struct http_transfer *http_transfer_start(struct http_engine *engine,
     transfer->engine = engine;
     transfer->events = *events;
     transfer->ctx = ctx;
+    transfer->head_ns = (uint64_t)options->head_ms * 1000000u;
     atomic_init(&transfer->references, 1);
     arena_init(&transfer->arena, 2 * HTTP_HEAD_MAX_BYTES);
     transfer->easy = curl_easy_init();

@@ -71,6 +71,7 @@ struct http_transfer_options {
     struct header_list headers; /* sent as they are; a Host among them replaces the URL's */
     long connect_ms;            /* until the connection stands, TLS included */
     long stall_s;  /* less than one byte a second for so long breaks it; not while paused */
+    long head_ms;  /* from the request to the end of the head, to a second; 0: no bound */
     long total_ms; /* 0: no bound */
 };
 

@@ -32,6 +32,7 @@ enum {
     ERROR_ARENA_BYTES = 256 * 1024,
     CONNECT_MS = 10 * 1000,
     STALL_S = 30,
+    HEAD_MS = 60 * 1000,
     REGIONS_MAX = 2,
 };
 
@@ -266,6 +267,7 @@ static enum remote_err start_transfer(struct remote_read *read)
             .headers = headers,
             .connect_ms = CONNECT_MS,
             .stall_s = STALL_S,
+            .head_ms = HEAD_MS,
             .total_ms = read->ask.total_ms};
         /* Its callbacks may come before it is kept: those that look at it take the lock. */
         pthread_mutex_lock(&read->lock);

@@ -20,6 +20,7 @@ struct scripted_server {
     pthread_t thread;
     struct span answers[SCRIPT_MAX]; /* an empty one: the connection is reset */
     size_t answer_count;
+    bool hold; /* after its answer it waits for the client to close */
     atomic_size_t asked;
     char requests[SCRIPT_MAX][SCRIPT_REQUEST_BYTES];
 };
@@ -58,6 +59,9 @@ static void *scripted_run(void *ctx)
             }
             atomic_store(&server->asked, at + 1);
             scripted_answer(client, at < server->answer_count ? server->answers[at] : SPAN(""));
+            char more;
+            while (server->hold && recv(client, &more, 1, 0) > 0)
+                continue;
         }
         close(client);
     }

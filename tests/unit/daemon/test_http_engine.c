@@ -64,12 +64,12 @@ static void on_end(void *ctx, enum http_end end, const char *cause)
     pthread_mutex_unlock(&waiter->lock);
 }
 
-static enum http_end get(struct http_engine *engine, const char *url)
+static enum http_end get_within(struct http_engine *engine, const char *url, long head_ms)
 {
     static const struct http_events events = {on_head, on_body, on_end};
     struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct http_transfer_options options = {
-        .method = "GET", .url = url, .connect_ms = 5000, .stall_s = 5};
+        .method = "GET", .url = url, .connect_ms = 5000, .stall_s = 500, .head_ms = head_ms};
     struct http_transfer *transfer = http_transfer_start(engine, &options, &events, &waiter);
     assert_non_null(transfer);
     pthread_mutex_lock(&waiter.lock);
@@ -78,6 +78,11 @@ static enum http_end get(struct http_engine *engine, const char *url)
     pthread_mutex_unlock(&waiter.lock);
     http_transfer_free(transfer);
     return waiter.end;
+}
+
+static enum http_end get(struct http_engine *engine, const char *url)
+{
+    return get_within(engine, url, 0);
 }
 
 static void a_name_that_moves_inside_is_refused(void **state)
@@ -176,6 +181,23 @@ static void many_wait_in_line(void **state)
     scripted_stop(&server);
 }
 
+static void heads_that_never_end_are_broken_off(void **state)
+{
+    (void)state;
+    struct scripted_server server = {
+        .answers = {SPAN("HTTP/1.1 200 OK\r\nX: "), SPAN(ANSWER)}, .answer_count = 2, .hold = true};
+    char url[64];
+    scripted_start(&server);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)server.port);
+    struct http_engine_options options = {.connections_max = 4, .connections_per_host_max = 2};
+    struct http_engine *engine = http_engine_new(&options);
+    assert_non_null(engine);
+    assert_int_equal(get_within(engine, url, 1), HTTP_BROKEN);
+    assert_int_equal(get_within(engine, url, 60 * 1000), HTTP_DONE);
+    http_engine_free(engine);
+    scripted_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_environment_names_no_proxy),
         cmocka_unit_test(other_protocols_are_not_spoken),
         cmocka_unit_test(many_wait_in_line),
+        cmocka_unit_test(heads_that_never_end_are_broken_off),
     };
     if (!http_client_init())
         return 1;
