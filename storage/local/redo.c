@@ -109,7 +109,7 @@ static enum storage_err logged_bucket(const struct redo *redo, struct bucket_rec
 static enum storage_err create_bucket(struct redo *redo, struct commit *commit)
 {
     struct bucket_entry *bucket = NULL;
-    struct bucket_record record;
+    struct bucket_record record = {0};
     struct span name = redo->entry.bucket_name;
     enum storage_err err = logged_bucket(redo, &record);
     if (err == STORAGE_OK)

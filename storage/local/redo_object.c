@@ -168,7 +168,7 @@ bool redo_brings_blob(const struct redo *redo, uint64_t blob_id)
 enum storage_err redo_put_object(struct redo *redo, struct commit *commit)
 {
     struct bucket_entry *bucket = NULL;
-    struct object_record record;
+    struct object_record record = {0};
     enum storage_err err = redo_logged_object(redo, &record);
     if (err == STORAGE_OK)
         err = redo_bucket(redo, commit, &bucket);

@@ -58,8 +58,8 @@ static enum storage_err logged_upload(const struct redo *redo, struct upload_rec
 
 enum storage_err redo_create_upload(struct redo *redo, struct commit *commit)
 {
-    struct upload_state state;
-    struct upload_record record;
+    struct upload_state state = {0};
+    struct upload_record record = {0};
     enum storage_err err = logged_upload(redo, &record);
     if (err == STORAGE_OK)
         err = find_upload(redo, commit, record.id.blob_id, &state);
@@ -87,7 +87,7 @@ enum storage_err redo_abort_upload(struct redo *redo, struct commit *commit)
 
 enum storage_err redo_put_part(struct redo *redo, struct commit *commit)
 {
-    struct upload_state state;
+    struct upload_state state = {0};
     struct log_entry_row row, first;
     struct span rest = redo->entry.rows;
     uint32_t pieces = 0;
@@ -162,8 +162,8 @@ static enum storage_err settle_blob(struct redo *redo, struct commit *commit,
 
 enum storage_err redo_complete_upload(struct redo *redo, struct commit *commit)
 {
-    struct upload_state state;
-    struct upload_record record;
+    struct upload_state state = {0};
+    struct upload_record record = {0};
     struct object_record object;
     enum storage_err err = logged_upload(redo, &record);
     if (err != STORAGE_OK)

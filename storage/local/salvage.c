@@ -138,7 +138,8 @@ static enum storage_err take_base(struct salvage *salvage)
                 salvage, "the data folder was written by a newer release", STORAGE_NEWER_FORMAT);
         if (err != STORAGE_OK) {
             salvage_tell(salvage, "the snapshot of %s is damaged and passed over", time);
-            snapshot_set_aside(salvage->order->dir, entry->frame_id);
+            if (!salvage->order->to) /* else nothing of it is changed */
+                snapshot_set_aside(salvage->order->dir, entry->frame_id);
             err = STORAGE_OK;
             continue;
         }
@@ -352,6 +353,10 @@ static enum storage_err switch_index(struct salvage *salvage)
         return by_errno(salvage, "the new index cannot be put in its place");
     if (there)
         salvage_tell(salvage, "the old index is kept as %s", old);
+    if (salvage->figures.unknown > 0)
+        salvage_tell(salvage, "lakegated gives back the space of what the new index does not name: "
+                              "copy the data folder "
+                              "before it is started, if what is lost may be looked for");
     return STORAGE_OK;
 }
 
