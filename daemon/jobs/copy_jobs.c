@@ -157,7 +157,8 @@ bool copy_table_add(struct copy_jobs *jobs, struct copy_job *job)
     if (jobs->count == ARRAY_LEN(jobs->items))
         return false;
     size_t at = copy_table_place(jobs, job->id);
-    memmove(&jobs->items[at + 1], &jobs->items[at], (jobs->count - at) * sizeof(jobs->items[0]));
+    for (size_t i = jobs->count; i > at; i--)
+        jobs->items[i] = jobs->items[i - 1];
     jobs->items[at] = job;
     jobs->count++;
     job->jobs = jobs;
@@ -170,7 +171,8 @@ bool copy_table_remove(struct copy_jobs *jobs, struct copy_job *job)
     if (at == jobs->count || jobs->items[at] != job)
         return false;
     jobs->count--;
-    memmove(&jobs->items[at], &jobs->items[at + 1], (jobs->count - at) * sizeof(jobs->items[0]));
+    for (; at < jobs->count; at++)
+        jobs->items[at] = jobs->items[at + 1];
     return true;
 }
 

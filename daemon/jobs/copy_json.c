@@ -55,10 +55,10 @@ static void write_progress(const struct copy_job *job, struct buf *out)
     uint64_t objects_rate, bytes_rate;
     rates(job, &objects_rate, &bytes_rate);
     uint64_t left = seconds_left(job, objects_rate, bytes_rate);
-    buf_addf(out, ",\"progress\":{\"listed_objects\":%llu",
-        (unsigned long long)(counters.copied_objects + counters.skipped_objects +
-                             counters.filtered_objects + counters.duplicate_objects +
-                             counters.failed_objects + job->in_flight));
+    unsigned long long listed = counters.copied_objects + counters.skipped_objects +
+                                counters.filtered_objects + counters.duplicate_objects +
+                                counters.failed_objects + job->in_flight;
+    buf_addf(out, ",\"progress\":{\"listed_objects\":%llu", listed);
     for (size_t i = 0; i < copy_counter_count; i++) {
         size_t offset = copy_counter_names[i].offset;
         if (offset < offsetof(struct copy_counters, tags_left_out))

@@ -262,7 +262,7 @@ static enum s3_err get(struct request *request)
     struct copy_job *job CLEANUP(unref) = NULL;
     TRY(find(request, "lakegate:GetCopyJob", &job));
     struct span rest = span_from(request->target.path, sizeof(COPIES_PATH "/") - 1 + 16);
-    if (rest.len == 0)
+    if (!span_present(rest) || rest.len == 0)
         return answer(request, 200, job);
     if (span_eq(rest, SPAN("/failures")))
         return failures(request, job);

@@ -55,6 +55,8 @@ bool copy_glob_matches(struct span glob, struct span text)
 {
     /* Only the last '*' needs to be taken back: what an earlier one could match, a later one can as well. */
     struct span after_star = SPAN_ABSENT, retry = SPAN_ABSENT;
+    if (!span_present(glob) || !span_present(text))
+        return glob.len == text.len;
     for (;;) {
         if (glob.len > 0 && glob.ptr[0] == '*') {
             after_star = glob = span_from(glob, 1);
@@ -75,7 +77,7 @@ bool copy_glob_matches(struct span glob, struct span text)
 
 size_t copy_taken_off(struct span source_prefix)
 {
-    size_t len = source_prefix.len;
+    size_t len = span_present(source_prefix) ? source_prefix.len : 0;
     while (len > 0 && source_prefix.ptr[len - 1] != '/')
         len--;
     return len;
@@ -107,9 +109,9 @@ struct span copy_key(struct arena *arena, const struct copy_spec *spec, struct s
     char *text = len <= KEY_MAX_BYTES ? arena_alloc(arena, len + 1) : NULL;
     if (text == NULL)
         return SPAN_ABSENT;
-    if (spec->prefix.len > 0)
+    if (span_present(spec->prefix) && spec->prefix.len > 0)
         memcpy(text, spec->prefix.ptr, spec->prefix.len);
-    if (name.len > 0)
+    if (span_present(name) && name.len > 0)
         memcpy(text + spec->prefix.len, name.ptr, name.len);
     struct span made = span_of(text, len);
     return key_check(made) == S3_OK ? made : SPAN_ABSENT;
