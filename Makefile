@@ -54,8 +54,11 @@ else
 CONSOLE_OBJ := $(BUILD)/obj/console_files.o
 endif
 CONSOLE_SOURCES := $(shell find daemon/console -name node_modules -prune -o -type f -print 2>/dev/null)
-build/console/console_files.c: scripts/build-console scripts/embed-console.mjs $(CONSOLE_SOURCES)
+# "done" is there only when it could be built, so that it is tried again; the file is written only when it changes.
+build/console/done: scripts/build-console scripts/embed-console.mjs $(CONSOLE_SOURCES)
 	@scripts/build-console build/console
+build/console/console_files.c: build/console/done
+	@:
 $(BUILD)/obj/console_files.o: build/console/console_files.c daemon/console_files.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
