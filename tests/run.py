@@ -70,6 +70,7 @@ STAGES = [
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
     ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
     ("rot", ("build",), make("CC=gcc", "rot"), {}),
+    ("full-disk", ("build",), [PYTHON, "tests/crash/full_disk.py"], {}),
     ("disk-faults", ("build",), make("CC=gcc", "disk-faults"), {}),
     ("random", ("build-asan",), make(*ASAN, "random", "RANDOM_ARGS=--minutes 3"), sanitized("build/asan")),
     ("console", ("build",), [first_program(str(ROOT / "build/node/bin/node"), "node"), "tests/console/run.mjs"], {"PYTHON": PYTHON}),
@@ -86,6 +87,10 @@ STAGES = [
     ("rules", (), make("rules"), {}),
     ("format", (), make("format-check"), {}),
 ]
+
+# Those whose last words tell how much was tried, for docs/RELIABILITY.md.
+TELLING = {"crash", "soak", "overload", "power", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
+           "fuzz-run-1", "fuzz-run-2", "fuzz-run-3"}
 
 
 class Result:
@@ -140,6 +145,12 @@ def excerpt(text):
     return "\n".join([*shown, *(["…"] if shown else []), *lines[-60:]])
 
 
+def told(text):
+    """The last line that tells a count; of power also what came before the lies of the disk."""
+    lines = [line for line in text.splitlines() if re.search(r"\d", line) and not re.match(r"\d+ passed", line)]
+    return [line for line in lines if " states of " in line][:1] or lines[-1:]
+
+
 def end_children(*_):
     with running_lock:
         for process in running:
@@ -190,6 +201,8 @@ def main():
                 name = under_way.pop(future)
                 result, text = future.result()
                 results[name] = result
+                if name in TELLING and not result.failed:
+                    print("\n".join(f"  {line}" for line in told(text)), flush=True)
                 if result.failed:
                     print(f"---- {name} failed (build/test-logs/{name}.log)\n{excerpt(text)}\n----", flush=True)
                 skipped = f", {result.skipped} skipped" if result.skipped else ""

@@ -74,6 +74,9 @@ enum storage_err packed_prepare(struct space *space)
     struct packed *made = NULL;
     enum storage_err err;
     uint64_t size = space->segment_bytes;
+    /* As much as there is beside the reserve, which is to be left for deletes. */
+    while (space_short(space, size) && size / 4 >= LOG_SEGMENT_MIN_BYTES)
+        size /= 4;
     while ((err = segment_create(space, size, &made)) == STORAGE_NO_SPACE &&
            size / 4 >= LOG_SEGMENT_MIN_BYTES)
         size /= 4;
