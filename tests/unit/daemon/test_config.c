@@ -118,6 +118,19 @@ static void test_what_is_wrong_is_refused(void **state)
         {"--verify-reads", "maybe", "verify_reads"},
         {"--metrics", "secret", "metrics"},
         {"--tls-cert", "a.pem", "tls_key"},
+        {"--path-prefix", "lake", "path_prefix"},
+        {"--path-prefix", "/lake/", "path_prefix"},
+        {"--path-prefix", "/", "path_prefix"},
+        {"--path-prefix", "/a//b", "path_prefix"},
+        {"--path-prefix", "/l%61ke", "path_prefix"},
+        {"--path-prefix", "/a b", "path_prefix"},
+        {"--public-url", "lake.example.com", "public_url"},
+        {"--public-url", "https://", "public_url"},
+        {"--public-url", "https://lake.example.com/", "public_url"},
+        {"--public-url", "https://lake.example.com/?x", "public_url"},
+        {"--public-url", "javascript:alert(1)", "public_url"},
+        {"--console-host", "lake.example.com/x", "console_host"},
+        {"--object-sandbox", "off", "object_sandbox"},
         {"--listen", "", "listen"},
         {"--region", "", "region"},
         {"--config", "/no/such/file", "/no/such/file"},
@@ -134,6 +147,25 @@ static void test_what_is_wrong_is_refused(void **state)
     struct config config;
     char error[CONFIG_ERROR_BYTES];
     assert_false(load(&config, error, "--region", NULL));
+    config_free(&config);
+}
+
+static void test_where_it_is_reached(void **state)
+{
+    (void)state;
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    assert_true(load(&config, error, "--path-prefix", "/data/lake-1", "--public-url",
+        "https://[::1]:8443/data/lake-1", NULL));
+    config_free(&config);
+    assert_false(load(&config, error, "--path-prefix", "/lake", "--public-url",
+        "https://lake.example.com", NULL));
+    assert_non_null(strstr(error, "must end with path_prefix"));
+    config_free(&config);
+    assert_true(load(&config, error, "--console-host", "console.example.com:9000",
+        "--object-sandbox", "off", NULL));
+    config_free(&config);
+    assert_true(load(&config, error, "--console", "off", "--object-sandbox", "off", NULL));
     config_free(&config);
 }
 
@@ -206,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_the_later_source_wins),
         cmocka_unit_test(test_names_of_other_servers),
         cmocka_unit_test(test_what_is_wrong_is_refused),
+        cmocka_unit_test(test_where_it_is_reached),
         cmocka_unit_test(test_too_many_values),
         cmocka_unit_test(test_bad_file_names_the_line),
         cmocka_unit_test(test_table_is_sound),
