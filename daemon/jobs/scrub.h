@@ -11,7 +11,7 @@ struct json;
 struct scrubber;
 
 enum {
-    SCRUB_FINDINGS_MAX = 1000, /* kept; more are counted and logged */
+    SCRUB_FINDINGS_MAX = 1000, /* kept; as many more are logged, all are counted */
     SCRUB_WHAT_BYTES = 300,
     SCRUB_SAVE_MS = 30 * 1000, /* how often the position is kept */
     SCRUB_TRIES_MAX = 5,       /* of a step that could not be made */

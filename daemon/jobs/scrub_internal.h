@@ -56,7 +56,7 @@ struct scrubber {
 
 /* ---- findings; with the lock ---- */
 
-/* True: it is a new one, and is to be logged. */
+/* True: it is a new one, and is to be logged. The same again only moves to this pass. */
 bool findings_add(struct scrubber *scrubber, const struct scrub_finding *finding);
 /* The pass has come to its end: what it did not see is no more. */
 void findings_end_pass(struct scrubber *scrubber);
