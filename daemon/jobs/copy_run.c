@@ -100,9 +100,10 @@ static void begin(struct copy_run *run)
     run->at_once = (unsigned)job->spec.limits.objects_at_once;
     run->listed_failure = progress->retry_after;
     run->listing_over = progress->listed && progress->retry_after >= progress->retry_until;
-    if (progress->after.len > 0)
-        memcpy(run->listed, progress->after.ptr, progress->after.len);
-    run->listed_len = progress->after.len;
+    struct span after = span_first(progress->after, KEY_MAX_BYTES);
+    if (after.len > 0)
+        memcpy(run->listed, after.ptr, after.len);
+    run->listed_len = after.len;
     if (progress->next_failure == 0)
         progress->next_failure = 1;
     if (!open_source(run) || !check_actor(run))

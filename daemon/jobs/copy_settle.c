@@ -120,11 +120,34 @@ static void release_large(struct copy_run *run)
     }
 }
 
+/* It waits for those before it, perhaps among thousands: what is only needed under way goes. */
+static void shrink(struct copy_object *object)
+{
+    struct arena arena;
+    struct span *const kept[] = {&object->before, &object->reason, &object->message,
+        &object->entry.key, &object->entry.etag_text, &object->key};
+    struct span texts[ARRAY_LEN(kept)];
+    size_t count = span_present(object->reason) ? ARRAY_LEN(kept) : 1;
+    arena_init(&arena, COPY_OBJECT_ARENA_BYTES);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        texts[i] = i < count ? arena_copy(&arena, *kept[i]) : SPAN_ABSENT;
+    if (arena.overflow) { /* memory is short: it stays as large as it is */
+        arena_free(&arena);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        *kept[i] = texts[i];
+    arena_free(&object->arena);
+    object->arena = arena;
+}
+
 void copy_settle(struct copy_object *object)
 {
     struct copy_run *run = object->run;
     if (object->slot >= 0)
         run->large_done[object->slot] = true;
+    else if (object != run->first)
+        shrink(object);
     while (run->first != NULL && run->first->phase == COPY_SETTLED) {
         struct copy_object *first = run->first;
         leave_order(first);

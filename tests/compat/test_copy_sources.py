@@ -371,3 +371,34 @@ def test_a_part_that_is_not_what_the_etag_says_is_not_stored(here, copies, lake)
     assert failed(copies, done) == {"big": "ChecksumMismatch"}
     assert copying.listing(here, lake) == {}
     assert "Uploads" not in here.list_multipart_uploads(Bucket=lake)
+
+
+def test_one_that_is_slow_holds_up_no_other_and_memory_stays_small(target, here, copies, lake):
+    """The first object of the listing is answered last: what was copied behind it waits to be settled in order."""
+    others = {f"long-{'x' * 900}-{i:05}": b"%d" % i for i in range(3000)}
+    go = threading.Event()
+
+    def instead(request):
+        if "list-type" in request.query:
+            keys = sorted(others)
+            start = int(request.query.get("continuation-token", "0"))
+            page = [("first", b"first")] * (start == 0) + [(key, others[key]) for key in keys[start:start + 900]]
+            return copying.page_of(page, token=str(start + 900) if start + 900 < len(keys) else None)
+        if request.key == "first":
+            go.wait(60)
+            return copying.object_of(b"first")
+        return False
+
+    with copying.FakeSource(copying.serving(others, instead)) as source:
+        job = copies.create({"bucket": "there", "endpoint": source.endpoint}, lake)
+        copies.until(job, when=lambda shown: shown["progress"]["copied_objects"] == 3000)
+        memory = target.memory_bytes()
+        # Killed now, all of it is found again behind the one that is not there.
+        target.kill9()
+        target.start()
+        go.set()
+        done = copies.until(job)
+    assert done["progress"]["copied_objects"] == 3001 and done["progress"]["failed_objects"] == 0
+    assert len(source.requests) < 3000 + 100, "what was copied was not fetched again"
+    assert len(copying.listing(here, lake)) == 3001
+    assert memory < 100 << 20
