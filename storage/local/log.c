@@ -169,12 +169,12 @@ static uint64_t integer_at(struct span bytes, size_t at, size_t len)
 bool log_next_entry(struct span *rest, struct log_entry *ret_entry)
 {
     enum { HEAD = 1 + 8 + 2 + 2 };
-    if (rest->len < 4 + HEAD)
+    if (!rest->ptr || rest->len < 4 + HEAD)
         return false;
     size_t len = (size_t)integer_at(*rest, 0, 4);
     if (len < HEAD || len > rest->len - 4)
         return false;
-    struct span record = span_first(span_from(*rest, 4), len);
+    struct span record = span_of(rest->ptr + 4, len);
     size_t name_len = (size_t)integer_at(record, 9, 2), key_len = (size_t)integer_at(record, 11, 2);
     if (name_len + key_len > len - HEAD)
         return false;
@@ -192,7 +192,7 @@ bool log_next_entry(struct span *rest, struct log_entry *ret_entry)
 bool log_next_row(struct span *rest, struct log_entry_row *ret_row)
 {
     enum { HEAD = 1 + 2 + 4 };
-    if (rest->len < HEAD)
+    if (!rest->ptr || rest->len < HEAD)
         return false;
     size_t key_len = (size_t)integer_at(*rest, 1, 2), value_len = (size_t)integer_at(*rest, 3, 4);
     if (key_len > rest->len - HEAD || value_len > rest->len - HEAD - key_len)

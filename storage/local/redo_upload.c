@@ -63,7 +63,7 @@ enum storage_err redo_create_upload(struct redo *redo, struct commit *commit)
     enum storage_err err = logged_upload(redo, &record);
     if (err == STORAGE_OK)
         err = find_upload(redo, commit, record.id.blob_id, &state);
-    if (err != STORAGE_NO_SUCH_UPLOAD)
+    if (err != STORAGE_NO_SUCH_UPLOAD || !state.bucket)
         return err;
     if ((err = write_logged(redo, commit, state.bucket, &record)) != STORAGE_OK)
         return err;
@@ -173,7 +173,7 @@ enum storage_err redo_complete_upload(struct redo *redo, struct commit *commit)
     bool own = written && object.blob_id == blob_id;
     err = find_upload(redo, commit, blob_id, &state);
     bool known = err == STORAGE_OK && !state.record.completed;
-    if (err != STORAGE_OK && err != STORAGE_NO_SUCH_UPLOAD)
+    if ((err != STORAGE_OK && err != STORAGE_NO_SUCH_UPLOAD) || !state.bucket)
         return err;
     err = settle_blob(redo, commit, written ? &object : NULL, blob_id, own, known);
     if (err == STORAGE_OK)
