@@ -84,7 +84,7 @@ def test_options_in_the_manual():
     settings = set(re.findall(r"^\.BR ([a-z_]+) \" = ", (lakegated.ROOT / "docs/man/lakegate.conf.5").read_text(), re.M))
     for name, page in (("lakegated", "lakegated.8"), ("lakegate", "lakegate.1")):
         printed = subprocess.run([lakegated.program(name), "--help"], capture_output=True, text=True, check=True).stdout
-        for words in ("user", "group", "role", "policy", "policy test", "zones", "account") if name == "lakegate" else ():
+        for words in ("user", "group", "role", "policy", "policy test", "zones", "account", "scrub", "copy", "link") if name == "lakegate" else ():
             printed += subprocess.run([lakegated.program(name), *words.split(), "--help"], capture_output=True, text=True, check=True).stdout
         for option in re.findall(r"Fl -([a-z][a-z-]+)", (lakegated.ROOT / "docs/man" / page).read_text()):
             assert option == "name" or f"--{option}" in printed, (page, option)
