@@ -130,22 +130,44 @@ test('images are drawn from a blob', async () => {
   assert.match(await image.getAttribute('src'), /^blob:/)
 })
 
-test('a PDF is framed as a blob of that type', async () => {
-  await put('a.pdf', '%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n', 'text/html')
-  const details = await preview('a.pdf')
-  const frame = details.locator('iframe')
-  await frame.waitFor()
-  const url = await frame.getAttribute('src')
-  assert.match(url, /^blob:/)
-  assert.equal(await page.evaluate(async (at) => (await new Promise((done) => {
-    const request = new XMLHttpRequest()
-    request.open('GET', at)
-    request.responseType = 'blob'
-    request.onload = () => done(request.response.type)
-    request.onerror = () => done('application/pdf')
-    request.send()
-  })), url), 'application/pdf')
-  page.problems.length = 0
+/** A PDF of one page with a word on it. */
+function pdf(word) {
+  const content = `BT /F1 24 Tf 40 100 Td (${word}) Tj ET`
+  const objects = [
+    '<</Type/Catalog/Pages 2 0 R>>',
+    '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+    '<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>',
+    `<</Length ${content.length}>>stream\n${content}\nendstream`,
+    '<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>',
+  ]
+  let text = '%PDF-1.4\n'
+  const places = objects.map((object, i) => {
+    const at = text.length
+    text += `${i + 1} 0 obj\n${object}\nendobj\n`
+    return `${String(at).padStart(10, '0')} 00000 n \n`
+  })
+  return `${text}xref\n0 6\n0000000000 65535 f \n${places.join('')}trailer<</Size 6/Root 1 0 R>>\nstartxref\n${text.length}\n%%EOF\n`
+}
+
+test('a PDF is shown by the viewer of the browser, and by nothing else', async () => {
+  /** Shown by the viewer: it is an extension's page in the frame of the blob. */
+  const viewed = async (key) => {
+    const frame = (await preview(key)).locator('iframe')
+    const url = await frame.getAttribute('src')
+    assert.match(url, /^blob:/)
+    const isViewer = (one) => one.url().startsWith('chrome-extension://') && one.parentFrame()?.url() === url
+    for (let turn = 0; !page.frames().some(isViewer); turn++) {
+      assert.ok(turn < 400, `no viewer among ${page.frames().map((one) => one.url())}`)
+      await page.waitForTimeout(50)
+    }
+  }
+  await put('a.pdf', pdf('Hello lake'), 'text/html')
+  await viewed('a.pdf')
+  await shot(page, 'preview-pdf')
+  /* A page that says it is a PDF goes to the same viewer, which does not run it. */
+  await put('b.pdf', '<!doctype html><script>alert(1)</script>', 'application/pdf')
+  await viewed('b.pdf')
+  assert.deepEqual(page.problems, [])
 })
 
 test('a large text is read by pieces', async () => {
