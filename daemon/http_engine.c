@@ -344,24 +344,30 @@ static void *run(void *ctx)
     return NULL;
 }
 
-/* Hands a command to the engine's thread. The transfer is the caller's, so it cannot go away. */
+/* Under the lock: puts a transfer into the line. The caller has a reference, so it cannot go away. */
+static void put_in_line(struct http_transfer *transfer, unsigned bit)
+{
+    struct http_engine *engine = transfer->engine;
+    if (transfer->commands == 0) {
+        atomic_fetch_add(&transfer->references, 1);
+        transfer->next_command = NULL;
+        if (engine->last_command != NULL)
+            engine->last_command->next_command = transfer;
+        else
+            engine->first_command = transfer;
+        engine->last_command = transfer;
+    }
+    transfer->commands |= bit;
+}
+
+/* Hands a command to the engine's thread. */
 static void command(struct http_transfer *transfer, unsigned bit)
 {
     struct http_engine *engine = transfer->engine;
     pthread_mutex_lock(&engine->lock);
     bool wake = !transfer->ended;
-    if (wake) {
-        if (transfer->commands == 0) {
-            atomic_fetch_add(&transfer->references, 1);
-            transfer->next_command = NULL;
-            if (engine->last_command != NULL)
-                engine->last_command->next_command = transfer;
-            else
-                engine->first_command = transfer;
-            engine->last_command = transfer;
-        }
-        transfer->commands |= bit;
-    }
+    if (wake)
+        put_in_line(transfer, bit);
     pthread_mutex_unlock(&engine->lock);
     if (wake)
         curl_multi_wakeup(engine->multi);
@@ -389,15 +395,18 @@ struct http_transfer *http_transfer_start(struct http_engine *engine,
     ready = ready && prepare(transfer, options);
     pthread_mutex_lock(&engine->lock);
     ready = ready && !engine->stopping && engine->transfer_count < HTTP_TRANSFERS_MAX;
-    if (ready)
+    if (ready) {
         engine->transfer_count++;
+        atomic_fetch_add(&transfer->references, 1); /* the engine's */
+        put_in_line(
+            transfer, COMMAND_START); /* at once: a halted engine looks at its line no more */
+    }
     pthread_mutex_unlock(&engine->lock);
     if (!ready) {
         release(transfer, 1);
         return NULL;
     }
-    atomic_fetch_add(&transfer->references, 1);
-    command(transfer, COMMAND_START);
+    curl_multi_wakeup(engine->multi);
     return transfer;
 }
 
@@ -444,15 +453,25 @@ struct http_engine *http_engine_new(const struct http_engine_options *options)
     return engine;
 }
 
-void http_engine_free(struct http_engine *engine)
+void http_engine_halt(struct http_engine *engine)
 {
-    if (engine == NULL)
-        return;
     pthread_mutex_lock(&engine->lock);
     engine->stopping = true;
     pthread_mutex_unlock(&engine->lock);
     curl_multi_wakeup(engine->multi);
+}
+
+void http_engine_free(struct http_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    http_engine_halt(engine);
     pthread_join(engine->thread, NULL);
+    /* Commands that came when their transfers were about to end. */
+    for (struct http_transfer *transfer; (transfer = engine->first_command) != NULL;) {
+        engine->first_command = transfer->next_command;
+        release(transfer, 1);
+    }
     pthread_mutex_destroy(&engine->lock);
     curl_multi_cleanup(engine->multi);
     free(engine);

@@ -34,7 +34,10 @@ struct http_engine_options {
 
 /* NULL when memory or threads run out. http_client_init has been called. */
 struct http_engine *http_engine_new(const struct http_engine_options *options);
-/* Breaks off what is under way (HTTP_CANCELLED), then ends the thread. Takes NULL. */
+/* Breaks off what is under way (HTTP_CANCELLED) and starts nothing more, so that nobody waits any longer. Does not
+ * block; the engine is still to be freed. */
+void http_engine_halt(struct http_engine *engine);
+/* Halts it and ends the thread. Takes NULL. */
 void http_engine_free(struct http_engine *engine);
 
 struct http_head {

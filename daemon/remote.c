@@ -91,6 +91,12 @@ void remote_listening(struct remote *remote, const struct span *addresses, size_
             "the addresses that are listened on are too many: no S3 server elsewhere is asked");
 }
 
+void remote_halt(struct remote *remote)
+{
+    if (remote != NULL)
+        http_engine_halt(remote->engine);
+}
+
 void remote_free(struct remote *remote)
 {
     if (remote == NULL)

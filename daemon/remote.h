@@ -75,7 +75,10 @@ struct remote *remote_new(
     const struct config *config, struct log *log, char ret_error[static REMOTE_ERROR_BYTES]);
 /* The daemon's own addresses, as server_address() has them, which are not to be reached. Once. */
 void remote_listening(struct remote *remote, const struct span *addresses, size_t count);
-/* Breaks off all that is under way. All buckets and reads have been given back, or are within their
+/* Breaks off all that is under way and begins nothing more: who waits for an answer gets CANCELLED. Does not block;
+ * takes NULL. */
+void remote_halt(struct remote *remote);
+/* The same, and ends. All buckets and reads have been given back, or are within their
  * on_end. Takes NULL. */
 void remote_free(struct remote *remote);
 

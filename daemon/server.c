@@ -785,6 +785,7 @@ void server_stop(struct server *server, uint64_t timeout_s)
     /* What is left is cut off. Nobody waits for memory any more, and what is suspended comes back
      * by itself: the library must not be stopped before. */
     staging_cancel(daemon->staging);
+    remote_halt(daemon->remote); /* nor for a source elsewhere */
     do {
         connections_shutdown(daemon->connections);
         wait_until_zero(&server->exchanges, 1);

@@ -665,6 +665,41 @@ def test_requests_that_wait_for_a_source_leave_workers_to_others(odd):
         assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 1
 
 
+def test_a_stop_waits_for_no_source(odd):
+    """Neither a request that waits for a head nor a copy under way holds a stopping daemon up."""
+    go_on, waiting = threading.Event(), threading.Semaphore(0)
+
+    def silent(handler):
+        if handler.path.startswith("/odd-bucket/k1"):
+            answer(handler, b"x" * 1000, length=1 << 20)
+            handler.wfile.flush()
+        waiting.release()
+        go_on.wait(60)
+
+    odd.paths = {"/odd-bucket?": lambda handler: answer(handler, LISTING), "/odd-bucket/k": silent}
+    arguments = ["--remote-endpoints", "http://127.0.0.1:*", "--remote-addresses", odd.endpoint.removeprefix("http://")]
+    with lakegated.Lakegated(arguments=arguments, environment={"LAKEGATE_DRAIN_TIMEOUT": "0"}) as server:
+        name = link(server, odd.endpoint, "s3://odd-bucket")
+        s3 = lakegated.client(server)
+        s3.create_bucket(Bucket="mine")
+
+        def attempt(call):
+            with contextlib.suppress(Exception):
+                call()
+
+        threads = [threading.Thread(target=attempt, args=(call,)) for call in (
+            lambda: s3.copy_object(Bucket="mine", Key="k", CopySource=f"{name}/k1"),
+            lambda: s3.get_object(Bucket=name, Key="k2"))]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert waiting.acquire(timeout=60)
+        assert server.stop(25) == 0  # below every time-out of the way out
+        go_on.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_bytes_that_are_not_the_etag_s_are_not_kept(s3, odd, lying, bucket):
     object_is(odd, lambda handler: answer(handler, b"hullo"))
     with refused("ServiceUnavailable", 503):
