@@ -128,6 +128,16 @@ def find_program(name, *places):
     return found
 
 
+def make_mc(server, tmp_path):
+    """MinIO's client with an alias "lake": of the PATH, or as scripts/install-deps builds it."""
+    environment = {"MC_CONFIG_DIR": str(tmp_path / "mc"), "MC_NO_COLOR": "1", "MC_DISABLE_PAGER": "1", "HOME": str(tmp_path)}
+    client = Client(find_program("mc", lakegated.ROOT / "build" / "bin" / "mc"), environment, ["--quiet"])
+    if "minio" not in client.run("--version").lower():
+        pytest.skip("mc is not the MinIO client")
+    client.run("alias", "set", "lake", server.endpoint, lakegated.ACCESS_KEY, lakegated.SECRET_KEY)
+    return client
+
+
 @pytest.fixture
 def aws(any_server, tmp_path):
     program = find_program("aws", pathlib.Path(sys.executable).parent / "aws")

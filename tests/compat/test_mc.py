@@ -1,23 +1,16 @@
 """The MinIO client, as those who come from there know it."""
 import json
 import os
-import pathlib
 
 import pytest
 
 import lakegated
-from conftest import Client, content, find_program, new_name
+from conftest import Client, content, find_program, make_mc, new_name
 
 
 @pytest.fixture
 def mc(server, tmp_path):
-    build = os.path.dirname(lakegated.program())
-    program = find_program("mc", pathlib.Path(build) / "bin" / "mc")
-    client = Client(program, {"MC_CONFIG_DIR": str(tmp_path / "mc"), "MC_NO_COLOR": "1", "MC_DISABLE_PAGER": "1", "HOME": str(tmp_path)}, ["--quiet"])
-    if "minio" not in client.run("--version").lower():
-        pytest.skip("mc is not the MinIO client")
-    client.run("alias", "set", "lake", server.endpoint, lakegated.ACCESS_KEY, lakegated.SECRET_KEY)
-    return client
+    return make_mc(server, tmp_path)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 import iam
 import lakegated
-from conftest import Client, find_program, new_name, refused
+from conftest import make_mc, new_name, refused
 
 
 def statement(bucket, **more):
@@ -352,11 +352,7 @@ def open_server():
 
 @pytest.fixture
 def mc(open_server, tmp_path):
-    client = Client(find_program("mc"), {"MC_CONFIG_DIR": str(tmp_path / "mc"), "MC_NO_COLOR": "1", "MC_DISABLE_PAGER": "1", "HOME": str(tmp_path)}, ["--quiet"])
-    if "minio" not in client.run("--version").lower():
-        pytest.skip("mc is not the MinIO client")
-    client.run("alias", "set", "lake", open_server.endpoint, lakegated.ACCESS_KEY, lakegated.SECRET_KEY)
-    return client
+    return make_mc(open_server, tmp_path)
 
 
 @pytest.mark.parametrize("access, reads, writes", [("download", True, False), ("upload", False, True), ("public", True, True), ("private", False, False)])
@@ -404,8 +400,7 @@ def test_mc_anonymous_set_json(mc, open_server, tmp_path):
 
 
 def test_mc_says_why_where_public_access_is_blocked(server, tmp_path):
-    client = Client(find_program("mc"), {"MC_CONFIG_DIR": str(tmp_path / "mc"), "MC_NO_COLOR": "1", "HOME": str(tmp_path)}, ["--quiet"])
-    client.run("alias", "set", "lake", server.endpoint, lakegated.ACCESS_KEY, lakegated.SECRET_KEY)
+    client = make_mc(server, tmp_path)
     name = new_name("blocked")
     client.run("mb", f"lake/{name}")
     client.run("anonymous", "set", "download", f"lake/{name}", code=1)
