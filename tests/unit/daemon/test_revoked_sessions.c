@@ -36,7 +36,7 @@ static int close_store(void **state)
 
 static struct span key_of(int number, char room[static KEY_BYTES + 1])
 {
-    snprintf(room, KEY_BYTES + 1, "ASIAAAAAAAAB%08d", number % 100000000);
+    snprintf(room, KEY_BYTES + 1, "ASIAAAAAAAAB%08u", (unsigned)number % 100000000);
     return span_of(room, KEY_BYTES);
 }
 
