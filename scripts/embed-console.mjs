@@ -64,8 +64,7 @@ writeFileSync(
   `/* Made by scripts/embed-console.mjs. */
 #include "daemon/console_files.h"
 
-__asm__(
-${blobs.map(([label, path]) => bytes(label, path)).join('\n')});
+${blobs.map(([label, path]) => `__asm__(\n${bytes(label, path)});`).join('\n')}
 
 ${blobs.map(([label, , length]) => `extern const char ${label}[${length + 1}];`).join('\n')}
 
