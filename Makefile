@@ -261,7 +261,7 @@ fuzz_objects = $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(1))
 FUZZ_OBJ := $(call fuzz_objects,$(BASE_OBJ) $(PROTO_OBJ))
 FUZZ_STORAGE_OBJ := $(call fuzz_objects,$(STORAGE_OBJ))
 FUZZ_WORLD_OBJ := $(FUZZ_STORAGE_OBJ) $(call fuzz_objects,$(DAEMON_OBJ)) \
-	$(addprefix $(BUILD)/obj/fuzz/,tests/ops/support.o tests/fuzz/world.o)
+	$(addprefix $(BUILD)/obj/fuzz/,daemon/console_none.o tests/ops/support.o tests/fuzz/world.o)
 CLANG ?= $(firstword $(shell command -v clang-14 clang))
 FUZZ_SANITIZE := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzz-corpus fuzz-run
