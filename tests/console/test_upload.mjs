@@ -199,13 +199,13 @@ test('a zone that refuses says so, with a way to the duplicate', async () => {
 })
 
 test('what failed is retried, and passes once the reason is gone', async () => {
-  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'wo/there', Body: 'same', IfNoneMatch: '*' }))
   await signed(server, {
     method: 'PUT',
     path: `/${bucket}`,
     query: { 'lakegate-zones': '' },
     body: JSON.stringify({ Version: '2026-11-01', Zones: [{ Name: 'one', Prefix: 'wo/', Duplicates: 'reject' }] }),
   })
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'wo/there', Body: 'same', IfNoneMatch: '*' }))
   await upload([file('retry.txt', 'same')], 'wo/')
   await row('wo/retry.txt', 'failed').waitFor()
   await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'wo/there' }))
