@@ -1,13 +1,14 @@
 /* The accounts' public access blocks: records of the store, mirrored in memory, since every anonymous request
  * asks. Only this process changes them, and each change is committed before it is mirrored. */
 #include "daemon/public_access.h"
+#include "daemon/records.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define PREFIX "public-access-block/"
 
-enum { PAGE_RECORDS = 500, PAGE_ARENA_BYTES = 1024 * 1024, KEY_BYTES = sizeof(PREFIX) + 20 };
+enum { KEY_BYTES = sizeof(PREFIX) + 20 };
 
 struct account_block {
     uint64_t account_id;
@@ -75,8 +76,9 @@ static void set(
     atomic_store(&blocks->published, blocks->count);
 }
 
-static bool read_record(struct account_blocks *blocks, const struct record_entry *record)
+static bool read_record(void *ctx, const struct record_entry *record)
 {
+    struct account_blocks *blocks = ctx;
     uint64_t account_id;
     struct public_access access;
     if (!span_to_u64(span_from(record->key, sizeof(PREFIX) - 1), &account_id) ||
@@ -84,28 +86,6 @@ static bool read_record(struct account_blocks *blocks, const struct record_entry
         return false;
     set(blocks, account_id, &access);
     return true;
-}
-
-static bool read_all(struct account_blocks *blocks)
-{
-    char after_bytes[STORAGE_RECORD_KEY_MAX_BYTES];
-    struct span after = SPAN("");
-    for (;;) {
-        struct arena arena CLEANUP(arena_free);
-        arena_init(&arena, PAGE_ARENA_BYTES);
-        struct record_page page;
-        if (storage_record_list(
-                blocks->storage, SPAN(PREFIX), after, PAGE_RECORDS, &arena, &page) != STORAGE_OK)
-            return false;
-        for (size_t i = 0; i < page.count; i++)
-            if (!read_record(blocks, &page.items[i]))
-                return false;
-        if (!page.truncated || page.count == 0)
-            return true;
-        struct span last = page.items[page.count - 1].key;
-        memcpy(after_bytes, last.ptr, last.len);
-        after = span_of(after_bytes, last.len);
-    }
 }
 
 struct account_blocks *account_blocks_open(struct storage *storage)
@@ -116,7 +96,7 @@ struct account_blocks *account_blocks_open(struct storage *storage)
     blocks->storage = storage;
     pthread_mutex_init(&blocks->changing, NULL);
     pthread_rwlock_init(&blocks->lock, NULL);
-    if (read_all(blocks))
+    if (records_each(storage, SPAN(PREFIX), read_record, blocks))
         return blocks;
     account_blocks_free(blocks);
     return NULL;

@@ -5,11 +5,10 @@
 #include "daemon/log.h"
 #include "daemon/ownership.h"
 #include "daemon/public_access.h"
+#include "daemon/records.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-enum { PAGE_RECORDS = 32 };
 
 struct held {
     struct link link; /* first: a struct link * is a struct held * */
@@ -181,8 +180,9 @@ static void open_remote(
         wipe((char *)secret.ptr, secret.len);
 }
 
-static bool load_one(struct links *links, const struct record_entry *entry)
+static bool load_one(void *ctx, const struct record_entry *entry)
 {
+    struct links *links = ctx;
     struct arena arena CLEANUP(arena_free);
     struct link link = {.remote = NULL};
     struct span sealed;
@@ -210,36 +210,6 @@ static bool load_one(struct links *links, const struct record_entry *entry)
     return true;
 }
 
-/* Calls back for each record. False when one cannot be read, or is not taken. */
-static bool each_record(struct links *links,
-    bool (*take)(struct links *links, const struct record_entry *entry, void *ctx), void *ctx)
-{
-    struct span after = SPAN("");
-    char last[STORAGE_RECORD_KEY_MAX_BYTES];
-    for (;;) {
-        struct arena arena CLEANUP(arena_free);
-        struct record_page page;
-        arena_init(&arena, (PAGE_RECORDS + 1) * STORAGE_RECORD_VALUE_MAX_BYTES * 2);
-        if (storage_record_list(links->storage, LINK_RECORD_PREFIX, after, PAGE_RECORDS, &arena,
-                &page) != STORAGE_OK)
-            return false;
-        for (size_t i = 0; i < page.count; i++)
-            if (!take(links, &page.items[i], ctx))
-                return false;
-        if (!page.truncated || page.count == 0)
-            return true;
-        struct span key = page.items[page.count - 1].key;
-        memcpy(last, key.ptr, key.len);
-        after = span_of(last, key.len);
-    }
-}
-
-static bool take_loaded(struct links *links, const struct record_entry *entry, void *ctx)
-{
-    (void)ctx;
-    return load_one(links, entry);
-}
-
 struct links *links_open(struct storage *storage, struct vault *vault, struct remote *remote,
     struct log *log, size_t calls_max)
 {
@@ -254,7 +224,7 @@ struct links *links_open(struct storage *storage, struct vault *vault, struct re
     if (pthread_mutex_init(&links->write, NULL) != 0 ||
         pthread_rwlock_init(&links->lock, NULL) != 0)
         abort(); /* on Linux only attributes can make these fail */
-    if (each_record(links, take_loaded, NULL))
+    if (records_each(storage, LINK_RECORD_PREFIX, load_one, links))
         return links;
     links_free(links);
     return NULL;
@@ -391,8 +361,15 @@ enum links_err links_remove(
 
 /* ---- another key for the secrets ---- */
 
-static bool reseal_one(struct links *links, const struct record_entry *entry, void *ctx)
+struct resealing {
+    struct links *links;
+    size_t *count;
+};
+
+static bool reseal_one(void *ctx, const struct record_entry *entry)
 {
+    const struct resealing *resealing = ctx;
+    struct links *links = resealing->links;
     struct arena arena CLEANUP(arena_free);
     struct link link = {.remote = NULL};
     struct span sealed, secret = SPAN_ABSENT;
@@ -409,7 +386,7 @@ static bool reseal_one(struct links *links, const struct record_entry *entry, vo
     if (!stale || !good)
         return good;
     struct span text = link_record_text(&arena, &link, sealed);
-    ++*(size_t *)ctx;
+    ++*resealing->count;
     return span_present(text) &&
            change_record(links, entry->key, text, RECORD_PRESENT) == STORAGE_OK;
 }
@@ -418,8 +395,9 @@ bool links_reseal(struct links *links, size_t *ret_count)
 {
     if (links == NULL)
         return true;
+    struct resealing resealing = {links, ret_count};
     pthread_mutex_lock(&links->write);
-    bool good = each_record(links, reseal_one, ret_count);
+    bool good = records_each(links->storage, LINK_RECORD_PREFIX, reseal_one, &resealing);
     pthread_mutex_unlock(&links->write);
     return good;
 }

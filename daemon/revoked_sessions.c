@@ -1,5 +1,6 @@
 #include "daemon/revoked_sessions.h"
 
+#include "daemon/records.h"
 #include "daemon/sessions.h"
 
 #include <pthread.h>
@@ -9,8 +10,6 @@
 #define PREFIX "revoked-session/"
 
 enum {
-    PAGE_RECORDS = 500,
-    PAGE_ARENA_BYTES = 1024 * 1024,
     RECORD_KEY_BYTES = sizeof(PREFIX) - 1 + SESSION_ACCESS_KEY_BYTES,
     DROP_MAX = 64, /* expired ones that a change takes with it */
 };
@@ -89,8 +88,10 @@ static void take_out(struct revoked_sessions *revoked, const char *access_key)
 
 /* ---- what the store has ---- */
 
-static bool read_record(struct revoked_sessions *revoked, const struct record_entry *record)
+/* Expired ones, too: they go with the next changes. */
+static bool read_record(void *ctx, const struct record_entry *record)
 {
+    struct revoked_sessions *revoked = ctx;
     uint64_t expires_s;
     struct span access_key = span_from(record->key, sizeof(PREFIX) - 1);
     if (!span_present(access_key) || access_key.len != SESSION_ACCESS_KEY_BYTES ||
@@ -98,29 +99,6 @@ static bool read_record(struct revoked_sessions *revoked, const struct record_en
         return false;
     insert(revoked, access_key.ptr, (int64_t)expires_s);
     return true;
-}
-
-/* Expired ones, too: they go with the next changes. */
-static bool read_all(struct revoked_sessions *revoked)
-{
-    char after_bytes[STORAGE_RECORD_KEY_MAX_BYTES];
-    struct span after = SPAN("");
-    for (;;) {
-        struct arena arena CLEANUP(arena_free);
-        arena_init(&arena, PAGE_ARENA_BYTES);
-        struct record_page page;
-        if (storage_record_list(
-                revoked->storage, SPAN(PREFIX), after, PAGE_RECORDS, &arena, &page) != STORAGE_OK)
-            return false;
-        for (size_t i = 0; i < page.count; i++)
-            if (!read_record(revoked, &page.items[i]))
-                return false;
-        if (!page.truncated || page.count == 0)
-            return true;
-        struct span last = page.items[page.count - 1].key;
-        memcpy(after_bytes, last.ptr, last.len);
-        after = span_of(after_bytes, last.len);
-    }
 }
 
 struct revoked_sessions *revoked_sessions_open(struct storage *storage)
@@ -131,7 +109,7 @@ struct revoked_sessions *revoked_sessions_open(struct storage *storage)
     revoked->storage = storage;
     pthread_mutex_init(&revoked->changing, NULL);
     pthread_rwlock_init(&revoked->lock, NULL);
-    if (read_all(revoked))
+    if (records_each(storage, SPAN(PREFIX), read_record, revoked))
         return revoked;
     revoked_sessions_free(revoked);
     return NULL;

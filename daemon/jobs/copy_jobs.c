@@ -5,12 +5,11 @@
 #include "daemon/jobs/copy_run.h"
 #include "daemon/jobs/copy_table.h"
 #include "daemon/log.h"
+#include "daemon/records.h"
 
 #include <stdio.h>
 
 enum {
-    LOAD_ARENA_BYTES = 16 * 1024 * 1024,
-    LOAD_PAGE = 100,
     TICK_S = 5, /* what waits for time alone is looked at so often */
     RETRY_MS = 60 * 1000,
 };
@@ -211,36 +210,17 @@ size_t copy_jobs_list(struct copy_jobs *jobs, uint64_t before, enum copy_state s
 
 /* ---- opening ---- */
 
-static bool load(struct copy_jobs *jobs)
+static bool load_one(void *ctx, const struct record_entry *record)
 {
-    struct arena arena CLEANUP(arena_free);
-    struct record_page page = {0};
-    char last[STORAGE_RECORD_KEY_MAX_BYTES];
-    struct span after = SPAN_ABSENT;
-    arena_init(&arena, LOAD_ARENA_BYTES);
-    do {
-        arena_free(&arena);
-        arena_init(&arena, LOAD_ARENA_BYTES);
-        enum storage_err err = storage_record_list(
-            jobs->daemon->store, COPY_RECORD_PREFIX, after, LOAD_PAGE, &arena, &page);
-        if (err != STORAGE_OK)
-            return false;
-        for (size_t i = 0; i < page.count; i++) {
-            struct copy_job *job = copy_record_read(&page.items[i]);
-            if (job != NULL && job->state == COPY_RUNNING)
-                job->state = COPY_QUEUED;
-            if (job == NULL || !copy_table_add(jobs, job)) {
-                log_message(jobs->daemon->log, LOG_ERROR, "copy jobs: record %.*s is left out",
-                    SPAN_ARG(page.items[i].key));
-                copy_job_unref(job);
-            }
-        }
-        if (page.count > 0) {
-            struct span key = page.items[page.count - 1].key;
-            memcpy(last, key.ptr, key.len);
-            after = span_of(last, key.len);
-        }
-    } while (page.truncated);
+    struct copy_jobs *jobs = ctx;
+    struct copy_job *job = copy_record_read(record);
+    if (job != NULL && job->state == COPY_RUNNING)
+        job->state = COPY_QUEUED;
+    if (job == NULL || !copy_table_add(jobs, job)) {
+        log_message(jobs->daemon->log, LOG_ERROR, "copy jobs: record %.*s is left out",
+            SPAN_ARG(record->key));
+        copy_job_unref(job);
+    }
     return true;
 }
 
@@ -252,7 +232,7 @@ struct copy_jobs *copy_jobs_open(struct daemon *daemon)
     jobs->daemon = daemon;
     if (pthread_mutex_init(&jobs->lock, NULL) != 0 || pthread_cond_init(&jobs->changed, NULL) != 0)
         abort();
-    if (load(jobs))
+    if (records_each(jobs->daemon->store, COPY_RECORD_PREFIX, load_one, jobs))
         return jobs;
     copy_jobs_free(jobs);
     return NULL;

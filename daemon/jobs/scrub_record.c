@@ -4,6 +4,7 @@
 #include "daemon/jobs/scrub_internal.h"
 #include "daemon/log.h"
 #include "daemon/ops/json_answer.h"
+#include "daemon/records.h"
 #include "json_read.h"
 
 enum {
@@ -172,15 +173,17 @@ static void read_key(const struct json_node *root, struct kept_finding *finding)
 }
 
 /* What cannot be read is left out: a pass finds it again. */
-static void read_finding(struct scrubber *scrubber, const struct record_entry *entry)
+/* One that cannot be read is left out. */
+static bool read_finding(void *ctx, const struct record_entry *entry)
 {
+    struct scrubber *scrubber = ctx;
     char detail[JSON_DETAIL_BYTES];
     uint64_t id = 0;
     struct json_node *root = json_text_parse(entry->value, detail);
     if (root == NULL || scrubber->finding_count == SCRUB_FINDINGS_MAX ||
         !span_to_u64(span_from(entry->key, FINDINGS.len), &id) || id == 0) {
         json_text_free(root);
-        return;
+        return true;
     }
     struct kept_finding *finding = &scrubber->findings[scrubber->finding_count++];
     finding->id = id;
@@ -194,6 +197,7 @@ static void read_finding(struct scrubber *scrubber, const struct record_entry *e
     if (scrubber->next_id <= id)
         scrubber->next_id = id + 1;
     json_text_free(root);
+    return true;
 }
 
 static void read_state(struct scrubber *scrubber, struct span text)
@@ -217,24 +221,14 @@ static void read_state(struct scrubber *scrubber, struct span text)
 
 bool scrub_load(struct scrubber *scrubber)
 {
-    struct arena arena;
-    struct span text, after = SPAN("");
+    struct arena arena CLEANUP(arena_free);
+    struct span text;
     uint64_t generation;
-    struct record_page page = {.truncated = true};
-    arena_init(&arena, (size_t)16 * 1024 * 1024);
+    arena_init(&arena, 2 * STORAGE_RECORD_VALUE_MAX_BYTES);
     struct storage *store = scrubber->daemon->store;
     enum storage_err err = storage_record_get(store, STATE, &arena, &text, &generation);
     if (err == STORAGE_OK)
         read_state(scrubber, text);
-    if (err == STORAGE_NO_SUCH_RECORD)
-        err = STORAGE_OK;
-    while (err == STORAGE_OK && page.truncated) {
-        err = storage_record_list(store, FINDINGS, after, AT_ONCE, &arena, &page);
-        for (size_t i = 0; err == STORAGE_OK && i < page.count; i++)
-            read_finding(scrubber, &page.items[i]);
-        if (err == STORAGE_OK && page.count > 0)
-            after = page.items[page.count - 1].key;
-    }
-    arena_free(&arena);
-    return err == STORAGE_OK;
+    return (err == STORAGE_OK || err == STORAGE_NO_SUCH_RECORD) &&
+           records_each(store, FINDINGS, read_finding, scrubber);
 }
