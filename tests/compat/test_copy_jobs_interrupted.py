@@ -271,7 +271,7 @@ def test_credentials_for_the_source_are_sealed_and_go_with_the_job(source, targe
 def test_a_full_disk_pauses_the_job_and_it_goes_on(source, target, lake):
     """A reserve that is more than there is free is a full disk to who writes."""
     copies = copying.Copies(target)
-    job = copies.create(of(source, "data/00/"), lake, limits={"objects_at_once": 1})
+    job = copies.create(of(source, "data/00/"), lake, limits={"bytes_per_second": 100_000})  # of 402,000
     copies.until(job, when=lambda shown: shown["progress"]["copied_objects"] >= 200)
     assert target.stop() == 0
     target.environment["LAKEGATE_RESERVE"] = "1T"
