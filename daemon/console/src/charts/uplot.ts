@@ -14,6 +14,8 @@ export interface Data {
   /** seconds since 1970, ascending */
   times: number[]
   lines: Line[]
+  /** seconds that are shown up to the last time, whatever of them there are figures for; without it: what there is */
+  spanS?: number
 }
 
 export interface Options {
@@ -63,13 +65,18 @@ export function draw(host: HTMLElement, data: Data, options: Options): Chart {
   const font = `11px ${css('--font') || 'sans-serif'}`
   const axis = { stroke: () => css('--ink-3'), grid: { stroke: () => css('--line'), width: 1 }, ticks: { stroke: () => css('--line'), width: 1, size: 4 }, font }
   const width = () => Math.max(160, host.clientWidth)
+  let spanS = data.spanS
+  const times = (first: number | null, last: number | null): [number, number] => {
+    const end = last ?? Date.now() / 1000
+    return [spanS !== undefined ? end - spanS : (first ?? end - 1), end]
+  }
   const plot = new uPlot(
     {
       width: width(),
       height: options.height,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true }, y: { range: (_, __, max) => [0, top(max, options.bytes === true)] } },
+      scales: { x: { time: true, range: (_, first, last) => times(first, last) }, y: { range: (_, __, max) => [0, top(max, options.bytes === true)] } },
       axes: [
         { ...axis, size: 24, space: 70, incrs: INCREMENTS_S, values: (_, splits, __, ___, step) => splits.map((at) => clock(at, step)) },
         { ...axis, size: 76, splits: (_, __, least, most) => marks(least, most), values: (_, splits) => splits.map(options.unit) },
@@ -85,7 +92,10 @@ export function draw(host: HTMLElement, data: Data, options: Options): Chart {
   })
   observer.observe(host)
   return {
-    set: (next) => plot.setData(aligned(next)),
+    set: (next) => {
+      spanS = next.spanS
+      plot.setData(aligned(next))
+    },
     redraw: () => plot.redraw(),
     destroy: () => {
       observer.disconnect()

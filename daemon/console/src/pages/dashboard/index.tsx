@@ -95,7 +95,8 @@ function Chart({ of, history, range }: { of: ChartOf; history: History; range: n
   const data: Data = useMemo(() => {
     const { times, column } = slice(history, range)
     const scale = (of.scale ?? 1) / (of.counted ? history.intervalS : 1)
-    return { times, lines: of.lines.map(([label, name], index) => ({ label, colour: colours[index] as string, values: column(name, scale) })) }
+    const lines = of.lines.map(([label, name], index) => ({ label, colour: colours[index] as string, values: column(name, scale) }))
+    return { times, lines, spanS: range }
   }, [history, of, range])
   return (
     <section class="card" aria-label={of.title}>
