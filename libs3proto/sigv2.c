@@ -213,8 +213,8 @@ struct span sigv2_string_to_sign(struct arena *arena, struct span method,
     buf_add_char(&out, '\n');
     add_amz_fields(&out, fields, count);
     add_resource(&out, target, bucket_slash);
-    struct span text =
-        buf_ok(&out) && !arena->overflow ? arena_copy(arena, buf_span(&out)) : SPAN_ABSENT;
+    arena->overflow |= !buf_ok(&out);
+    struct span text = arena->overflow ? SPAN_ABSENT : arena_copy(arena, buf_span(&out));
     buf_free(&out);
     return text;
 }

@@ -42,6 +42,7 @@ struct world *fuzz_world(void)
         CHECK(world_drop((void **)&world) == 0);
     CHECK(world_make(&state) == 0);
     world = state;
+    world_add_identities(world);
     fill();
     return world;
 }

@@ -2,9 +2,11 @@
 
 #include "base/digest.h"
 #include "base/encode.h"
+#include "daemon/accounts.h"
 #include "daemon/authorize.h"
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
+#include "daemon/credentials.h"
 #include "daemon/iam.h"
 #include "daemon/identities.h"
 #include "daemon/public_access.h"
@@ -85,6 +87,10 @@ static void close_store(struct world *world)
 int world_drop(void **state)
 {
     struct world *world = *state;
+    identity_unref(world->identity);
+    identities_free(world->daemon.identities);
+    accounts_free(world->daemon.accounts);
+    credentials_free((struct credentials *)world->daemon.credentials);
     close_store(world);
     staging_free(world->staging);
     nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -96,6 +102,39 @@ void world_reopen(struct world *world)
 {
     close_store(world);
     open_store(world);
+}
+
+/* ---- who asks ---- */
+
+enum s3_err world_become(struct world *world, struct span key, struct span token, int64_t at)
+{
+    struct span secret;
+    const struct identity *identity = NULL;
+    TRY(identities_find(world->daemon.identities, key, token, at, &identity, &secret));
+    identity_unref(world->identity);
+    world->identity = identity;
+    world->session_token = token;
+    world->principal = (struct principal){
+        .kind = identity->is_root ? PRINCIPAL_ROOT : PRINCIPAL_IDENTITY,
+        .access_key = identity->access_key,
+        .account_id = identity->account_id,
+    };
+    return S3_OK;
+}
+
+void world_add_identities(struct world *world)
+{
+    char error[256] = "";
+    struct daemon *daemon = &world->daemon;
+    struct credentials *credentials = NULL;
+    assert_true(credentials_open(
+        world->dir, SPAN(WORLD_ROOT_KEY), SPAN("rootsecret"), &credentials, error, sizeof(error)));
+    daemon->credentials = credentials;
+    daemon->accounts = accounts_open(daemon->store, daemon->iam);
+    daemon->identities = identities_new(daemon->iam, daemon->vault, credentials, NULL);
+    assert_true(daemon->accounts != NULL && daemon->identities != NULL);
+    assert_int_equal(
+        world_become(world, SPAN(WORLD_ROOT_KEY), SPAN_ABSENT, (int64_t)time(NULL)), S3_OK);
 }
 
 /* ---- a request out of text ---- */

@@ -18,16 +18,23 @@ struct world {
     char dir[64];
     struct staging *staging;
     struct daemon daemon;
-    struct principal principal; /* of the requests to come; root at first */
-    struct span peer;           /* their address; absent at first */
-    const struct identity
-        *identity;             /* whose they are, beside principal; NULL at first. Not referenced */
-    struct span session_token; /* that came with them; absent at first */
+    struct principal principal;      /* of the requests to come; root at first */
+    struct span peer;                /* their address; absent at first */
+    const struct identity *identity; /* whose they are, beside principal; NULL at first. Owned */
+    struct span session_token;       /* that came with them; absent at first */
 };
 
 /* cmocka's setup and teardown: *state is the world. The region is us-east-1. */
 int world_make(void **state);
 int world_drop(void **state);
+/* From now on requests have an identity, as those of the daemon do: at first the root's, whose key this is. Such a
+ * world is not reopened. */
+#define WORLD_ROOT_KEY "rootkey"
+void world_add_identities(struct world *world);
+/* The requests to come are whose access key this is, with its token (absent: none), by the clock `at` (Unix
+ * seconds). err: as identities_find */
+enum s3_err world_become(
+    struct world *world, struct span key, struct span token, int64_t at) MUST_USE;
 /* Closes the store and opens it again, as a restart does. */
 void world_reopen(struct world *world);
 

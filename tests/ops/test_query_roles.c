@@ -1,6 +1,4 @@
 /* Roles, sessions and simulations through the Query API's door, and what clients' libraries would not send. */
-#include "daemon/accounts.h"
-#include "daemon/credentials.h"
 #include "daemon/iam.h"
 #include "daemon/identities.h"
 #include "daemon/sessions.h"
@@ -27,27 +25,14 @@ static int64_t now_s(void)
     return (int64_t)time(NULL);
 }
 
-/* Requests come as whose key this is; by the clock `at`. err: as identities_find */
+/* As world_become. */
 static enum s3_err become(struct world *world, const struct key *key, int64_t at)
 {
-    struct span token = key->token[0] != '\0' ? span_str(key->token) : SPAN_ABSENT, secret;
-    const struct identity *identity = NULL;
-    enum s3_err err =
-        identities_find(world->daemon.identities, span_str(key->id), token, at, &identity, &secret);
-    if (err != S3_OK)
-        return err;
-    identity_unref(world->identity);
-    world->identity = identity;
-    world->session_token = token;
-    world->principal = (struct principal){
-        .kind = identity->is_root ? PRINCIPAL_ROOT : PRINCIPAL_IDENTITY,
-        .access_key = identity->access_key,
-        .account_id = identity->account_id,
-    };
-    return S3_OK;
+    struct span token = key->token[0] != '\0' ? span_str(key->token) : SPAN_ABSENT;
+    return world_become(world, span_str(key->id), token, at);
 }
 
-static const struct key root_key = {.id = "rootkey"};
+static const struct key root_key = {.id = WORLD_ROOT_KEY};
 
 static struct reply call(struct world *world, const char *form)
 {
@@ -84,18 +69,9 @@ static struct key anna;
 
 static int make(void **state)
 {
-    char error[256] = "";
     assert_int_equal(world_make(state), 0);
     struct world *world = *state;
-    struct daemon *daemon = &world->daemon;
-    struct credentials *credentials = NULL;
-    assert_true(credentials_open(
-        world->dir, SPAN("rootkey"), SPAN("rootsecret"), &credentials, error, sizeof(error)));
-    daemon->credentials = credentials;
-    daemon->accounts = accounts_open(daemon->store, daemon->iam);
-    daemon->identities = identities_new(daemon->iam, daemon->vault, credentials, NULL);
-    assert_true(daemon->accounts != NULL && daemon->identities != NULL);
-    assert_int_equal(become(world, &root_key, now_s()), S3_OK);
+    world_add_identities(world);
     must(world, "Action=CreateUser&UserName=anna");
     must(world, "Action=PutUserPolicy&UserName=anna&PolicyName=p&PolicyDocument=" ALLOW("sts:*"));
     must(world, "Action=CreateRole&RoleName=etl&MaxSessionDuration=7200"
@@ -103,16 +79,6 @@ static int make(void **state)
     REPLY made = call(world, "Action=CreateAccessKey&UserName=anna");
     take_key(&made, &anna);
     return 0;
-}
-
-static int drop(void **state)
-{
-    struct world *world = *state;
-    identity_unref(world->identity);
-    identities_free(world->daemon.identities);
-    accounts_free(world->daemon.accounts);
-    credentials_free((struct credentials *)world->daemon.credentials);
-    return world_drop(state);
 }
 
 static void assume(struct world *world, const char *more, struct key *ret_key)
@@ -493,17 +459,17 @@ static void test_each_action(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sessions_end, make, drop),
-        cmocka_unit_test_setup_teardown(test_altered_tokens, make, drop),
-        cmocka_unit_test_setup_teardown(test_sessions_end_with_their_role, make, drop),
-        cmocka_unit_test_setup_teardown(test_what_tokens_may_not_call, make, drop),
-        cmocka_unit_test_setup_teardown(test_odd_values, make, drop),
-        cmocka_unit_test_setup_teardown(test_tags_up_to_the_limit, make, drop),
-        cmocka_unit_test_setup_teardown(test_tags_that_are_too_long, make, drop),
-        cmocka_unit_test_setup_teardown(test_odd_simulations, make, drop),
-        cmocka_unit_test_setup_teardown(test_large_simulation, make, drop),
-        cmocka_unit_test_setup_teardown(test_details_in_pages, make, drop),
-        cmocka_unit_test_setup_teardown(test_each_action, make, drop),
+        cmocka_unit_test_setup_teardown(test_sessions_end, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_altered_tokens, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_sessions_end_with_their_role, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_what_tokens_may_not_call, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_odd_values, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_tags_up_to_the_limit, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_tags_that_are_too_long, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_odd_simulations, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_large_simulation, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_details_in_pages, make, world_drop),
+        cmocka_unit_test_setup_teardown(test_each_action, make, world_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
