@@ -255,10 +255,11 @@ console-check: console
 
 # make fuzz          one libFuzzer program per parser in $(BUILD)/fuzz/
 # make fuzz-corpus   runs each over its kept corpus once
-# make fuzz-run      each for FUZZ_SECONDS, FUZZ_JOBS at once; FUZZ_ONLY="a b": these, FUZZ_PART=1/3: every third
+# make fuzz-run      each for FUZZ_SECONDS, FUZZ_JOBS at once; FUZZ_ONLY="a b": these, FUZZ_PART=1/3: every third;
+#                    FUZZ_SEED=1: the same inputs as the last time
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_objects = $(patsubst $(BUILD)/obj/%,$(BUILD)/obj/fuzz/%,$(1))
-FUZZ_OBJ := $(call fuzz_objects,$(BASE_OBJ) $(PROTO_OBJ))
+FUZZ_OBJ := $(call fuzz_objects,$(BASE_OBJ) $(PROTO_OBJ)) $(BUILD)/obj/fuzz/tests/fuzz/steady.o
 FUZZ_STORAGE_OBJ := $(call fuzz_objects,$(STORAGE_OBJ))
 FUZZ_WORLD_OBJ := $(FUZZ_STORAGE_OBJ) $(call fuzz_objects,$(DAEMON_OBJ)) \
 	$(addprefix $(BUILD)/obj/fuzz/,daemon/console_none.o tests/ops/support.o tests/fuzz/world.o)
@@ -286,9 +287,10 @@ FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
 FUZZ_PART ?= 1/1
 FUZZ_ONLY ?=
+FUZZ_SEED ?= 0
 fuzz-run: $(FUZZ)
 	@$(PYTHON) tests/fuzz/run.py --programs $(BUILD)/fuzz --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) \
-		--part $(FUZZ_PART) $(FUZZ_ONLY)
+		--part $(FUZZ_PART) --seed $(FUZZ_SEED) $(FUZZ_ONLY)
 
 # make bench-store   the store without HTTP: $(BUILD)/bench/store_bench DIR
 .PHONY: bench-store

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 """Runs each fuzz target for a while, from its kept corpus on. What breaks one is kept in PROGRAMS/found/ and printed.
 
-usage: run.py --programs DIR [--seconds N] [--jobs N] [--part I/N] [TARGET …]
+usage: run.py --programs DIR [--seconds N] [--jobs N] [--part I/N] [--seed N] [TARGET …]
 With --part only every N-th target, from the I-th on. A found input goes into tests/fuzz/corpus/TARGET/, once what it
 broke is mended.
+
+Without --seed, or with 0, each run is another one, and goes on from what earlier ones have made (PROGRAMS/made/): that is
+how new defects are looked for. With a seed a run tries the same inputs in the same order as the last one, from the kept corpus
+alone and as far as the time goes: a change that breaks nothing is not stopped by what chance finds beside it. (`bodies` and
+`requests` have a whole daemon behind them, whose threads and ids are chance's: they only begin the same.)
 """
 import argparse
 import concurrent.futures
@@ -15,14 +20,35 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+def steady():
+    """A command before a command: memory has the same addresses each time, which libFuzzer's choices follow."""
+    command = ["setarch", "-R"]
+    try:
+        allowed = subprocess.run([*command, "true"], capture_output=True).returncode == 0
+    except OSError:
+        allowed = False
+    return command if allowed else []
+
+
+def start_of(target, options):
+    """Where a run begins: libFuzzer's arguments. Folders are read in whatever order they have: a list is always the same."""
+    kept = HERE / "corpus" / target
+    if options.seed == 0:
+        made = options.programs / "made" / target
+        made.mkdir(parents=True, exist_ok=True)
+        return [str(made), str(kept)]
+    names = options.programs / f"{target}.inputs"
+    names.write_text(",".join(str(path) for path in sorted(kept.iterdir())))
+    return [f"-seed={options.seed}", f"-seed_inputs=@{names}"]
+
+
 def run(program, options):
     """(target, inputs, coverage, what broke)"""
     target = program.name.removeprefix("fuzz_")
-    made, found = options.programs / "made" / target, options.programs / "found"
-    made.mkdir(parents=True, exist_ok=True)
+    found = options.programs / "found"
     found.mkdir(parents=True, exist_ok=True)
-    command = [str(program), f"-max_total_time={options.seconds}", f"-artifact_prefix={found}/{target}-", "-rss_limit_mb=2048",
-               "-timeout=25", "-print_final_stats=1", str(made), str(HERE / "corpus" / target)]
+    command = [*(steady() if options.seed else []), str(program), f"-max_total_time={options.seconds}", f"-artifact_prefix={found}/{target}-", "-rss_limit_mb=2048",
+               "-timeout=25", "-print_final_stats=1", *start_of(target, options)]
     words = HERE / "words" / target
     if words.exists():
         command.append(f"-dict={words}")
@@ -39,6 +65,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--part", default="1/1")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("targets", nargs="*")
     options = parser.parse_args()
     first, step = map(int, options.part.split("/"))
@@ -55,7 +82,8 @@ def main():
             if broke or not inputs:
                 broken.append(target)
                 print(broke or f"{target} ran nothing", flush=True)
-    print(f"{len(programs)} fuzz targets of {options.seconds} s each, {total} inputs, {len(broken)} broken: {' '.join(broken) or 'none'}")
+    how = f"seed {options.seed}" if options.seed else "random"
+    print(f"{len(programs)} fuzz targets of {options.seconds} s each ({how}), {total} inputs, {len(broken)} broken: {' '.join(broken) or 'none'}")
     return 1 if broken else 0
 
 

@@ -2,8 +2,8 @@
 """Mixed clients on a store of a million small objects: memory and descriptors stay as they are; and whatever is deleted
 then, the data folder comes down to what lives in it.
 
-usage: soak.py [--minutes N] [--objects N] [--seed N]
-wrk (mixed.lua) reads, writes, deletes and lists over 64 connections that need no signature; beside it clients with
+usage: soak.py [--minutes N] [--objects N] [--connections N] [--seed N]
+wrk (mixed.lua) reads, writes, deletes and lists over 64 connections, or N, that need no signature; beside it clients with
 boto3 upload in parts, copy and delete in batches. What is deleted afterwards: half, by chance, then all but a tenth,
 in a row.
 """
@@ -82,7 +82,7 @@ class Client(threading.Thread):
 
 
 def wrk(server, seconds, options, seed):
-    command = ["wrk", "-t", "2", "-c", "64", "-d", f"{seconds}s", "--timeout", "20s", "-s", str(HERE / "mixed.lua"),
+    command = ["wrk", "-t", str(min(2, options.connections)), "-c", str(options.connections), "-d", f"{seconds}s", "--timeout", "20s", "-s", str(HERE / "mixed.lua"),
                server.endpoint, "--", str(options.objects), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
     try:
@@ -180,6 +180,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--objects", type=int, default=1_000_000)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 20))
     options = parser.parse_args()
     faults, chance, began = [], random.Random(options.seed), time.monotonic()
