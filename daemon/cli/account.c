@@ -4,7 +4,7 @@
 #include "daemon/cli/cli.h"
 #include "json_read.h"
 
-enum { PAGES_MAX = 1000, NAME_MAX_BYTES = 200 };
+enum { NAME_MAX_BYTES = 200 };
 
 static const char account_help[] =
     "usage: lakegate account add NAME       make an account; prints its root keys, once\n"
@@ -28,26 +28,10 @@ static bool print_as_it_is(const struct cli_options *options, const struct http_
     return options->json;
 }
 
-static struct json_node *read_reply(
-    const struct cli_options *options, const struct http_reply *reply)
-{
-    char detail[JSON_DETAIL_BYTES];
-    struct json_node *root = json_text_parse(buf_span(&reply->body), detail);
-    if (root == NULL)
-        cli_fail("%s answered with something that cannot be read: is that a lakegated?",
-            options->endpoint_url);
-    return root;
-}
-
-static struct span text_of(const struct json_node *node, const char *name)
-{
-    return json_node_string(json_node_member(node, name), SPAN(""));
-}
-
 static void print_field(const char *title, const struct json_node *node, const char *name)
 {
     printf("%-14s", title);
-    cli_print_text(text_of(node, name));
+    cli_print_text(cli_member(node, name));
     putchar('\n');
 }
 
@@ -71,7 +55,7 @@ static int add(struct arena *arena, const struct cli_options *options, const cha
     percent_encode(&path, span_first(span_str(name), NAME_MAX_BYTES), false);
     int code = send(arena, options, "POST", arena_copy(arena, buf_span(&path)), &reply);
     if (code == CLI_OK && !print_as_it_is(options, &reply)) {
-        struct json_node *root = read_reply(options, &reply);
+        struct json_node *root = cli_json(options, &reply);
         if (root != NULL) {
             print_field("account", root, "id");
             print_field("name", root, "name");
@@ -86,42 +70,17 @@ static int add(struct arena *arena, const struct cli_options *options, const cha
     return code;
 }
 
-/* Prints a page; *after becomes its last account, absent after the last page. */
-static int list_page(struct arena *arena, const struct cli_options *options, struct span *after)
+static void print_account(const struct json_node *account)
 {
-    struct http_reply reply = {0};
-    struct span path =
-        arena_format(arena, "/-/accounts%s%.*s", after->len > 0 ? "?after=" : "", SPAN_ARG(*after));
-    int code = send(arena, options, "GET", path, &reply);
-    *after = SPAN_ABSENT;
-    if (code == CLI_OK && !print_as_it_is(options, &reply)) {
-        struct json_node *root = read_reply(options, &reply);
-        const struct json_node *page = json_node_member(root, "accounts"), *item;
-        for (size_t i = 0; (item = json_node_item(page, i)) != NULL; i++) {
-            cli_print_text(text_of(item, "id"));
-            printf("  ");
-            cli_print_text(text_of(item, "canonical_id"));
-            printf("  ");
-            cli_print_text(text_of(item, "name"));
-            putchar('\n');
-            if (json_node_bool(json_node_member(root, "truncated"), false))
-                *after = arena_copy(arena, span_first(text_of(item, "id"), 12));
-        }
-        code = root != NULL ? CLI_OK : CLI_FAILED;
-        json_text_free(root);
-    }
-    http_reply_free(&reply);
-    return code;
+    cli_print_text(cli_member(account, "id"));
+    printf("  ");
+    cli_print_text(cli_member(account, "canonical_id"));
+    printf("  ");
+    cli_print_text(cli_member(account, "name"));
+    putchar('\n');
 }
 
-static int list(struct arena *arena, const struct cli_options *options)
-{
-    struct span after = SPAN("");
-    int code = CLI_OK;
-    for (int page = 0; page < PAGES_MAX && span_present(after) && code == CLI_OK; page++)
-        code = list_page(arena, options, &after);
-    return code;
-}
+static const struct cli_pages accounts = {"/-/accounts", "accounts", "id", print_account};
 
 static int remove_one(struct arena *arena, const struct cli_options *options, const char *number)
 {
@@ -144,7 +103,7 @@ static int rotate(struct arena *arena, const struct cli_options *options)
     struct http_reply reply = {0};
     int code = send(arena, options, "POST", arena_copy(arena, SPAN("/-/secrets/rotate")), &reply);
     if (code == CLI_OK && !print_as_it_is(options, &reply)) {
-        struct json_node *root = read_reply(options, &reply);
+        struct json_node *root = cli_json(options, &reply);
         if (root != NULL)
             printf("%s%lld secrets sealed anew\n",
                 json_node_bool(json_node_member(root, "new_key"), false) ? "new key made, " : "",
@@ -199,7 +158,7 @@ static int run_account(
     if (is(words, "add", 2))
         return add(arena, options, words->items[1]);
     if (is(words, "list", 1))
-        return list(arena, options);
+        return cli_list(options, &accounts);
     if (is(words, "remove", 2))
         return remove_one(arena, options, words->items[1]);
     fputs(account_help, stderr);

@@ -37,9 +37,18 @@ int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 bool cli_options_read(
     struct arena *arena, int count, char **arguments, struct cli_options *ret_options) MUST_USE;
 
-/* The same piece by piece, for commands with words of their own: takes the argument at *at, and its value,
- * when it is one of these options and moves *at behind it; then fill adds what was not said. */
+/* Options by name: those with a value, "--name VALUE" or "--name=VALUE", have a text, switches a flag. Takes the
+ * argument at *at, and its value, when it is one of the table's, and moves *at behind it. */
+struct cli_named {
+    struct span name;
+    const char **text;
+    bool *flag;
+};
 enum cli_taken { CLI_TAKEN, CLI_NOT_TAKEN, CLI_WRONG /* a line was printed */ };
+enum cli_taken cli_named_take(const struct cli_named *table, size_t table_count, int count,
+    char **arguments, int *at) MUST_USE;
+
+/* cli_options_read piece by piece, for commands with words of their own; then fill adds what was not said. */
 enum cli_taken cli_option_take(
     struct cli_options *options, int count, char **arguments, int *at) MUST_USE;
 struct cli_options cli_options_fill(struct arena *arena, struct cli_options options);
@@ -66,6 +75,25 @@ int cli_send(struct arena *arena, const struct cli_options *options, const struc
  * freed */
 int cli_get(struct arena *arena, const struct cli_options *options, const char *path,
     struct http_reply *ret_reply) MUST_USE;
+
+/* A list that comes page by page. */
+struct json_node;
+struct cli_pages {
+    const char *path;  /* of the first page; a query is added for the others */
+    const char *items; /* the member of the answer that holds them */
+    const char *after; /* the member of an item, text or number, that the next page begins behind */
+    void (*print)(const struct json_node *item);
+};
+
+/* Gets all pages and prints their items; with --json the answers as they are. */
+int cli_list(const struct cli_options *options, const struct cli_pages *pages) MUST_USE;
+
+/* The daemon's answer as JSON, to be freed with json_text_free; NULL after a line. */
+struct json_node *cli_json(
+    const struct cli_options *options, const struct http_reply *reply) MUST_USE;
+
+/* A member that is a text; empty when there is none. */
+struct span cli_member(const struct json_node *node, const char *name);
 
 /* A daemon's text may hold anything; a terminal gets only what can be read. */
 void cli_print_text(struct span text);

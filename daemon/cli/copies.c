@@ -1,7 +1,7 @@
 /* `lakegate copies`: the jobs that there are. */
 #include "daemon/cli/copy.h"
 
-enum { FAILURES_PAGES_MAX = 100, PATH_MAX_BYTES = 128 };
+enum { PATH_MAX_BYTES = 128 };
 
 static const char help[] =
     "lakegate copies - the copy jobs of a gateway\n"
@@ -21,7 +21,6 @@ int copy_call(const struct cli_options *options, const char *method, const char 
 {
     struct arena arena CLEANUP(arena_free);
     struct http_reply reply;
-    char detail[JSON_DETAIL_BYTES];
     arena_init(&arena, CLI_ARENA_BYTES);
     *ret_root = NULL;
     struct cli_call call = {.method = method,
@@ -32,18 +31,11 @@ int copy_call(const struct cli_options *options, const char *method, const char 
     if (code == CLI_OK && options->json) {
         fwrite(reply.body.ptr, 1, reply.body.len, stdout);
     } else if (code == CLI_OK && reply.body.len > 0) {
-        *ret_root = json_text_parse(buf_span(&reply.body), detail);
-        if (*ret_root == NULL)
-            code = cli_fail(
-                "%s answered with something that is no JSON: %s", options->endpoint_url, detail);
+        *ret_root = cli_json(options, &reply);
+        code = *ret_root != NULL ? CLI_OK : CLI_FAILED;
     }
     http_reply_free(&reply);
     return code;
-}
-
-struct span copy_text(const struct json_node *job, const char *name)
-{
-    return json_node_string(json_node_member(job, name), SPAN(""));
 }
 
 uint64_t copy_number(const struct json_node *job, const char *group, const char *name)
@@ -57,21 +49,21 @@ static void print_job(const struct json_node *job)
     char objects[COPY_FIGURE_BYTES], bytes[COPY_FIGURE_BYTES];
     copy_count_text(copy_number(job, "progress", "copied_objects"), objects);
     copy_bytes_text(copy_number(job, "progress", "copied_bytes"), bytes);
-    cli_print_text(copy_text(job, "id"));
-    printf("  %-8.*s %12s objects %10s  ", SPAN_ARG(copy_text(job, "state")), objects, bytes);
+    cli_print_text(cli_member(job, "id"));
+    printf("  %-8.*s %12s objects %10s  ", SPAN_ARG(cli_member(job, "state")), objects, bytes);
     const struct json_node *from = json_node_member(job, "source"),
                            *to = json_node_member(job, "destination");
     printf("s3://");
-    cli_print_text(copy_text(from, "bucket"));
+    cli_print_text(cli_member(from, "bucket"));
     printf("/");
-    cli_print_text(copy_text(from, "prefix"));
+    cli_print_text(cli_member(from, "prefix"));
     printf(" -> s3://");
-    cli_print_text(copy_text(to, "bucket"));
+    cli_print_text(cli_member(to, "bucket"));
     printf("/");
-    cli_print_text(copy_text(to, "prefix"));
-    if (copy_text(job, "reason").len > 0) {
+    cli_print_text(cli_member(to, "prefix"));
+    if (cli_member(job, "reason").len > 0) {
         printf("  (");
-        cli_print_text(copy_text(job, "reason"));
+        cli_print_text(cli_member(job, "reason"));
         printf(")");
     }
     if (copy_number(job, "progress", "failed_objects") > 0)
@@ -79,55 +71,24 @@ static void print_job(const struct json_node *job)
     putchar('\n');
 }
 
-static int list(const struct cli_options *options)
+static const struct cli_pages jobs = {"/-/copies", "copies", "id", print_job};
+
+static void print_failure(const struct json_node *failure)
 {
-    char path[PATH_MAX_BYTES] = "/-/copies";
-    bool more = true;
-    while (more) {
-        struct json_node *root = NULL;
-        int code = copy_call(options, "GET", path, SPAN_ABSENT, &root);
-        const struct json_node *jobs = json_node_member(root, "copies"), *job = NULL, *last = NULL;
-        for (size_t i = 0; (job = json_node_item(jobs, i)) != NULL; i++) {
-            print_job(job);
-            last = job;
-        }
-        more = last != NULL && json_node_bool(json_node_member(root, "truncated"), false);
-        if (more)
-            snprintf(path, sizeof(path), "/-/copies?after=%.*s",
-                SPAN_ARG(span_first(copy_text(last, "id"), COPY_ID_BYTES)));
-        json_text_free(root);
-        if (code != CLI_OK)
-            return code;
-    }
-    return CLI_OK;
+    cli_print_text(cli_member(failure, "key"));
+    printf("  ");
+    cli_print_text(cli_member(failure, "reason"));
+    printf("  ");
+    cli_print_text(cli_member(failure, "message"));
+    putchar('\n');
 }
 
 static int failures(const struct cli_options *options, const char *id)
 {
-    uint64_t after = 0;
-    bool more = true;
-    for (int page = 0; more && page < FAILURES_PAGES_MAX; page++) {
-        char path[PATH_MAX_BYTES];
-        struct json_node *root = NULL;
-        snprintf(
-            path, sizeof(path), "/-/copies/%s/failures?after=%llu", id, (unsigned long long)after);
-        int code = copy_call(options, "GET", path, SPAN_ABSENT, &root);
-        const struct json_node *items = json_node_member(root, "failures"), *item = NULL;
-        for (size_t i = 0; (item = json_node_item(items, i)) != NULL; i++) {
-            after = (uint64_t)json_node_integer(json_node_member(item, "n"), 0);
-            cli_print_text(copy_text(item, "key"));
-            printf("  ");
-            cli_print_text(copy_text(item, "reason"));
-            printf("  ");
-            cli_print_text(copy_text(item, "message"));
-            putchar('\n');
-        }
-        more = json_node_bool(json_node_member(root, "truncated"), false);
-        json_text_free(root);
-        if (code != CLI_OK)
-            return code;
-    }
-    return CLI_OK;
+    char path[PATH_MAX_BYTES];
+    snprintf(path, sizeof(path), "/-/copies/%s/failures", id);
+    struct cli_pages pages = {path, "failures", "n", print_failure};
+    return cli_list(options, &pages);
 }
 
 static int change(const struct cli_options *options, const char *what, const char *id)
@@ -152,7 +113,7 @@ static int run(struct cli_options *options, const char *word, const char *id)
 {
     static const char *const changes[] = {"pause", "resume", "retry", "cancel"};
     if (strcmp(word, "list") == 0 && id == NULL)
-        return list(options);
+        return cli_list(options, &jobs);
     if (id == NULL || !is_id(id)) {
         cli_fail("name a job by its id, 16 digits; lakegate copies lists them");
         return CLI_USAGE;

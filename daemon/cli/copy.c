@@ -264,7 +264,7 @@ static int run(struct arena *arena, struct order *order)
         json_text_free(job);
         return code;
     }
-    struct span text = span_first(copy_text(job, "id"), COPY_ID_BYTES);
+    struct span text = span_first(cli_member(job, "id"), COPY_ID_BYTES);
     memcpy(id, text.ptr, text.len);
     json_text_free(job);
     if (order->detach) {

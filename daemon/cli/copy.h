@@ -15,7 +15,6 @@ int copy_call(const struct cli_options *options, const char *method, const char 
 
 /* A member of a member, as a number. */
 uint64_t copy_number(const struct json_node *job, const char *group, const char *name);
-struct span copy_text(const struct json_node *job, const char *name);
 
 /* Watches a job until it ends, with a bar where stdout is a terminal; Ctrl-C asks whether it should go on.
  * Returns CLI_OK when all was copied, CLI_FOUND when some objects failed, CLI_FAILED when the job did. */

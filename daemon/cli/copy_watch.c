@@ -111,7 +111,7 @@ static unsigned done_of_thousand(const struct json_node *job)
                      copy_number(job, "progress", "skipped_bytes"),
              received = copy_number(job, "progress", "received_bytes") +
                         copy_number(job, "progress", "skipped_bytes");
-    if (span_eq(copy_text(job, "state"), SPAN("done")))
+    if (span_eq(cli_member(job, "state"), SPAN("done")))
         return 1000;
     if (!counted || objects == 0)
         return 1001;
@@ -154,7 +154,7 @@ static struct span place_text(
     const struct json_node *job, const char *side, char room[static PATH_BYTES + 1])
 {
     const struct json_node *place = json_node_member(job, side);
-    struct span bucket = copy_text(place, "bucket"), prefix = copy_text(place, "prefix");
+    struct span bucket = cli_member(place, "bucket"), prefix = cli_member(place, "prefix");
     int len = snprintf(room, PATH_BYTES, "s3://%.*s/%.*s", SPAN_ARG(bucket), SPAN_ARG(prefix));
     return span_of(room, len < PATH_BYTES ? (size_t)len : PATH_BYTES - 1);
 }
@@ -175,7 +175,7 @@ static void draw_title(struct screen *screen, const struct json_node *job)
     color(screen, "0");
     color(screen, "90");
     printf("  ");
-    cli_print_text(copy_text(job, "id"));
+    cli_print_text(cli_member(job, "id"));
     color(screen, "0");
     line_end(screen);
 }
@@ -226,7 +226,7 @@ static void count_part(const struct screen *screen, bool *first, const struct js
 static void draw_rates(struct screen *screen, const struct json_node *job)
 {
     char figure[COPY_FIGURE_BYTES];
-    struct span state = copy_text(job, "state"), reason = copy_text(job, "reason");
+    struct span state = cli_member(job, "state"), reason = cli_member(job, "reason");
     const struct json_node *left =
         json_node_member(json_node_member(job, "progress"), "seconds_left");
     bool first = true;
@@ -258,8 +258,8 @@ static void draw_rates(struct screen *screen, const struct json_node *job)
 
 static void draw(struct screen *screen, const struct json_node *job)
 {
-    bool bad = span_eq(copy_text(job, "state"), SPAN("failed")) ||
-               span_eq(copy_text(job, "state"), SPAN("canceled"));
+    bool bad = span_eq(cli_member(job, "state"), SPAN("failed")) ||
+               span_eq(cli_member(job, "state"), SPAN("canceled"));
     if (screen->drawn > 0)
         printf("\033[%uA", screen->drawn);
     screen->drawn = 0;
@@ -275,12 +275,12 @@ static void print_line(const struct json_node *job)
     copy_count_text(copy_number(job, "progress", "copied_objects"), objects);
     copy_bytes_text(copy_number(job, "progress", "copied_bytes"), bytes);
     copy_count_text(copy_number(job, "progress", "failed_objects"), failed);
-    cli_print_text(copy_text(job, "id"));
+    cli_print_text(cli_member(job, "id"));
     printf("  ");
-    cli_print_text(copy_text(job, "state"));
-    if (copy_text(job, "reason").len > 0) {
+    cli_print_text(cli_member(job, "state"));
+    if (cli_member(job, "reason").len > 0) {
         printf(" (");
-        cli_print_text(copy_text(job, "reason"));
+        cli_print_text(cli_member(job, "reason"));
         printf(")");
     }
     printf("  %s objects, %s copied, %s failed\n", objects, bytes, failed);
@@ -334,7 +334,7 @@ static int interrupt(const struct cli_options *options, struct span id, bool *re
 
 static int code_of(const struct json_node *job)
 {
-    if (!span_eq(copy_text(job, "state"), SPAN("done")))
+    if (!span_eq(cli_member(job, "state"), SPAN("done")))
         return CLI_FAILED;
     return copy_number(job, "progress", "failed_objects") > 0 ? CLI_FOUND : CLI_OK;
 }
@@ -342,7 +342,7 @@ static int code_of(const struct json_node *job)
 /* Nothing comes of waiting any longer. */
 static bool is_over(const struct json_node *job)
 {
-    struct span state = copy_text(job, "state"), reason = copy_text(job, "reason");
+    struct span state = cli_member(job, "state"), reason = cli_member(job, "reason");
     if (span_eq(state, SPAN("paused")))
         return !span_eq(reason, SPAN("DiskFull")) && !span_eq(reason, SPAN("SourceUnavailable"));
     return !span_eq(state, SPAN("queued")) && !span_eq(state, SPAN("running"));
@@ -350,7 +350,7 @@ static bool is_over(const struct json_node *job)
 
 static void tell_end(const struct json_node *job)
 {
-    struct span message = copy_text(job, "message"), id = copy_text(job, "id");
+    struct span message = cli_member(job, "message"), id = cli_member(job, "id");
     if (message.len > 0)
         cli_fail("%.*s", SPAN_ARG(message));
     if (copy_number(job, "progress", "failed_objects") > 0)

@@ -3,7 +3,7 @@
 #include "json_read.h"
 #include "json_write.h"
 
-enum { PAGES_MAX = 1000, BODY_MAX_BYTES = 16 * 1024 };
+enum { BODY_MAX_BYTES = 16 * 1024 };
 
 static const char help[] =
     "usage: lakegate link add NAME --source s3://BUCKET[/PREFIX] [OPTIONS]\n"
@@ -29,11 +29,6 @@ struct wish {
     const char *source, *endpoint, *region, *access_key, *secret_key;
     bool anonymous, help;
 };
-
-static struct span text_of(const struct json_node *node, const char *name)
-{
-    return json_node_string(json_node_member(node, name), SPAN(""));
-}
 
 /* ---- arguments ---- */
 
@@ -153,56 +148,20 @@ static int add(struct arena *arena, struct wish *wish)
 
 static void print_link(const struct json_node *link)
 {
-    struct span endpoint = text_of(link, "endpoint_url"), key = text_of(link, "access_key");
-    cli_print_text(text_of(link, "name"));
+    struct span endpoint = cli_member(link, "endpoint_url"), key = cli_member(link, "access_key");
+    cli_print_text(cli_member(link, "name"));
     printf("  ");
-    cli_print_text(text_of(link, "source"));
+    cli_print_text(cli_member(link, "source"));
     printf("  ");
     cli_print_text(endpoint.len > 0 ? endpoint : SPAN("aws"));
     printf("  ");
-    cli_print_text(text_of(link, "region"));
+    cli_print_text(cli_member(link, "region"));
     printf("  ");
     cli_print_text(key.len > 0 ? key : SPAN("anonymous"));
     puts(json_node_bool(json_node_member(link, "usable"), true) ? "" : "  NOT USABLE");
 }
 
-/* Prints a page; *after becomes its last link, absent after the last page. */
-static int list_page(struct arena *arena, const struct cli_options *options, struct span *after)
-{
-    struct http_reply reply = {0};
-    char detail[JSON_DETAIL_BYTES];
-    struct span path =
-        arena_format(arena, "/-/links%s%.*s", after->len > 0 ? "?after=" : "", SPAN_ARG(*after));
-    *after = SPAN_ABSENT;
-    if (!span_present(path))
-        return cli_fail("out of memory");
-    int code = cli_get(arena, options, path.ptr, &reply);
-    if (code == CLI_OK && options->json)
-        fwrite(reply.body.ptr, 1, reply.body.len, stdout);
-    struct json_node *root = code == CLI_OK ? json_text_parse(buf_span(&reply.body), detail) : NULL;
-    if (code == CLI_OK && root == NULL)
-        code = cli_fail("%s answered with something that cannot be read: is that a lakegated?",
-            options->endpoint_url);
-    const struct json_node *page = json_node_member(root, "links"), *link;
-    for (size_t i = 0; (link = json_node_item(page, i)) != NULL; i++) {
-        if (!options->json)
-            print_link(link);
-        if (json_node_bool(json_node_member(root, "truncated"), false))
-            *after = arena_copy(arena, span_first(text_of(link, "name"), 63));
-    }
-    json_text_free(root);
-    http_reply_free(&reply);
-    return code;
-}
-
-static int list(struct arena *arena, const struct cli_options *options)
-{
-    struct span after = SPAN("");
-    int code = CLI_OK;
-    for (int page = 0; page < PAGES_MAX && span_present(after) && code == CLI_OK; page++)
-        code = list_page(arena, options, &after);
-    return code;
-}
+static const struct cli_pages links = {"/-/links", "links", "name", print_link};
 
 /* Names of buckets need no encoding; others are none. */
 static bool is_bucket_name(struct span name)
@@ -235,7 +194,7 @@ static int run(struct arena *arena, struct wish *wish)
     if (strcmp(verb, "add") == 0 && wish->word_count == 2)
         return add(arena, wish);
     if (strcmp(verb, "list") == 0 && wish->word_count == 1)
-        return list(arena, &wish->options);
+        return cli_list(&wish->options, &links);
     if (strcmp(verb, "remove") == 0 && wish->word_count == 2)
         return remove_one(arena, wish);
     fputs(help, stderr);

@@ -13,50 +13,45 @@ static const char *environment(const char *const *names)
     return NULL;
 }
 
-/* Where an option's value goes; NULL for a name that is no option with a value. */
-static const char **option_place(struct cli_options *options, struct span name)
+enum cli_taken cli_named_take(
+    const struct cli_named *table, size_t table_count, int count, char **arguments, int *at)
 {
-    const struct {
-        struct span name;
-        const char **place;
-    } table[] = {
-        {SPAN("--endpoint-url"), &options->endpoint_url},
-        {SPAN("--access-key"), &options->access_key},
-        {SPAN("--secret-key"), &options->secret_key},
-        {SPAN("--session-token"), &options->session_token},
-        {SPAN("--region"), &options->region},
-        {SPAN("--data"), &options->data_dir},
-        {SPAN("--ca-file"), &options->ca_file},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (span_eq(table[i].name, name))
-            return table[i].place;
-    return NULL;
-}
-
-enum cli_taken cli_option_take(struct cli_options *options, int count, char **arguments, int *at)
-{
-    if (strcmp(arguments[*at], "--json") == 0) {
-        options->json = true;
-        ++*at;
-        return CLI_TAKEN;
-    }
     struct span rest = span_str(arguments[*at]), name;
+    const struct cli_named *found = NULL;
     if (!span_split(&rest, '=', &name))
         name = rest;
-    const char **place = option_place(options, name);
-    if (!place)
+    for (size_t i = 0; found == NULL && i < table_count; i++)
+        if (span_eq(table[i].name, name) && (table[i].text != NULL || !span_present(rest)))
+            found = &table[i];
+    if (found == NULL)
         return CLI_NOT_TAKEN;
-    if (span_present(rest)) {
-        *place = rest.ptr;
+    if (found->text == NULL) {
+        *found->flag = true;
+    } else if (span_present(rest)) {
+        *found->text = rest.ptr;
     } else if (*at + 1 < count) {
-        *place = arguments[++*at];
+        *found->text = arguments[++*at];
     } else {
         cli_fail("%s needs a value", arguments[*at]);
         return CLI_WRONG;
     }
     ++*at;
     return CLI_TAKEN;
+}
+
+enum cli_taken cli_option_take(struct cli_options *options, int count, char **arguments, int *at)
+{
+    const struct cli_named table[] = {
+        {SPAN("--endpoint-url"), &options->endpoint_url, NULL},
+        {SPAN("--access-key"), &options->access_key, NULL},
+        {SPAN("--secret-key"), &options->secret_key, NULL},
+        {SPAN("--session-token"), &options->session_token, NULL},
+        {SPAN("--region"), &options->region, NULL},
+        {SPAN("--data"), &options->data_dir, NULL},
+        {SPAN("--ca-file"), &options->ca_file, NULL},
+        {SPAN("--json"), NULL, &options->json},
+    };
+    return cli_named_take(table, ARRAY_LEN(table), count, arguments, at);
 }
 
 static bool read_arguments(int count, char **arguments, struct cli_options *options)
