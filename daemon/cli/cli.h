@@ -20,6 +20,7 @@ enum { CLI_ARENA_BYTES = 16 * 1024 * 1024, CLI_TIMEOUT_MS = 30 * 1000 };
  * Texts are NUL-terminated; absent when nobody said anything. */
 struct cli_options {
     const char *endpoint_url; /* http://HOST[:PORT], https://…, unix:PATH */
+    const char *gateway;      /* another word for it, which no source's is mistaken for */
     const char *access_key, *secret_key;
     const char *session_token; /* of temporary credentials */
     const char *region;

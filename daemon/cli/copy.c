@@ -1,6 +1,7 @@
 /* `lakegate copy`: starts a copy job and watches it. */
 #include "daemon/cli/copy.h"
 
+#include "daemon/cli/source.h"
 #include "json_write.h"
 
 enum { GLOBS_MAX = 64, BODY_MAX_BYTES = 128 * 1024 };
@@ -12,13 +13,7 @@ static const char help[] =
     "\n"
     "The daemon does it: this command only watches. What PREFIX of the source has up to its last\n"
     "'/' is taken off the keys, that of the destination is put in front.\n"
-    "\n"
-    "  --no-sign-request             the source is public\n"
-    "  --source-endpoint-url URL     an S3 server other than AWS's; local: this gateway\n"
-    "  --source-region NAME          else learnt from the source\n"
-    "  --source-access-key KEY       (LAKEGATE_SOURCE_ACCESS_KEY)\n"
-    "  --source-secret-key SECRET    (LAKEGATE_SOURCE_SECRET_KEY): rather use the environment\n"
-    "  --source-session-token TEXT   (LAKEGATE_SOURCE_SESSION_TOKEN)\n"
+    "\n" CLI_SOURCE_HELP
     "  --include GLOB --exclude GLOB   of the key without what is taken off; repeatable\n"
     "  --min-bytes N --max-bytes N --modified-since 2026-01-31T00:00:00Z\n"
     "  --exists skip|overwrite|fail  what to do with what is there; skip: copy what differs\n"
@@ -26,7 +21,7 @@ static const char help[] =
     "  --dry-run                     count, and copy nothing\n"
     "  --detach                      start it, print its id, and leave it\n"
     "\n"
-    "and the options of lakegate --help, which are for this gateway\n";
+    "and the other options of lakegate --help\n";
 
 struct order {
     struct cli_options options;
@@ -34,101 +29,71 @@ struct order {
     size_t place_count;
     const char *include[GLOBS_MAX], *exclude[GLOBS_MAX];
     size_t include_count, exclude_count;
-    const char *endpoint, *region, *access_key, *secret_key, *session_token;
+    struct cli_source source;
     const char *exists, *modified_since;
     const char *min_bytes, *max_bytes;
     const char *at_once, *per_second, *total_bytes, *total_objects;
-    bool anonymous, dry_run, detach, help;
+    bool dry_run, detach, help;
 };
 
 /* ---- arguments ---- */
 
-static const char **value_place(struct order *order, struct span name)
+/* An argument that is none of the common options. */
+static enum cli_taken take_own(struct order *order, int count, char **arguments, int *at)
 {
-    const struct {
-        struct span name;
-        const char **place;
-    } table[] = {
-        {SPAN("--source-endpoint-url"), &order->endpoint},
-        {SPAN("--source-region"), &order->region},
-        {SPAN("--source-access-key"), &order->access_key},
-        {SPAN("--source-secret-key"), &order->secret_key},
-        {SPAN("--source-session-token"), &order->session_token},
-        {SPAN("--exists"), &order->exists},
-        {SPAN("--modified-since"), &order->modified_since},
-        {SPAN("--min-bytes"), &order->min_bytes},
-        {SPAN("--max-bytes"), &order->max_bytes},
-        {SPAN("--objects-at-once"), &order->at_once},
-        {SPAN("--bytes-per-second"), &order->per_second},
-        {SPAN("--total-bytes"), &order->total_bytes},
-        {SPAN("--total-objects"), &order->total_objects},
+    const char *none = NULL;
+    const char **include = &none, **exclude = &none;
+    if (order->include_count < GLOBS_MAX)
+        include = &order->include[order->include_count];
+    if (order->exclude_count < GLOBS_MAX)
+        exclude = &order->exclude[order->exclude_count];
+    const struct cli_named table[] = {
+        {SPAN("--include"), include, NULL},
+        {SPAN("--exclude"), exclude, NULL},
+        {SPAN("--exists"), &order->exists, NULL},
+        {SPAN("--modified-since"), &order->modified_since, NULL},
+        {SPAN("--min-bytes"), &order->min_bytes, NULL},
+        {SPAN("--max-bytes"), &order->max_bytes, NULL},
+        {SPAN("--objects-at-once"), &order->at_once, NULL},
+        {SPAN("--bytes-per-second"), &order->per_second, NULL},
+        {SPAN("--total-bytes"), &order->total_bytes, NULL},
+        {SPAN("--total-objects"), &order->total_objects, NULL},
+        {SPAN("--dry-run"), NULL, &order->dry_run},
+        {SPAN("--detach"), NULL, &order->detach},
+        {SPAN("--help"), NULL, &order->help},
     };
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (span_eq(table[i].name, name))
-            return table[i].place;
-    if (span_eq(name, SPAN("--include")) && order->include_count < GLOBS_MAX)
-        return &order->include[order->include_count++];
-    if (span_eq(name, SPAN("--exclude")) && order->exclude_count < GLOBS_MAX)
-        return &order->exclude[order->exclude_count++];
-    return NULL;
+    enum cli_taken taken = cli_named_take(table, ARRAY_LEN(table), count, arguments, at);
+    order->include_count += include != &none && *include != NULL;
+    order->exclude_count += exclude != &none && *exclude != NULL;
+    if (none != NULL) {
+        cli_fail("more than %d globs", GLOBS_MAX);
+        return CLI_WRONG;
+    }
+    return taken;
 }
 
-static bool *switch_place(struct order *order, struct span name)
+static bool take_place(struct order *order, const char *argument)
 {
-    const struct {
-        struct span name;
-        bool *place;
-    } table[] = {{SPAN("--no-sign-request"), &order->anonymous},
-        {SPAN("--dry-run"), &order->dry_run}, {SPAN("--detach"), &order->detach},
-        {SPAN("--help"), &order->help}};
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (span_eq(table[i].name, name))
-            return table[i].place;
-    return NULL;
-}
-
-static bool take_own(struct order *order, int count, char **arguments, int *at)
-{
-    struct span rest = span_str(arguments[*at]), name;
-    bool *flag = switch_place(order, rest);
-    if (flag != NULL) {
-        *flag = true;
-        ++*at;
-        return true;
-    }
-    if (!span_starts(rest, SPAN("--"))) {
-        if (order->place_count == ARRAY_LEN(order->places)) {
-            cli_fail("'%s' is too much; see lakegate copy --help", arguments[*at]);
-            return false;
-        }
-        order->places[order->place_count++] = arguments[(*at)++];
-        return true;
-    }
-    if (!span_split(&rest, '=', &name))
-        name = rest;
-    const char **place = value_place(order, name);
-    if (place == NULL) {
-        cli_fail("unknown argument '%s'; see lakegate copy --help", arguments[*at]);
+    if (argument[0] == '-') {
+        cli_fail("unknown argument '%s'; see lakegate copy --help", argument);
         return false;
     }
-    if (span_present(rest)) {
-        *place = rest.ptr;
-    } else if (*at + 1 < count) {
-        *place = arguments[++*at];
-    } else {
-        cli_fail("%s needs a value", arguments[*at]);
+    if (order->place_count == ARRAY_LEN(order->places)) {
+        cli_fail("'%s' is too much; see lakegate copy --help", argument);
         return false;
     }
-    ++*at;
+    order->places[order->place_count++] = argument;
     return true;
 }
 
 static bool read_arguments(struct order *order, int count, char **arguments)
 {
     for (int at = 0; at < count;) {
-        enum cli_taken taken = cli_option_take(&order->options, count, arguments, &at);
-        if (taken == CLI_WRONG ||
-            (taken == CLI_NOT_TAKEN && !take_own(order, count, arguments, &at)))
+        enum cli_taken taken =
+            cli_source_take(&order->source, &order->options, count, arguments, &at);
+        if (taken == CLI_NOT_TAKEN)
+            taken = take_own(order, count, arguments, &at);
+        if (taken == CLI_WRONG || (taken == CLI_NOT_TAKEN && !take_place(order, arguments[at++])))
             return false;
     }
     if (!order->help && order->place_count < 2) {
@@ -137,16 +102,6 @@ static bool read_arguments(struct order *order, int count, char **arguments)
         return false;
     }
     return true;
-}
-
-static void read_environment(struct order *order)
-{
-    if (order->anonymous || order->access_key != NULL || order->secret_key != NULL)
-        return;
-    order->access_key = getenv("LAKEGATE_SOURCE_ACCESS_KEY");
-    order->secret_key = getenv("LAKEGATE_SOURCE_SECRET_KEY");
-    if (order->session_token == NULL)
-        order->session_token = getenv("LAKEGATE_SOURCE_SESSION_TOKEN");
 }
 
 /* ---- the job ---- */
@@ -207,13 +162,14 @@ static bool write_job(const struct order *order, struct buf *out)
     buf_add_lit(out, "{\"source\":{");
     if (!add_place(out, order->places[0]))
         return false;
-    add_text(out, "endpoint", order->endpoint);
-    add_text(out, "region", order->region);
-    if (!order->anonymous && order->access_key != NULL) {
+    const struct cli_source *source = &order->source;
+    add_text(out, "endpoint", source->is_gateway ? "local" : source->endpoint_url);
+    add_text(out, "region", source->is_gateway ? NULL : source->region);
+    if (source->access_key != NULL) {
         buf_add_lit(out, ",\"credentials\":{\"access_key\":");
-        json_string(out, span_str(order->access_key));
-        add_text(out, "secret_key", order->secret_key);
-        add_text(out, "session_token", order->session_token);
+        json_string(out, span_str(source->access_key));
+        add_text(out, "secret_key", source->secret_key);
+        add_text(out, "session_token", source->session_token);
         buf_add_char(out, '}');
     }
     buf_add_lit(out, "},\"destination\":{");
@@ -252,8 +208,7 @@ static int run(struct arena *arena, struct order *order)
     struct json_node *job = NULL;
     char id[COPY_ID_BYTES + 1] = "";
     buf_init(&body, BODY_MAX_BYTES);
-    order->options = cli_options_fill(arena, order->options);
-    read_environment(order);
+    cli_source_fill(&order->source, arena, &order->options);
     if (!write_job(order, &body))
         return CLI_USAGE;
     bool json = order->options.json;

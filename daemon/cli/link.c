@@ -1,5 +1,5 @@
 /* lakegate link add|list|remove: read-only names here for buckets elsewhere (daemon/link_api.h). */
-#include "daemon/cli/cli.h"
+#include "daemon/cli/source.h"
 #include "json_read.h"
 #include "json_write.h"
 
@@ -13,81 +13,47 @@ static const char help[] =
     "A link is a bucket here whose objects are elsewhere: reads, listings and copies out of it "
     "pass\n"
     "through, writes are refused.\n"
-    "\n"
-    "  --no-sign-request             the source is public\n"
-    "  --source-endpoint-url URL     an S3 server other than AWS's\n"
-    "  --source-region NAME          else learnt from the source\n"
-    "  --source-access-key KEY       (LAKEGATE_SOURCE_ACCESS_KEY)\n"
-    "  --source-secret-key SECRET    (LAKEGATE_SOURCE_SECRET_KEY): rather use the environment\n"
-    "\n"
-    "Other options as of lakegate --help; --endpoint-url is the gateway's.\n";
+    "\n" CLI_SOURCE_HELP "\n"
+    "Other options as of lakegate --help.\n";
 
 struct wish {
     struct cli_options options;
     const char *words[2];
     size_t word_count;
-    const char *source, *endpoint, *region, *access_key, *secret_key;
-    bool anonymous, help;
+    const char *place;
+    struct cli_source source;
+    bool help;
 };
 
 /* ---- arguments ---- */
 
-static const char **value_place(struct wish *wish, struct span name)
+static bool take_word(struct wish *wish, const char *argument)
 {
-    const struct {
-        struct span name;
-        const char **place;
-    } table[] = {
-        {SPAN("--source"), &wish->source},
-        {SPAN("--source-endpoint-url"), &wish->endpoint},
-        {SPAN("--source-region"), &wish->region},
-        {SPAN("--source-access-key"), &wish->access_key},
-        {SPAN("--source-secret-key"), &wish->secret_key},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (span_eq(table[i].name, name))
-            return table[i].place;
-    return NULL;
-}
-
-/* An argument that is none of the common options. False after a line. */
-static bool take_own(struct wish *wish, int count, char **arguments, int *at)
-{
-    struct span rest = span_str(arguments[*at]), name;
-    if (span_eq(rest, SPAN("--no-sign-request")) || span_eq(rest, SPAN("--help")) ||
-        span_eq(rest, SPAN("-h"))) {
-        *(span_starts(rest, SPAN("--no")) ? &wish->anonymous : &wish->help) = true;
-        ++*at;
-        return true;
-    }
-    if (!span_starts(rest, SPAN("-"))) {
-        if (wish->word_count == ARRAY_LEN(wish->words)) {
-            cli_fail("'%s' is too much; see lakegate link --help", arguments[*at]);
-            return false;
-        }
-        wish->words[wish->word_count++] = arguments[(*at)++];
-        return true;
-    }
-    const char **place = span_split(&rest, '=', &name) ? value_place(wish, name) : NULL;
-    if (place == NULL) {
-        cli_fail("unknown argument '%s'; see lakegate link --help", arguments[*at]);
+    if (argument[0] == '-') {
+        cli_fail("unknown argument '%s'; see lakegate link --help", argument);
         return false;
     }
-    if (!span_present(rest) && *at + 1 == count) {
-        cli_fail("%s needs a value", arguments[*at]);
+    if (wish->word_count == ARRAY_LEN(wish->words)) {
+        cli_fail("'%s' is too much; see lakegate link --help", argument);
         return false;
     }
-    *place = span_present(rest) ? rest.ptr : arguments[++*at];
-    ++*at;
+    wish->words[wish->word_count++] = argument;
     return true;
 }
 
 static bool read_arguments(struct wish *wish, int count, char **arguments)
 {
+    const struct cli_named own[] = {
+        {SPAN("--source"), &wish->place, NULL},
+        {SPAN("--help"), NULL, &wish->help},
+        {SPAN("-h"), NULL, &wish->help},
+    };
     for (int at = 0; at < count;) {
-        enum cli_taken taken = cli_option_take(&wish->options, count, arguments, &at);
-        if (taken == CLI_WRONG ||
-            (taken == CLI_NOT_TAKEN && !take_own(wish, count, arguments, &at)))
+        enum cli_taken taken =
+            cli_source_take(&wish->source, &wish->options, count, arguments, &at);
+        if (taken == CLI_NOT_TAKEN)
+            taken = cli_named_take(own, ARRAY_LEN(own), count, arguments, &at);
+        if (taken == CLI_WRONG || (taken == CLI_NOT_TAKEN && !take_word(wish, arguments[at++])))
             return false;
     }
     return true;
@@ -108,30 +74,25 @@ static int add(struct arena *arena, struct wish *wish)
     struct http_reply reply = {0};
     struct buf body CLEANUP(buf_free);
     buf_init(&body, BODY_MAX_BYTES);
-    if (!wish->anonymous && wish->access_key == NULL && wish->secret_key == NULL) {
-        wish->access_key = getenv("LAKEGATE_SOURCE_ACCESS_KEY");
-        wish->secret_key = getenv("LAKEGATE_SOURCE_SECRET_KEY");
-    }
-    if (wish->source == NULL || (!wish->anonymous && wish->access_key == NULL)) {
-        cli_fail(wish->source == NULL ? "name the source: --source s3://BUCKET[/PREFIX]"
-                                      : "no keys of the source: is it public? Then say "
-                                        "--no-sign-request");
+    const struct cli_source *source = &wish->source;
+    if (wish->place == NULL || (!source->anonymous && source->access_key == NULL)) {
+        cli_fail(wish->place == NULL ? "name the source: --source s3://BUCKET[/PREFIX]"
+                                     : "no keys of the source: is it public? Then say "
+                                       "--no-sign-request");
         return CLI_USAGE;
     }
-    const char *const texts[] = {wish->words[1], wish->source, wish->endpoint, wish->region,
-        wish->access_key, wish->secret_key};
+    const char *const texts[] = {wish->words[1], wish->place, source->endpoint_url, source->region,
+        source->access_key, source->secret_key};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (texts[i] != NULL && !span_is_utf8(span_str(texts[i])))
             return cli_fail("an argument is no UTF-8");
     buf_add_char(&body, '{');
     add_text(&body, "name", wish->words[1]);
-    add_text(&body, "source", wish->source);
-    add_text(&body, "endpoint_url", wish->endpoint);
-    add_text(&body, "region", wish->region);
-    if (!wish->anonymous) {
-        add_text(&body, "access_key", wish->access_key);
-        add_text(&body, "secret_key", wish->secret_key);
-    }
+    add_text(&body, "source", wish->place);
+    add_text(&body, "endpoint_url", source->endpoint_url);
+    add_text(&body, "region", source->region);
+    add_text(&body, "access_key", source->access_key);
+    add_text(&body, "secret_key", source->secret_key);
     buf_add_char(&body, '}');
     if (!buf_ok(&body))
         return cli_fail("the arguments are too long");
@@ -191,7 +152,12 @@ static int remove_one(struct arena *arena, const struct wish *wish)
 static int run(struct arena *arena, struct wish *wish)
 {
     const char *verb = wish->word_count > 0 ? wish->words[0] : "";
-    if (strcmp(verb, "add") == 0 && wish->word_count == 2)
+    bool adds = strcmp(verb, "add") == 0 && wish->word_count == 2;
+    if (adds)
+        cli_source_fill(&wish->source, arena, &wish->options);
+    else
+        wish->options = cli_options_fill(arena, wish->options);
+    if (adds)
         return add(arena, wish);
     if (strcmp(verb, "list") == 0 && wish->word_count == 1)
         return cli_list(&wish->options, &links);
@@ -204,7 +170,7 @@ static int run(struct arena *arena, struct wish *wish)
 int cli_link(int count, char **arguments)
 {
     struct arena arena;
-    struct wish wish = {.source = NULL};
+    struct wish wish = {.place = NULL};
     int code = CLI_USAGE;
     arena_init(&arena, CLI_ARENA_BYTES);
     bool read = read_arguments(&wish, count, arguments);
@@ -212,7 +178,6 @@ int cli_link(int count, char **arguments)
         fputs(help, stdout);
         code = CLI_OK;
     } else if (read && http_client_init()) {
-        wish.options = cli_options_fill(&arena, wish.options);
         code = run(&arena, &wish);
         http_client_exit();
     } else if (read) {

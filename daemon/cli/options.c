@@ -43,6 +43,7 @@ enum cli_taken cli_option_take(struct cli_options *options, int count, char **ar
 {
     const struct cli_named table[] = {
         {SPAN("--endpoint-url"), &options->endpoint_url, NULL},
+        {SPAN("--gateway"), &options->gateway, NULL},
         {SPAN("--access-key"), &options->access_key, NULL},
         {SPAN("--secret-key"), &options->secret_key, NULL},
         {SPAN("--session-token"), &options->session_token, NULL},
@@ -109,6 +110,8 @@ bool cli_options_read(
 struct cli_options cli_options_fill(struct arena *arena, struct cli_options options)
 {
     bool data_said = options.data_dir != NULL;
+    if (options.gateway)
+        options.endpoint_url = options.gateway;
     if (!options.data_dir)
         options.data_dir = environment((const char *[]){"LAKEGATE_DATA", NULL});
     if (!options.endpoint_url)

@@ -1,4 +1,5 @@
 """`lakegate copy` and `lakegate copies`, on a terminal and without one."""
+import json
 import os
 import pty
 import re
@@ -152,6 +153,53 @@ def test_without_a_terminal_there_are_lines(source, target, lake):
     assert done.returncode == 0, done
     assert "done  9 objects, 176 KiB copied, 0 failed" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_endpoint_url_names_the_source_as_with_no_sign_request(source, target, lake):
+    """As one writes it who knows aws-cli: the gateway is the environment's, or --gateway's."""
+    asked = ["copy", "s3://public/data/", f"s3://{lake}/raw/", "--no-sign-request"]
+    done = run(target, *asked, "--endpoint-url", source.endpoint, "--include", "00?.bin")
+    assert done.returncode == 0 and "10 objects" in done.stdout, done
+    done = run(target, *asked, f"--endpoint-url={source.endpoint}", "--gateway", target.endpoint, LAKEGATE_ENDPOINT_URL="http://127.0.0.1:1")
+    assert done.returncode == 0 and "done" in done.stdout, done
+    assert len(copying.listing(lakegated.client(target), lake)) == 100
+    # Where the source has options of its own, the others are the gateway's, as with other commands.
+    done = run(target, *asked, "--source-endpoint-url", source.endpoint, "--endpoint-url", target.endpoint,
+               "--region", lakegated.REGION, LAKEGATE_ENDPOINT_URL="http://127.0.0.1:1")
+    assert done.returncode == 0 and "0 objects" in done.stdout, done
+
+
+def test_a_request_for_the_gateway_is_not_sent_to_a_source(lake, target):
+    """It would carry the gateway's access key, and a signature."""
+    with copying.FakeSource(lambda request: (200, {}, b"{}")) as other:
+        run(target, "copy", "s3://public/", f"s3://{lake}/", "--no-sign-request", "--endpoint-url", other.endpoint)
+        run(target, "link", "add", "public", "--source", "s3://public", "--no-sign-request", "--endpoint-url", other.endpoint)
+    assert not [request for request in other.requests if request[0] == "POST"]
+
+
+def test_the_gateways_own_address_is_a_bucket_here(target, lake):
+    client = lakegated.client(target)
+    client.put_object(Bucket=lake, Key="a/1", Body=b"one")
+    for endpoint in target.endpoint, target.endpoint + "/", "local":
+        done = run(target, "copy", f"s3://{lake}/a/", f"s3://{lake}/b/", "--endpoint-url", endpoint)
+        assert done.returncode == 0, done
+    assert client.get_object(Bucket=lake, Key="b/1")["Body"].read() == b"one"
+
+
+def test_all_pages_are_listed_as_json_too(source, target, lake):
+    copies = copying.Copies(target)
+    jobs = [copies.create({"bucket": "public", "prefix": f"none/{i}", "endpoint": source.endpoint}, lake) for i in range(101)]
+    for job in jobs:
+        copies.until(job)
+    wanted = {job["id"] for job in jobs}
+    assert wanted <= set(re.findall("(?m)^([0-9a-f]{16})  ", run(target, "copies").stdout))
+    pages, text = [], run(target, "copies", "list", "--json").stdout
+    while text.strip():
+        page, end = json.JSONDecoder().raw_decode(text.lstrip())
+        pages, text = [*pages, page], text.lstrip()[end:]
+    assert len(pages) > 1 and wanted <= {job["id"] for page in pages for job in page["copies"]}
+    for job in jobs:
+        copies.cancel(job)
 
 
 def test_jobs_are_listed_and_handled(source, target, lake):

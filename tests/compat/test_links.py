@@ -831,6 +831,12 @@ def test_the_command(gateway, source, bucket):
     assert name in lakegate.run("link", "list", "--json")
     lakegate.run(*add, "--no-sign-request", code=3)
     assert "BucketAlreadyExists" in lakegate.stderr
+    # As one writes it who knows aws-cli: where no option is the source's own, these are.
+    short = new_name("command")
+    lakegate.run("link", "add", short, "--source", f"s3://{BUCKET}/trips", "--endpoint-url", source.endpoint, "--region", "eu-west-3",
+                 "--no-sign-request")
+    line = next(line for line in lakegate.run("link", "list").splitlines() if line.startswith(short))
+    assert line == f"{short}  s3://{BUCKET}/trips/  {source.endpoint}  eu-west-3  anonymous"
     run_aws(gateway, "s3", "cp", f"s3://{name}/2024-01.parquet", f"s3://{bucket}/data/raw/green/")
     lakegate.run("link", "remove", name)
     lakegate.run("link", "remove", name, code=3)
