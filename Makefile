@@ -128,6 +128,7 @@ shapes: $(OPS_TESTS)
 RANDOM_ARGS ?= --runs 20
 .PHONY: random
 random: $(BUILD)/tests/crash/random_ops
+	@$< --break-it 1 --steps 150 >/dev/null
 	@$< $(RANDOM_ARGS)
 # The same, and the index is lost and salvaged in between.
 SALVAGE_ARGS ?= --runs 20 --steps 150
@@ -156,7 +157,7 @@ $(BUILD)/tests/crash/way_back: $(call objects,tests/crash/way_back.c tests/crash
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 CRASH_OBJ := $(call objects,tests/crash/model.c tests/crash/random_compare.c)
-$(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_ops.c tests/crash/random_s*.c tests/crash/random_uploads.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+$(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_ops.c tests/crash/random_s*.c tests/crash/random_lists.c tests/crash/random_uploads.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 # What a power cut could leave of the disk; lies of the disk must be found. Without sanitizers: it stands in for

@@ -118,12 +118,19 @@ enum storage_err model_check(const struct model_version *current, enum model_con
     bool absent = current == NULL || current->is_marker;
     switch (condition) {
     case MODEL_IF_MATCH:
+    case MODEL_IF_MATCH_ANY:
+    case MODEL_IF_MATCH_ONE_OF:
         return absent ? STORAGE_NO_SUCH_KEY : STORAGE_OK;
     case MODEL_IF_MATCH_WRONG:
+    case MODEL_IF_MATCH_NOTHING:
+    case MODEL_IF_BOTH:
         return absent ? STORAGE_NO_SUCH_KEY : STORAGE_PRECONDITION_FAILED;
+    case MODEL_IF_NONE_MATCH:
     case MODEL_IF_NONE_MATCH_ANY:
         return absent ? STORAGE_OK : STORAGE_PRECONDITION_FAILED;
+    case MODEL_IF_NONE_MATCH_WRONG:
     case MODEL_NONE:
+    case MODEL_CONDITIONS:
         break;
     }
     return STORAGE_OK;
@@ -247,7 +254,7 @@ void model_list(
     struct span last_group = SPAN_ABSENT;
     ret_list->count = 0;
     ret_list->truncated = false;
-    for (unsigned i = 0; i < MODEL_KEYS; i++) {
+    for (unsigned i = 0; i < MODEL_KEYS && query->max > 0; i++) {
         struct span key = model_key(i), group = group_of(key, query);
         bool visible =
             bucket->version_counts[i] > 0 && (query->versions || !bucket->versions[i][0].is_marker);
@@ -259,6 +266,61 @@ void model_list(
         } else if (!span_present(last_group) || !span_eq(group, last_group)) {
             last_group = group;
             if (!add_entry(ret_list, query, (struct model_entry){group, true, NULL}))
+                return;
+        }
+    }
+}
+
+/* The key's open uploads in the order of their beginning, from behind this one. */
+static const struct model_upload *next_upload(
+    const struct model_bucket *bucket, unsigned key, uint64_t behind)
+{
+    const struct model_upload *next = NULL;
+    for (size_t i = 0; i < MODEL_UPLOADS; i++) {
+        const struct model_upload *one = &bucket->uploads[i];
+        if (one->used && !one->completed && one->key == key && one->id.blob_id > behind &&
+            (!next || one->id.blob_id < next->id.blob_id))
+            next = one;
+    }
+    return next;
+}
+
+static bool add_upload(struct model_upload_list *list, const struct upload_query *query,
+    struct model_upload_entry entry)
+{
+    list->truncated = list->count == query->max;
+    if (!list->truncated)
+        list->entries[list->count++] = entry;
+    return !list->truncated;
+}
+
+void model_upload_list(const struct model_bucket *bucket, const struct upload_query *query,
+    struct model_upload_list *ret_list)
+{
+    /* The keys follow the rules of objects' listings; behind an upload is as behind a version. */
+    struct list_query as_list = {.prefix = query->prefix,
+        .delimiter = query->delimiter,
+        .after = query->after_key,
+        .after_sequence = query->after_upload.blob_id};
+    struct span last_group = SPAN_ABSENT;
+    ret_list->count = 0;
+    ret_list->truncated = false;
+    for (unsigned i = 0; i < MODEL_KEYS && query->max > 0; i++) {
+        struct span key = model_key(i), group = group_of(key, &as_list);
+        uint64_t behind = span_eq(key, query->after_key) ? query->after_upload.blob_id : 0;
+        const struct model_upload *upload = next_upload(bucket, i, 0);
+        if (!upload || !span_starts(key, query->prefix) || is_passed(key, group, &as_list))
+            continue;
+        if (span_present(group)) {
+            bool again = span_present(last_group) && span_eq(group, last_group);
+            last_group = group;
+            if (!again && !add_upload(ret_list, query, (struct model_upload_entry){group, NULL}))
+                return;
+            continue;
+        }
+        while ((upload = next_upload(bucket, i, behind))) {
+            behind = upload->id.blob_id;
+            if (!add_upload(ret_list, query, (struct model_upload_entry){key, upload}))
                 return;
         }
     }

@@ -44,6 +44,7 @@ struct model_version {
     uint32_t etag_parts;
     uint32_t metadata_bytes;
     uint32_t part_count;
+    uint32_t part_numbers[MODEL_PARTS];
     uint64_t part_sizes[MODEL_PARTS];
 };
 
@@ -65,6 +66,7 @@ struct model_upload {
 struct model_bucket {
     bool used;
     uint64_t id;
+    uint64_t owner_id; /* 0: not looked at */
     enum versioning versioning;
     struct model_version versions[MODEL_KEYS][MODEL_VERSIONS]; /* newest first */
     size_t version_counts[MODEL_KEYS];
@@ -74,7 +76,8 @@ struct model_bucket {
 
 struct model {
     struct model_bucket buckets[MODEL_BUCKETS];
-    uint64_t records[MODEL_RECORDS]; /* seed of the value; 0: none */
+    uint64_t records[MODEL_RECORDS];            /* seed of the value; 0: none */
+    uint64_t record_generations[MODEL_RECORDS]; /* 0: not known */
 };
 
 struct span model_key(unsigned number);
@@ -88,7 +91,19 @@ struct span model_text(uint64_t seed, char *buffer, size_t capacity);
 
 /* ---- preconditions ---- */
 
-enum model_condition { MODEL_NONE, MODEL_IF_MATCH, MODEL_IF_MATCH_WRONG, MODEL_IF_NONE_MATCH_ANY };
+enum model_condition {
+    MODEL_NONE,
+    MODEL_IF_MATCH,
+    MODEL_IF_MATCH_WRONG,
+    MODEL_IF_MATCH_ANY,
+    MODEL_IF_MATCH_ONE_OF,  /* a list: a wrong one, then the right one */
+    MODEL_IF_MATCH_NOTHING, /* a list of values that are no ETags */
+    MODEL_IF_NONE_MATCH,
+    MODEL_IF_NONE_MATCH_WRONG,
+    MODEL_IF_NONE_MATCH_ANY,
+    MODEL_IF_BOTH, /* If-Match holds, If-None-Match does not */
+    MODEL_CONDITIONS,
+};
 enum storage_err model_check(const struct model_version *current, enum model_condition condition);
 
 /* ---- changes: each returns the store's answer, and makes the change when that is OK ---- */
@@ -121,5 +136,17 @@ struct model_list {
 };
 void model_list(
     const struct model_bucket *bucket, const struct list_query *query, struct model_list *ret_list);
+
+struct model_upload_entry {
+    struct span key;                   /* or the group */
+    const struct model_upload *upload; /* NULL: a group */
+};
+struct model_upload_list {
+    struct model_upload_entry entries[MODEL_UPLOADS];
+    size_t count;
+    bool truncated;
+};
+void model_upload_list(const struct model_bucket *bucket, const struct upload_query *query,
+    struct model_upload_list *ret_list);
 
 #endif

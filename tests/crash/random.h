@@ -12,13 +12,16 @@ struct shared {
     bool in_step; /* model: with the step's change; before: without it */
     char failure[600];
     char salvage_line[400]; /* the last one that salvage told */
-    unsigned salvages;
+    struct tried {          /* of all runs */
+        unsigned long steps, refused, listings, deaths, reopenings, salvages;
+    } tried;
 };
 extern struct shared *shared;
 extern struct storage *store;
 extern struct arena arena; /* of a step */
 extern bool show;          /* tell of each step */
 extern bool salvaging;     /* snapshots are taken, and now and then the index is lost */
+extern bool breaking;      /* the model is wrong on purpose: that must be found */
 extern char run_dir[64];   /* data folder of the run */
 extern int calls_left;     /* until the process dies; 0: it does not */
 
@@ -62,6 +65,16 @@ void step_put_part(void);
 void step_copy_part(void);
 void step_complete(void);
 void step_abort(void);
+
+/* ---- listings, with every parameter (random_lists.c) ---- */
+
+void step_list(void);
+void step_list_uploads(void);
+void step_list_parts(void);
+void step_list_buckets(void);
+void step_list_records(void);
+/* All of a completed upload's parts, in pages and one by one. */
+void check_parts(struct blob_reader *reader, const struct model_version *version);
 
 /* ---- random_salvage.c ---- */
 

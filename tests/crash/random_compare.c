@@ -192,7 +192,8 @@ static bool bucket_same(unsigned number, struct model_bucket *bucket, bool learn
     if (bucket->id == 0 && learn)
         bucket->id = info.id;
     model_count(bucket, &objects, &bytes, &uploads);
-    if ((bucket->id != 0 && info.id != bucket->id) || info.versioning != bucket->versioning)
+    if ((bucket->id != 0 && info.id != bucket->id) || info.versioning != bucket->versioning ||
+        (bucket->owner_id != 0 && info.owner_id != bucket->owner_id))
         return differs("a bucket");
     struct model_bucket *known = bucket;
     if (bucket->id == 0) /* made by the step that never came back */
@@ -217,7 +218,7 @@ struct span record_key(unsigned number, char buffer[static 16])
     return span_of(buffer, (size_t)snprintf(buffer, 16, "record/%u", number));
 }
 
-static bool records_same(const struct model *model)
+static bool records_same(struct model *model, bool learn)
 {
     char text[3000], key[16];
     for (unsigned i = 0; i < MODEL_RECORDS; i++) {
@@ -229,6 +230,12 @@ static bool records_same(const struct model *model)
             (model->records[i] &&
                 !span_eq(value, model_text(model->records[i], text, sizeof text))))
             return differs("a record");
+        if (err != STORAGE_OK)
+            continue;
+        if (model->record_generations[i] != 0 && model->record_generations[i] != generation)
+            return differs("a record's generation");
+        if (learn)
+            model->record_generations[i] = generation;
     }
     return true;
 }
@@ -239,7 +246,7 @@ bool all_same(struct model *model, bool learn)
     for (unsigned i = 0; i < MODEL_BUCKETS; i++)
         if (!bucket_same(i, &model->buckets[i], learn))
             return false;
-    return records_same(model);
+    return records_same(model, learn);
 }
 
 void check_all(void)

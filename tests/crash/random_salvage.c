@@ -123,7 +123,7 @@ void step_salvage(void)
     same_err("salvage", salvage(&figures), STORAGE_OK);
     if (figures.unknown > 0)
         fail("salvage does not know all: %.400s", shared->salvage_line);
-    shared->salvages++;
+    shared->tried.salvages++;
     open_store();
     check_all();
 }

@@ -76,8 +76,11 @@ void step_copy_part(void)
     m.part.from =
         (struct copy_from){from_bucket->id, model_key(from_key), from->version, offset, length};
     m.part.attributes = attributes_of(mark, mark, 0, 0);
-    upload->parts[part] = (struct model_part){true, content, mark};
-    (void)commit("copy part", &m, STORAGE_OK);
+    bool changed = dice(8) == 0; /* another version is there than was read */
+    m.part.from.version.sequence += changed;
+    if (!changed)
+        upload->parts[part] = (struct model_part){true, content, mark};
+    (void)commit("copy part", &m, changed ? STORAGE_CHANGED : STORAGE_OK);
 }
 
 /* Names some of the parts; now and then again, or too late, or with parts that are not there. */
@@ -98,10 +101,12 @@ void step_complete(void)
         STORAGE_OK);
     bool missing = dice(8) == 0, late = dice(8) == 0;
     uint64_t part_sizes[MODEL_PARTS];
+    uint32_t part_numbers[MODEL_PARTS];
     for (uint32_t i = 0; i < MODEL_PARTS; i++) {
         const struct model_part *part = &upload->parts[i];
         if ((part->used || missing) && dice(5) != 0) {
             part_sizes[m.complete.part_count] = content_size(&part->content);
+            part_numbers[m.complete.part_count] = i + 1;
             choices[m.complete.part_count++].number = i + 1;
             missing = missing && part->used;
             if (part->used &&
@@ -142,6 +147,7 @@ void step_complete(void)
         version->metadata_bytes = upload->metadata_bytes;
         version->part_count = (uint32_t)m.complete.part_count;
         memcpy(version->part_sizes, part_sizes, sizeof part_sizes);
+        memcpy(version->part_numbers, part_numbers, sizeof part_numbers);
         memcpy(upload->parts_hash, m.complete.parts_hash, MD5_BYTES);
         upload->completed = true;
     }
