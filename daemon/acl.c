@@ -233,32 +233,32 @@ static bool is_bucket_owners(const char *action)
 }
 
 static bool is_for(
-    const struct request *request, const struct acl_grant *grant, uint64_t owner_id, bool no_public)
+    const struct principal *who, const struct acl_grant *grant, uint64_t owner_id, bool no_public)
 {
-    bool anonymous = request->principal.kind == PRINCIPAL_ANONYMOUS;
+    bool anonymous = who->kind == PRINCIPAL_ANONYMOUS;
     switch (grant->grantee) {
     case ACL_ALL_USERS:
         return !no_public;
     case ACL_AUTHENTICATED_USERS:
         return !no_public && !anonymous;
     case ACL_ACCOUNT:
-        return !anonymous && grant->account_id == request->principal.account_id &&
-               grant->account_id != owner_id;
+        return !anonymous && grant->account_id == who->account_id && grant->account_id != owner_id;
     case ACL_LOG_DELIVERY:
         break;
     }
     return false;
 }
 
-static enum s3_err grants_it(struct request *request, const struct bucket_info *bucket,
-    const struct acl *acl, enum acl_permission permission, bool *ret_grants)
+static enum s3_err grants_it(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, const struct acl *acl, enum acl_permission permission,
+    bool *ret_grants)
 {
     struct public_access access;
     TRY(public_access_of(request, bucket, &access));
     *ret_grants = false;
     for (size_t i = 0; i < acl->count; i++)
         *ret_grants |= (acl->grants[i].permission & permission) == permission &&
-                       is_for(request, &acl->grants[i], acl->owner_id, access.ignore_public_acls);
+                       is_for(who, &acl->grants[i], acl->owner_id, access.ignore_public_acls);
     return S3_OK;
 }
 
@@ -281,23 +281,22 @@ static enum s3_err load(struct request *request, const struct bucket_info *bucke
 
 /* Who may write may delete what is their own. src: S3 User Guide, "Access control list (ACL) overview":
  * WRITE "for the bucket and object owners of existing objects" */
-static bool may_delete(const struct request *request, const struct object_info *info)
+static bool may_delete(const struct principal *who, const struct object_info *info)
 {
-    return request->principal.kind != PRINCIPAL_ANONYMOUS &&
-           info->attributes.owner_id == request->principal.account_id;
+    return who->kind != PRINCIPAL_ANONYMOUS && info->attributes.owner_id == who->account_id;
 }
 
-static enum s3_err judge_missing(
-    struct request *request, const struct bucket_info *bucket, struct acl_verdict *verdict)
+static enum s3_err judge_missing(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, struct acl_verdict *verdict)
 {
     struct acl acl = {0};
     TRY(acl_of_bucket(request, bucket, &acl));
-    return grants_it(request, bucket, &acl, ACL_READ, &verdict->missing);
+    return grants_it(request, who, bucket, &acl, ACL_READ, &verdict->missing);
 }
 
-static enum s3_err judge_object(struct request *request, const struct bucket_info *bucket,
-    struct span key, struct span version_id, enum acl_permission permission,
-    struct acl_verdict *verdict)
+static enum s3_err judge_object(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, struct span key, struct span version_id,
+    enum acl_permission permission, struct acl_verdict *verdict)
 {
     struct object_info info;
     struct acl acl = {0};
@@ -306,43 +305,46 @@ static enum s3_err judge_object(struct request *request, const struct bucket_inf
     request->judged = (struct acl_judged){true, bucket->id, key, there ? info.version.sequence : 0};
     if (!there)
         return permission == ACL_READ && version_id.len == 0
-                   ? judge_missing(request, bucket, verdict)
+                   ? judge_missing(request, who, bucket, verdict)
                    : S3_OK;
     verdict->owner_id = info.attributes.owner_id;
     verdict->foreign = verdict->owner_id != bucket->owner_id;
     if (permission == ACL_NOTHING)
         return S3_OK;
     TRY(acl_of_object(request, &info, &acl));
-    return grants_it(request, bucket, &acl, permission, &verdict->allows);
+    return grants_it(request, who, bucket, &acl, permission, &verdict->allows);
 }
 
-static enum s3_err judge_bucket(struct request *request, const struct bucket_info *bucket,
-    struct span key, const char *action, enum acl_permission permission,
-    struct acl_verdict *verdict)
+static enum s3_err judge_bucket(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, struct span key, const char *action,
+    enum acl_permission permission, struct acl_verdict *verdict)
 {
     struct object_info info;
     struct acl acl = {0};
     bool there = false;
     TRY(acl_of_bucket(request, bucket, &acl));
-    TRY(grants_it(request, bucket, &acl, permission, &verdict->allows));
+    TRY(grants_it(request, who, bucket, &acl, permission, &verdict->allows));
     if (!verdict->allows || strcmp(action, "s3:DeleteObject") != 0)
         return S3_OK;
     if (span_present(key))
         TRY(load(request, bucket, key, SPAN_ABSENT, &info, &there));
-    verdict->allows = !there || may_delete(request, &info);
+    verdict->allows = !there || may_delete(who, &info);
     return S3_OK;
 }
 
 /* Of a write that says who is granted what: the object is still to come, and is the writer's. */
-static const char *meant(const struct request *request, const char *action)
+static const char *meant(
+    const struct request *request, const struct principal *who, const char *action)
 {
-    bool on_write = strcmp(action, "s3:PutObjectAcl") == 0 && request->op != NULL &&
+    bool on_write = who == &request->principal && strcmp(action, "s3:PutObjectAcl") == 0 &&
+                    request->op != NULL &&
                     !span_eq(span_str(request->op->sub_resource), SPAN("acl"));
     return on_write ? "s3:PutObject" : action;
 }
 
-enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
-    struct span version_id, const char *action, struct acl_verdict *ret_verdict)
+enum s3_err acl_judge(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, struct span key, struct span version_id, const char *action,
+    struct acl_verdict *ret_verdict)
 {
     enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
     struct acl_verdict verdict = {.owner_id = bucket->owner_id};
@@ -352,16 +354,16 @@ enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket,
     *ret_verdict = verdict;
     if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
         return S3_OK;
-    action = meant(request, action);
+    action = meant(request, who, action);
     for (size_t i = 0; i < ARRAY_LEN(mapping); i++)
         if (strcmp(mapping[i].action, action) == 0) {
             permission = mapping[i].permission;
             of_object = mapping[i].of_object;
         }
     if (span_present(key) && of_object && !is_bucket_owners(action))
-        TRY(judge_object(request, bucket, key, version_id, permission, &verdict));
+        TRY(judge_object(request, who, bucket, key, version_id, permission, &verdict));
     else if (permission != ACL_NOTHING && !of_object)
-        TRY(judge_bucket(request, bucket, key, action, permission, &verdict));
+        TRY(judge_bucket(request, who, bucket, key, action, permission, &verdict));
     *ret_verdict = verdict;
     return S3_OK;
 }

@@ -70,13 +70,14 @@ struct acl_verdict {
     bool missing;
 };
 
-/* action "s3:GetObject" …; key absent: the bucket itself; version_id absent: the newest. What is not there
+/* who: mostly request->principal. action "s3:GetObject" …; key absent: the bucket itself; version_id absent: the newest. What is not there
  * belongs to the bucket's owner. A grant to everybody counts unless the public access block ignores it. A
  * grant to the asking identity's own account says nothing beyond the owner's: the account's policies decide
  * that. Costs one read of the index where the object's owner matters and ACLs are on, none where they are off.
  * err: INTERNAL, the store's faults */
-enum s3_err acl_judge(struct request *request, const struct bucket_info *bucket, struct span key,
-    struct span version_id, const char *action, struct acl_verdict *ret_verdict) MUST_USE;
+enum s3_err acl_judge(struct request *request, const struct principal *who,
+    const struct bucket_info *bucket, struct span key, struct span version_id, const char *action,
+    struct acl_verdict *ret_verdict) MUST_USE;
 
 /* Is a version that was read the one that acl_judge looked at? Where ACLs are on, one that was put meanwhile may
  * belong to somebody else: every operation that reads an object asks, when it has it.

@@ -56,12 +56,12 @@ static bool has_policies(const struct access_request *access)
 /* Only the bucket's own account may use what a public policy gives, when its bucket is restricted. Its
  * denials stand. */
 static enum s3_err restrict_public(struct request *request, const struct bucket_info *bucket,
-    const struct bucket_policy *policy, struct access_request *access)
+    bool policy_is_public, struct access_request *access)
 {
     const struct policy_principal *principal = access->ask.principal;
     struct public_access block;
-    if (!policy->is_public || (principal->kind != POLICY_ANONYMOUS &&
-                                  span_eq(principal->account, access->resource_account)))
+    if (!policy_is_public || (principal->kind != POLICY_ANONYMOUS &&
+                                 span_eq(principal->account, access->resource_account)))
         return S3_OK;
     TRY(public_access_of(request, bucket, &block));
     access->resource_cannot_allow |= block.restrict_public_buckets;
@@ -78,16 +78,16 @@ static enum s3_err look_at_bucket(
     if (policy == NULL)
         return S3_OK;
     access->resource = policy->policy;
-    return restrict_public(request, ask->bucket, policy, access);
+    return restrict_public(request, ask->bucket, policy->is_public, access);
 }
 
-static enum s3_err look_at_acl(struct request *request, const struct access_ask *ask,
-    struct access_request *access, bool *ret_missing)
+static enum s3_err look_at_acl(struct request *request, const struct principal *who,
+    const struct access_ask *ask, struct access_request *access, bool *ret_missing)
 {
     struct acl_verdict verdict;
     if (ask->bucket->id == 0)
         return S3_OK;
-    TRY(acl_judge(request, ask->bucket, ask->key, ask->version_id, ask->action, &verdict));
+    TRY(acl_judge(request, who, ask->bucket, ask->key, ask->version_id, ask->action, &verdict));
     *ret_missing = verdict.missing;
     access->acl_allows = verdict.allows;
     access->resource_cannot_allow |= verdict.foreign;
@@ -95,6 +95,15 @@ static enum s3_err look_at_acl(struct request *request, const struct access_ask 
         access->resource_account =
             arena_format(&request->arena, "%012llu", (unsigned long long)verdict.owner_id);
     return S3_OK;
+}
+
+enum s3_err decide_state(struct request *request, const struct principal *who,
+    const struct access_ask *ask, struct access_request *access)
+{
+    bool missing = false;
+    if (access->resource != NULL)
+        TRY(restrict_public(request, ask->bucket, policy_is_public(access->resource), access));
+    return look_at_acl(request, who, ask, access, &missing);
 }
 
 /* The account's root can always mend a policy that locks everybody out. */
@@ -131,7 +140,7 @@ enum s3_err decide_with(struct request *request, const struct access_ask *ask,
         access.resource_account = span_of(owner, ACCOUNT_ID_DIGITS);
         access.root_may_always = mends_policy(ask->action);
         TRY(look_at_bucket(request, ask, &access));
-        TRY(look_at_acl(request, ask, &access, &missing));
+        TRY(look_at_acl(request, &request->principal, ask, &access, &missing));
     }
     access.ask.resource = decide_arn(ask, arn);
     if (!span_present(access.ask.resource))

@@ -13,6 +13,12 @@ enum s3_err decide(struct request *request, const struct access_ask *ask,
 enum s3_err decide_with(struct request *request, const struct access_ask *ask,
     const struct policy *policy, struct access_result *ret_result) MUST_USE;
 
+/* Adds what no policy says of somebody, whose ask.principal and policies are filled in already: whether an ACL allows it, and
+ * whether the public access block keeps the bucket policy from allowing it. For simulations.
+ * in: who  the same principal, as a request has it */
+enum s3_err decide_state(struct request *request, const struct principal *who,
+    const struct access_ask *ask, struct access_request *access) MUST_USE;
+
 /* Identity policies, boundary and session of who asks, and the account's root as a principal that no policy
  * binds. The context is left to the caller. err: INTERNAL */
 enum s3_err decide_subject(

@@ -5,14 +5,17 @@
 
 /* ---- one action on one resource ---- */
 
-/* The bucket of arn:aws:s3:::BUCKET and arn:aws:s3:::BUCKET/KEY; absent for others. */
-static struct span bucket_of(struct span resource)
+struct span simulation_bucket(struct span resource, struct span *ret_key)
 {
     struct span head = SPAN("arn:aws:s3:::");
     struct span name = span_from(resource, head.len);
+    *ret_key = SPAN_ABSENT;
     if (!span_starts(resource, head))
         return SPAN_ABSENT;
-    return span_first(name, span_find_char(name, '/', 0));
+    size_t slash = span_find_char(name, '/', 0);
+    if (slash != SIZE_MAX)
+        *ret_key = span_from(name, slash + 1);
+    return span_first(name, slash);
 }
 
 static bool is_role(struct span resource)
@@ -25,7 +28,7 @@ static bool is_role(struct span resource)
 static enum s3_err compile_resource(struct simulation *simulation, struct span resource)
 {
     struct request *request = simulation->request;
-    struct span bucket = bucket_of(resource);
+    struct span key, bucket = simulation_bucket(resource, &key);
     if (!span_present(simulation->resource_text))
         return S3_OK;
     if (simulation->resource.compiled != NULL && span_present(bucket) &&
@@ -61,7 +64,8 @@ static struct span owner_of(const struct simulation *simulation, struct span res
             &simulation->request->arena, "%012llu", (unsigned long long)parts.account);
     if (span_present(simulation->resource_owner))
         return simulation->resource_owner;
-    return simulation->principal.account;
+    return arena_format(
+        &simulation->request->arena, "%012llu", (unsigned long long)simulation->account);
 }
 
 static void fill_access(const struct simulation *simulation, struct span action,
@@ -125,7 +129,8 @@ static void write_matches(struct buf *out, const struct simulation *simulation,
         enum policy_effect effect = result->allowed ? POLICY_ALLOW : POLICY_DENY;
         for (size_t i = 0; i < simulation->policy_count; i++)
             write_match(out, &simulation->policies[i], "IAM Policy", access, effect);
-        write_match(out, &simulation->resource, "Resource Policy", access, effect);
+        if (!result->allowed || !access->resource_cannot_allow)
+            write_match(out, &simulation->resource, "Resource Policy", access, effect);
         if (!result->allowed)
             write_match(out, &simulation->boundary, "Permissions Boundary Policy", access, effect);
     }
@@ -181,6 +186,7 @@ static void write_result(struct buf *out, const struct simulation *simulation,
     write_matches(out, simulation, access, result);
     write_missing(out, simulation);
     write_boundary(out, simulation, access);
+    simulation_write_state(out, simulation, access, result);
     if (simulation->resources_named) {
         xml_open(out, SPAN("ResourceSpecificResults"));
         xml_open(out, SPAN("member"));
@@ -220,6 +226,7 @@ enum s3_err simulation_answer(struct simulation *simulation, const struct iam_qu
         struct access_result result;
         TRY(compile_resource(simulation, resource));
         fill_access(simulation, action, resource, &access);
+        TRY(simulation_add_state(simulation, resource, &access));
         access_decide(&access, &result);
         write_result(out, simulation, &access, &result);
     }
@@ -239,11 +246,11 @@ static enum s3_err simulate_custom(struct simulation *simulation)
     TRY(simulation_read(simulation));
     TRY(query_allow(simulation->request, SPAN_ABSENT));
     TRY(simulation_add_inputs(simulation));
-    if (simulation->policy_count == 0)
+    TRY(simulation_set_caller(simulation, caller));
+    if (simulation->policy_count == 0 && simulation->principal.kind != POLICY_ANONYMOUS)
         return FAIL(simulation->request, VALIDATION_ERROR, "PolicyInputList must not be empty.");
     if (span_present(simulation->resource_text) && !span_present(caller))
         return FAIL(simulation->request, INVALID_INPUT, "ResourcePolicy needs a CallerArn.");
-    TRY(simulation_set_caller(simulation, caller));
     TRY(simulation_read_context(simulation));
     return simulation_answer(simulation, &page);
 }

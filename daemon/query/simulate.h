@@ -38,11 +38,23 @@ struct simulation {
     uint64_t account;
     struct span resource_owner; /* 12 digits; absent: the account */
     struct policy_context *context;
+    bool with_state;           /* LakegateResourceState */
+    struct bucket_info bucket; /* whose state was looked at; id 0: none */
 
     const struct span *actions, *resources;
     size_t action_count, resource_count;
     bool resources_named; /* ResourceArns came */
 };
+
+/* The bucket of arn:aws:s3:::BUCKET and arn:aws:s3:::BUCKET/KEY; absent for others. key: absent for buckets */
+struct span simulation_bucket(struct span resource, struct span *ret_key);
+
+/* ACLs and public access block of the resource's bucket, where they were asked for.
+ * err: ACCESS_DENIED: who asks may not read them */
+enum s3_err simulation_add_state(
+    struct simulation *simulation, struct span resource, struct access_request *access) MUST_USE;
+void simulation_write_state(struct buf *out, const struct simulation *simulation,
+    const struct access_request *access, const struct access_result *result);
 
 /* Takes what simulation_… gave. */
 void simulation_free(struct simulation *simulation);
@@ -55,7 +67,8 @@ enum s3_err simulation_add_inputs(struct simulation *simulation) MUST_USE;
 /* Adds what a user, group or role has: inline and attached policies, of a user those of its groups, and the
  * boundary. err: NO_SUCH_ENTITY, INVALID_INPUT */
 enum s3_err simulation_add_source(struct simulation *simulation, struct span arn) MUST_USE;
-/* The principal by ARN; absent: a user without name. err: INVALID_INPUT */
+/* The principal by ARN; absent: a user without name; "anonymous": who does not sign, which AWS's simulator does not know.
+ * err: INVALID_INPUT */
 enum s3_err simulation_set_caller(struct simulation *simulation, struct span arn) MUST_USE;
 /* ContextEntries, and before them what is known of the principal. err: VALIDATION_ERROR, INVALID_INPUT */
 enum s3_err simulation_read_context(struct simulation *simulation) MUST_USE;

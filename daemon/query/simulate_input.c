@@ -135,6 +135,7 @@ enum s3_err simulation_read(struct simulation *simulation)
     simulation->resource_text = param_text(params, PARAM_ResourcePolicy);
     struct span owner = param_text(params, PARAM_ResourceOwner);
     (void)param_text(params, PARAM_ResourceHandlingOption); /* of EC2 alone */
+    simulation->with_state = param_bool(params, PARAM_LakegateResourceState, false);
     TRY(query_check(request));
     for (size_t i = 0; i < simulation->action_count; i++)
         if (span_find_char(simulation->actions[i], ':', 0) == SIZE_MAX)
@@ -247,7 +248,10 @@ enum s3_err simulation_set_caller(struct simulation *simulation, struct span arn
         arena_format(&request->arena, "%012llu", (unsigned long long)simulation->account);
     simulation->principal = (struct policy_principal){.kind = POLICY_USER, .account = account};
     bool split = iam_arn_split(arn, &parts);
-    if (!span_present(arn) || (split && span_eq(parts.type, SPAN("group"))))
+    if (span_eq(arn, SPAN("anonymous")))
+        simulation->principal = (struct policy_principal){.kind = POLICY_ANONYMOUS};
+    if (simulation->principal.kind == POLICY_ANONYMOUS || !span_present(arn) ||
+        (split && span_eq(parts.type, SPAN("group"))))
         return S3_OK;
     /* What others' users are like is nobody's business, not even by the decisions about them. */
     bool own = split && parts.account == simulation->account;
@@ -289,6 +293,11 @@ static void fill_principal(struct simulation *simulation)
     const struct identity *identity = simulation->identity;
     const struct policy_principal *principal = &simulation->principal;
     set(simulation, POLICY_KEY_AWS_PRINCIPAL_ACCOUNT, principal->account);
+    if (principal->kind == POLICY_ANONYMOUS) {
+        set(simulation, POLICY_KEY_AWS_PRINCIPAL_ACCOUNT, SPAN("anonymous"));
+        set(simulation, POLICY_KEY_AWS_PRINCIPAL_TYPE, span_str(types[POLICY_ANONYMOUS]));
+        set(simulation, POLICY_KEY_AWS_USERID, SPAN("anonymous"));
+    }
     if (identity == NULL)
         return;
     bool role = principal->kind == POLICY_ROLE_SESSION;

@@ -241,6 +241,7 @@ test('who can do this is answered for everybody, with what decided', async () =>
   await answers.getByRole('row', { name: /^may user allowed .*own, line 1/ }).waitFor()
   await answers.getByRole('row', { name: /^maynot user denied .*own/ }).waitFor()
   await answers.getByRole('row', { name: /^bybucket user allowed the bucket's policy, line 1/ }).waitFor()
+  await answers.getByRole('row', { name: /^Anybody, without keys anonymous not allowed no statement allows it/ }).waitFor()
   await shot(page, 'access-who-can')
   assert.deepEqual(await axe(page), [])
 
@@ -250,6 +251,44 @@ test('who can do this is answered for everybody, with what decided', async () =>
   await page.getByRole('button', { name: 'Ask' }).click()
   await answers.getByRole('row', { name: /Whoever has the draft draft allowed/ }).waitFor()
   assert.deepEqual(page.problems, [])
+})
+
+test('who can do this counts access lists, the public access block and who has no keys', async () => {
+  const bucket = 'opened'
+  const s3 = s3Of(server)
+  await s3.send(new sdk.CreateBucketCommand({ Bucket: bucket, ObjectOwnership: 'ObjectWriter' }))
+  await s3.send(new sdk.DeletePublicAccessBlockCommand({ Bucket: bucket }))
+  await s3.send(new sdk.PutObjectCommand({ Bucket: bucket, Key: 'listed', Body: 'x', ACL: 'public-read' }))
+  const Statement = [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/open/*` }]
+  await s3.send(new sdk.PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }))
+  const page = await openAccess()
+  await unlock(page)
+  await page.getByRole('tab', { name: 'Who can do this?' }).click()
+  const anybody = async (key, verdict) => {
+    await page.getByLabel('On', { exact: true }).fill(`${bucket}/${key}`)
+    await page.getByRole('button', { name: 'Ask', exact: true }).click()
+    await page.getByRole('table', { name: 'Answers' }).getByRole('row', { name: new RegExp(`^Anybody, without keys anonymous ${verdict}`) }).waitFor()
+  }
+  await anybody('open/a', "allowed the bucket's policy, line 1")
+  await anybody('listed', 'allowed an access list \\(ACL\\)')
+  await anybody('other', 'not allowed no statement allows it')
+  await shot(page, 'access-who-can-anybody')
+  assert.deepEqual(await axe(page), [])
+  await s3.send(new sdk.PutPublicAccessBlockCommand({ Bucket: bucket, PublicAccessBlockConfiguration: { IgnorePublicAcls: true, RestrictPublicBuckets: true } }))
+  await anybody('open/a', 'not allowed nothing allows it: the public access block')
+  await anybody('listed', 'not allowed')
+
+  /* Who may simulate but not read ACLs is told what was left out. */
+  const keys = await makeUser(server, 'asks', [{ Effect: 'Allow', Action: ['iam:*', 's3:GetBucketPolicy', 's3:ListAllMyBuckets'], Resource: '*' }])
+  const other = await newPage(browser)
+  await logIn(other, server, keys)
+  await open(other, { tab: 'simulate', resource: `${bucket}/open/a` })
+  await unlock(other, keys.secretAccessKey)
+  await other.getByRole('button', { name: 'Ask', exact: true }).click()
+  await other.getByText('Access lists and the public access block are left out').waitFor()
+  await other.getByRole('row', { name: /^Anybody, without keys anonymous allowed/ }).waitFor()
+  assert.deepEqual(page.problems, [])
+  assert.deepEqual(other.problems, [])
 })
 
 test('odd names of users and policies are text and nothing else', async () => {

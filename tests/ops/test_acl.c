@@ -476,8 +476,8 @@ static void test_an_object_replaced_meanwhile(void **state)
     assert_int_equal(
         storage_bucket_get(world->daemon.store, SPAN("bkt"), &request.arena, &request.bucket),
         STORAGE_OK);
-    assert_int_equal(
-        acl_judge(&request, &request.bucket, SPAN("a"), SPAN_ABSENT, "s3:GetObject", &verdict),
+    assert_int_equal(acl_judge(&request, &request.principal, &request.bucket, SPAN("a"),
+                         SPAN_ABSENT, "s3:GetObject", &verdict),
         S3_OK);
     assert_true(verdict.allows);
     assert_int_equal(object_exists(&request, &info), S3_OK);

@@ -1,5 +1,6 @@
-/* Who can do this? Asks SimulatePrincipalPolicy for everybody in the account, the bucket's policy included, which the
- * simulation does not look at by itself; or SimulateCustomPolicy for a draft. */
+/* Who can do this? Asks SimulatePrincipalPolicy for everybody in the account, and SimulateCustomPolicy for who does not
+ * sign, the bucket's policy, ACLs and the public access block included, which the simulation does not look at by itself; or
+ * SimulateCustomPolicy for a draft. */
 import { GetBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { useId, useState } from 'preact/hooks'
 import { isJson, JsonEditor } from '../../editor'
@@ -60,6 +61,8 @@ function context(question: Question): Record<string, string> {
 }
 
 function because(result: Rec): string {
+  const state = record(result.LakegateResourceState)
+  if (text(state.AllowedByAcl) === 'true') return 'an access list (ACL)'
   const matched = records(result.MatchedStatements).map((statement) => {
     const line = text(record(statement.StartPosition).Line)
     const ofBucket = text(statement.SourcePolicyType) === 'Resource Policy'
@@ -67,6 +70,7 @@ function because(result: Rec): string {
   })
   if (matched.length > 0) return matched.join('; ')
   if (text(record(result.PermissionsBoundaryDecisionDetail).AllowedByPermissionsBoundary) === 'false') return 'not within the permissions boundary'
+  if (text(state.ResourcePolicyRestricted) === 'true') return "nothing allows it: the public access block, or the object's other owner, keeps the bucket's policy from it"
   return 'no statement allows it'
 }
 
@@ -76,6 +80,20 @@ function verdictOf(answer: Rec): Verdict {
 }
 
 const common = (question: Question) => ({ ...members('ActionNames', [question.action.trim()]), ...members('ResourceArns', [arnOf(question.resource)]), ...context(question) })
+
+/** What is looked at beside policies: ACLs, ownership and the public access block, for those who may read them. */
+const STATE = { LakegateResourceState: 'true' }
+
+/** Asks with the bucket's state, or without it, which is said. */
+async function withState(ask: (more: Record<string, string>) => Promise<Rec>): Promise<{ answer: Rec; note: string }> {
+  try {
+    return { answer: await ask(STATE), note: '' }
+  } catch (thrown) {
+    const error = asApiError(thrown)
+    if (error.code !== 'AccessDenied') throw thrown
+    return { answer: await ask({}), note: `Access lists and the public access block are left out: ${error.message}` }
+  }
+}
 
 /** The bucket's policy; empty when there is none or it may not be read, which is said. */
 async function bucketPolicy(resource: string): Promise<{ policy: string; note: string }> {
@@ -99,18 +117,25 @@ async function everybody(question: Question, found: (rows: Row[], of: number) =>
   ]
   const rows: Row[] = []
   const queue = asked.slice(0, ASKED_MAX)
-  const of = queue.length
+  const of = queue.length + 1
   found([], of)
+  const ofBucket: Record<string, string> = policy ? { ResourcePolicy: policy, ResourceOwner: session.value?.account ?? '' } : {}
+  const add = (answer: Rec, who: Pick<Row, 'name' | 'kind' | 'link'>) => {
+    rows.push({ ...verdictOf(answer), ...who })
+    found([...rows].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name)), of)
+  }
+  const anybody = await withState((more) => iam('SimulateCustomPolicy', { CallerArn: 'anonymous', ...common(question), ...ofBucket, ...more }))
+  const more = anybody.note ? {} : STATE
+  add(anybody.answer, { name: 'Anybody, without keys', kind: 'anonymous', link: '' })
   const worker = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const answer = await iam('SimulatePrincipalPolicy', { PolicySourceArn: next.arn, ...common(question), ...(policy ? { ResourcePolicy: policy, CallerArn: next.arn, ResourceOwner: session.value?.account ?? '' } : {}) })
-      rows.push({ ...verdictOf(answer), name: next.name, kind: next.kind, link: next.link })
-      found([...rows].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name)), of)
+      const answer = await iam('SimulatePrincipalPolicy', { PolicySourceArn: next.arn, CallerArn: next.arn, ...common(question), ...ofBucket, ...more })
+      add(answer, next)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  const left = asked.length - of
-  return [note, left > 0 ? `The first ${of} were asked about; ${format.count(left)} were not.` : ''].filter(Boolean).join(' ')
+  const left = asked.length + 1 - of
+  return [note, anybody.note, left > 0 ? `The first ${of} were asked about; ${format.count(left)} were not.` : ''].filter(Boolean).join(' ')
 }
 
 const rank = (row: Verdict) => ['allowed', 'explicitDeny', 'implicitDeny'].indexOf(row.decision)
@@ -182,8 +207,8 @@ export function Simulate({ params }: { params: Record<string, string> }) {
               value={whom}
               onChange={(value) => setWhom(value as typeof whom)}
               options={[
-                { value: 'everybody', label: 'Every user and role of this account' },
-                { value: 'draft', label: 'Whoever had a policy that I write here' },
+                { value: 'everybody', label: 'Everybody' },
+                { value: 'draft', label: 'Whoever has a draft policy' },
               ]}
             />
           </div>
@@ -216,8 +241,7 @@ function Answers({ rows, done }: { rows: Row[]; done: boolean }) {
   return (
     <>
       <p role="status">
-        {format.count(rows.filter((row) => row.decision === 'allowed').length)} of {format.count(rows.length)} may. Root may always, unless a bucket policy denies it. Access lists, session policies and the public access block are
-        not looked at.
+        {format.count(rows.filter((row) => row.decision === 'allowed').length)} of {format.count(rows.length)} may. Root may always, unless a bucket policy denies it; session policies are not looked at, nor are the users of other accounts.
       </p>
       <div class="card table-wrap">
         <table class="table" aria-label="Answers">
