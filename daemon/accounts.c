@@ -14,6 +14,8 @@ struct accounts {
     struct storage *storage;
     struct iam *iam;
     pthread_mutex_t write;
+    pthread_rwlock_t
+        held; /* by who makes what belongs to an account; to write by who removes one */
     pthread_rwlock_t lock; /* over items and count */
     struct account *items; /* ACCOUNTS_MAX */
     size_t count;
@@ -96,6 +98,19 @@ static enum iam_err read_all(struct accounts *accounts, struct iam_call *call)
     return err;
 }
 
+/* A removal does not wait for ever while others come. */
+static bool init_held(pthread_rwlock_t *held)
+{
+    pthread_rwlockattr_t writers_first;
+    if (pthread_rwlockattr_init(&writers_first) != 0)
+        return false;
+    bool done = pthread_rwlockattr_setkind_np(
+                    &writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
+                pthread_rwlock_init(held, &writers_first) == 0;
+    pthread_rwlockattr_destroy(&writers_first);
+    return done;
+}
+
 struct accounts *accounts_open(struct storage *storage, struct iam *iam)
 {
     struct accounts *accounts = calloc(1, sizeof(*accounts));
@@ -105,7 +120,7 @@ struct accounts *accounts_open(struct storage *storage, struct iam *iam)
     accounts->iam = iam;
     accounts->items = calloc(ACCOUNTS_MAX, sizeof(*accounts->items));
     if (accounts->items == NULL || pthread_mutex_init(&accounts->write, NULL) != 0 ||
-        pthread_rwlock_init(&accounts->lock, NULL) != 0) {
+        pthread_rwlock_init(&accounts->lock, NULL) != 0 || !init_held(&accounts->held)) {
         free(accounts->items);
         free(accounts);
         return NULL;
@@ -126,6 +141,7 @@ void accounts_free(struct accounts *accounts)
 {
     if (accounts == NULL)
         return;
+    pthread_rwlock_destroy(&accounts->held);
     pthread_rwlock_destroy(&accounts->lock);
     pthread_mutex_destroy(&accounts->write);
     free(accounts->items);
@@ -157,6 +173,24 @@ bool accounts_get(struct accounts *accounts, uint64_t id, struct account *ret_ac
         *ret_account = accounts->items[at];
     pthread_rwlock_unlock(&accounts->lock);
     return found;
+}
+
+bool accounts_hold(struct accounts *accounts, uint64_t id)
+{
+    struct account account;
+    if (accounts == NULL)
+        return true;
+    pthread_rwlock_rdlock(&accounts->held);
+    if (accounts_get(accounts, id, &account))
+        return true;
+    pthread_rwlock_unlock(&accounts->held);
+    return false;
+}
+
+void accounts_release(struct accounts *accounts)
+{
+    if (accounts != NULL)
+        pthread_rwlock_unlock(&accounts->held);
 }
 
 bool accounts_find(struct accounts *accounts, struct span canonical_id, struct account *ret_account)
@@ -333,7 +367,9 @@ enum iam_err accounts_remove(
 {
     struct iam_call call = {.iam = accounts->iam, .account = id, .arena = arena};
     pthread_mutex_lock(&accounts->write);
+    pthread_rwlock_wrlock(&accounts->held); /* what it owns is counted, and no more comes */
     enum iam_err err = remove_account(accounts, &call, id);
+    pthread_rwlock_unlock(&accounts->held);
     pthread_mutex_unlock(&accounts->write);
     *ret_detail = call.detail;
     return err;

@@ -36,6 +36,11 @@ bool accounts_get(struct accounts *accounts, uint64_t id, struct account *ret_ac
 /* By canonical user id, for grants. */
 bool accounts_find(
     struct accounts *accounts, struct span canonical_id, struct account *ret_account) MUST_USE;
+/* While it is held no account is removed: held from this look at the account to the commit of what will belong to it (a
+ * bucket, a user …), which a removal then counts. Waits for a removal that is under way; not to be held twice by a thread.
+ * False, and nothing is held: there is no such account any more. accounts NULL: there is the first alone. */
+bool accounts_hold(struct accounts *accounts, uint64_t id) MUST_USE;
+void accounts_release(struct accounts *accounts);
 /* In order of their numbers, those after `after`. Returns how many, at most max. */
 size_t accounts_list(
     struct accounts *accounts, uint64_t after, struct account *ret_accounts, size_t max);

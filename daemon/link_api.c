@@ -1,4 +1,5 @@
 #include "daemon/link_api.h"
+#include "daemon/accounts.h"
 
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
@@ -208,8 +209,13 @@ static enum s3_err add_link(struct request *request, struct wish *wish)
 {
     enum storage_err stored = STORAGE_OK;
     TRY(ask_source(request, &wish->link));
-    switch (links_add(
-        request->daemon->links, &wish->link, wish->secret_key, request_region(request), &stored)) {
+    struct accounts *accounts = request->daemon->accounts;
+    if (!accounts_hold(accounts, wish->link.owner_id))
+        return FAIL(request, INVALID_ACCESS_KEY_ID, NULL);
+    enum links_err err = links_add(
+        request->daemon->links, &wish->link, wish->secret_key, request_region(request), &stored);
+    accounts_release(accounts);
+    switch (err) {
     case LINKS_OK:
         break;
     case LINKS_EXISTS:

@@ -1,6 +1,7 @@
 #include "daemon/query.h"
 
 #include "base/encode.h"
+#include "daemon/accounts.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "http_time.h"
@@ -82,7 +83,12 @@ static enum s3_err run_action(struct request *request, struct span form)
         return FAIL(request, MISSING_AUTHENTICATION_TOKEN, NULL);
     request->query = call;
     TRY(query_session_limits(request, call->action));
-    return call->action->run(request);
+    if (!accounts_hold(request->daemon->accounts, request->principal.account_id))
+        return FAIL(
+            request, INVALID_CLIENT_TOKEN_ID, NULL); /* removed since it was asked who comes */
+    err = call->action->run(request);
+    accounts_release(request->daemon->accounts);
+    return err;
 }
 
 enum s3_err op_query(struct request *request)

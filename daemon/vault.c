@@ -58,10 +58,37 @@ static bool parse_key(struct span line, struct key *ret_key)
     return good;
 }
 
+/* CRC32C of all before the last line. A flipped bit could make another key, or a comment of one that older secrets and
+ * tokens are sealed with. */
+#define CHECK_LINE "# check = "
+enum { CHECK_BYTES = 8 + 1 };
+
+static void check_text(struct span text, char ret_text[static CHECK_BYTES])
+{
+    snprintf(ret_text, CHECK_BYTES, "%08x", crc32c_update(0, text));
+}
+
+/* A ring that somebody has written may have no such line. */
+static bool check_holds(struct span text)
+{
+    char expected[CHECK_BYTES];
+    struct span rest = text, line, last = SPAN_ABSENT;
+    while (span_split(&rest, '\n', &line))
+        if (line.len > 0)
+            last = line;
+    if (!span_starts(last, SPAN(CHECK_LINE)))
+        return true;
+    check_text(span_first(text, (size_t)(last.ptr - text.ptr)), expected);
+    return span_eq(span_from(last, strlen(CHECK_LINE)), span_str(expected));
+}
+
 /* Lines, or a list with commas, as an environment variable has it. */
 static const char *parse_ring(struct vault *vault, struct span text)
 {
     struct span line, part;
+    if (!check_holds(text))
+        return "it does not match its check: it is damaged, or was edited; if it is right, remove "
+               "the line \"# check\"";
     while (span_split(&text, '\n', &line)) {
         if (span_starts(span_trim(line), SPAN("#")))
             continue;
@@ -83,7 +110,7 @@ static const char *parse_ring(struct vault *vault, struct span text)
 
 static bool write_ring(const struct vault *vault, const struct key *keys, size_t count)
 {
-    char text[128 + VAULT_KEYS_MAX * LINE_MAX_BYTES];
+    char text[256 + VAULT_KEYS_MAX * LINE_MAX_BYTES];
     int len = snprintf(text, sizeof(text),
         "# What secrets in this store are sealed with: hex, time made; the last is in use.\n"
         "# Without it no access key opens any more. Keep it secret, and keep a copy elsewhere.\n");
@@ -94,6 +121,9 @@ static bool write_ring(const struct vault *vault, const struct key *keys, size_t
             (unsigned long long)keys[i].created_s);
         wipe(hex, sizeof(hex));
     }
+    char check[CHECK_BYTES];
+    check_text(span_of(text, (size_t)len), check);
+    len += snprintf(text + len, sizeof(text) - (size_t)len, CHECK_LINE "%s\n", check);
     bool done = private_file_write(vault->dir, vault->path, span_of(text, (size_t)len));
     wipe(text, sizeof(text));
     return done;

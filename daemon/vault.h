@@ -4,7 +4,8 @@
  * The ring comes from the setting secrets_key (LAKEGATE_SECRETS_KEY), else from the systemd credential
  * "secrets.key", else from the file DIR/secrets.key (mode 0600), which is made at first start. It is a list of keys, a line
  * each: 64 hex digits, and the Unix time it was made; the last is the newest. Where it is handed in, commas may stand
- * for line ends. One thread at a time changes it. */
+ * for line ends. The file ends with a check of what is before it; what does not match is refused. One thread at a time
+ * changes it. */
 #ifndef DAEMON_VAULT_H
 #define DAEMON_VAULT_H
 

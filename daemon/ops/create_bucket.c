@@ -1,6 +1,7 @@
 /* CreateBucket. What a request asks for and Lakegate cannot give is refused, never ignored.
  * src: Amazon S3 API Reference, "CreateBucket" */
 #include "bodies.h"
+#include "daemon/accounts.h"
 #include "daemon/acl_request.h"
 #include "daemon/authorize.h"
 #include "daemon/bucket_tags.h"
@@ -174,7 +175,12 @@ enum s3_err op_create_bucket(struct request *request)
     };
     TRY(add_tags(request, &tags, &documents, &mutation));
     mutation.create_bucket.document_count = documents.count;
+    struct accounts *accounts = request->daemon->accounts;
+    if (!accounts_hold(accounts, request->principal.account_id))
+        return FAIL(
+            request, INVALID_ACCESS_KEY_ID, NULL); /* removed since it was asked who comes */
     enum storage_err err = storage_commit(request_store(request), &mutation);
+    accounts_release(accounts);
     if (err == STORAGE_BUCKET_EXISTS)
         return exists(request, &mutation.bucket_info);
     if (err != STORAGE_OK)

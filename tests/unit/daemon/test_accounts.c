@@ -1,6 +1,8 @@
 /* Accounts: made with root keys of their own, found by number and canonical id, removed when they own nothing. */
 #include "tests/unit/daemon/iam_fixture.h"
 
+#include <pthread.h>
+
 #define BEGIN                                                                                      \
     struct fixture *fixture = *state;                                                              \
     struct iam_call *call = &fixture->call
@@ -104,6 +106,65 @@ static void test_not_removed_while_it_owns_something(void **state)
         call, accounts_remove(fixture->accounts, account.id, call->arena, &call->detail), IAM_OK);
 }
 
+struct maker {
+    struct fixture *fixture;
+    uint64_t account_id;
+    pthread_barrier_t begin;
+    bool made;
+};
+
+/* As CreateBucket of somebody who was let in before the account was removed. */
+static void *make_bucket(void *argument)
+{
+    struct maker *maker = argument;
+    struct mutation create = {.kind = MUTATION_CREATE_BUCKET,
+        .bucket = {.name = SPAN("raced-bucket")},
+        .create_bucket = {.owner_id = maker->account_id, .region = SPAN("us-east-1")}};
+    pthread_barrier_wait(&maker->begin);
+    if (accounts_hold(maker->fixture->accounts, maker->account_id)) {
+        maker->made = storage_commit(maker->fixture->storage, &create) == STORAGE_OK;
+        accounts_release(maker->fixture->accounts);
+    }
+    return NULL;
+}
+
+static void test_a_bucket_made_while_its_account_goes_has_an_owner(void **state)
+{
+    BEGIN;
+    enum { ROUNDS = 60 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct account account;
+        struct span key;
+        struct maker maker = {.fixture = fixture};
+        pthread_t thread;
+        assert_iam(call, add(fixture, SPAN("short-lived"), &account, &key), IAM_OK);
+        maker.account_id = account.id;
+        assert_int_equal(pthread_barrier_init(&maker.begin, NULL, 2), 0);
+        assert_int_equal(pthread_create(&thread, NULL, make_bucket, &maker), 0);
+        pthread_barrier_wait(&maker.begin);
+        enum iam_err err =
+            accounts_remove(fixture->accounts, account.id, call->arena, &call->detail);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        pthread_barrier_destroy(&maker.begin);
+        assert_true(err == IAM_OK || err == IAM_DELETE_CONFLICT);
+        assert_true(maker.made == (err == IAM_DELETE_CONFLICT));
+        if (err == IAM_OK)
+            continue;
+        struct bucket_info info;
+        assert_int_equal(
+            storage_bucket_get(fixture->storage, SPAN("raced-bucket"), call->arena, &info),
+            STORAGE_OK);
+        struct mutation drop = {.kind = MUTATION_DELETE_BUCKET,
+            .bucket = {.id = info.id, .name = SPAN("raced-bucket")}};
+        assert_int_equal(storage_commit(fixture->storage, &drop), STORAGE_OK);
+        assert_iam(call, accounts_remove(fixture->accounts, account.id, call->arena, &call->detail),
+            IAM_OK);
+    }
+    assert_false(accounts_hold(fixture->accounts, 999));
+    assert_true(accounts_hold(fixture->accounts, 1));
+    accounts_release(fixture->accounts);
+}
+
 static void test_principals_of_accounts(void **state)
 {
     BEGIN;
@@ -150,6 +211,7 @@ int main(void)
         TEST(test_made_found_and_removed),
         TEST(test_bad_names),
         TEST(test_not_removed_while_it_owns_something),
+        TEST(test_a_bucket_made_while_its_account_goes_has_an_owner),
         TEST(test_principals_of_accounts),
         cmocka_unit_test(test_texts),
     };

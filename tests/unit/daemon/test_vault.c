@@ -181,6 +181,62 @@ static void test_keys_are_added_and_dropped(void **state)
     vault_free(vault);
 }
 
+static size_t read_file(const char *path, char *ret_text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t len = fread(ret_text, 1, size, file);
+    fclose(file);
+    return len;
+}
+
+static void write_file(const char *path, const char *text, size_t len)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Each bit: the ring is refused, or it is the ring that was written. A key less, or another, would be answered with
+ * secrets and tokens that do not open. */
+static void test_a_flipped_bit_of_the_file_is_found(void **state)
+{
+    struct place *place = *state;
+    char error[VAULT_ERROR_BYTES] = "", text[2048];
+    struct buf old CLEANUP(buf_free), newest CLEANUP(buf_free);
+    struct vault *vault = open_vault(place->dir, NULL);
+    seal(vault, "w", "secret", &old);
+    assert_true(vault_add_key(vault, error));
+    seal(vault, "w", "secret", &newest);
+    vault_free(vault);
+    size_t len = read_file(place->path, text, sizeof(text)), refused = 0;
+    for (size_t bit = 0; bit < len * 8; bit++) {
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        write_file(place->path, text, len);
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        if (!vault_open(place->dir, SPAN_ABSENT, &vault, error)) {
+            refused++;
+            assert_non_null(strstr(error, place->path));
+            continue;
+        }
+        if (!opens(vault, "w", buf_span(&old), "secret") ||
+            !opens(vault, "w", buf_span(&newest), "secret") ||
+            vault_is_stale(vault, buf_span(&newest)))
+            fail_msg(
+                "bit %zu of byte %zu, '%c', makes another ring", bit % 8, bit / 8, text[bit / 8]);
+        vault_free(vault);
+    }
+    assert_true(refused > len * 7);
+    write_file(place->path, text, len);
+    vault_free(open_vault(place->dir, NULL));
+    /* Without the line it is as a ring that somebody has written: it is believed. */
+    char *check = strstr(text, "# check");
+    assert_non_null(check);
+    write_file(place->path, text, (size_t)(check - text));
+    vault_free(open_vault(place->dir, NULL));
+}
+
 static void test_too_much_is_refused(void **state)
 {
     struct place *place = *state;
@@ -204,6 +260,7 @@ int main(void)
         TEST(test_rings_that_are_handed_in),
         TEST(test_credential_of_systemd),
         TEST(test_keys_are_added_and_dropped),
+        TEST(test_a_flipped_bit_of_the_file_is_found),
         TEST(test_too_much_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
