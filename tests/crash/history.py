@@ -54,6 +54,15 @@ class Client(threading.Thread):
             self.number = next(client_numbers)
             time.sleep(0.05)
 
+    def condition(self, key):
+        """Headers, and what the history says of them: now and then one of what this client has last seen."""
+        how = self.chance.randrange(5)
+        if how == 0 and self.known.get(key):
+            return {"If-Match": f'"{self.known[key]}"'}, {"if_match": self.known[key]}
+        if how == 1 and self.known.get(key):
+            return {"If-None-Match": f'"{self.known[key]}"'}, {"if_none": self.known[key]}
+        return {}, {}
+
     def put(self, key):
         body = f"{self.number} {len(self.history)} {self.chance.random()}".encode() * self.chance.choice([1, 1, 200])
         etag, headers, what = hashlib.md5(body).hexdigest(), {}, {}
@@ -72,8 +81,8 @@ class Client(threading.Thread):
             self.known[key] = etag
 
     def get(self, key):
-        call = time.monotonic_ns()
-        answer = self.send("GET", key)
+        call, (headers, what) = time.monotonic_ns(), self.condition(key)
+        answer = self.send("GET", key, headers=headers)
         if answer is None:
             self.connection = None
             time.sleep(0.05)
@@ -82,19 +91,22 @@ class Client(threading.Thread):
             if found != answer[1]:
                 raise AssertionError(f"GET {key}: ETag {answer[1]} of other bytes")
             self.known[key] = found
-            self.note(key, call, True, kind="read", etag=found)
-        elif answer[0] == 404:
-            self.known.pop(key, None)
-            self.note(key, call, True, kind="read", etag="")
+            self.note(key, call, True, kind="read", etag=found, status=200, **what)
+        elif answer[0] == 404 or (answer[0] == 304 and "if_none" in what) or (answer[0] == 412 and "if_match" in what):
+            if answer[0] != 304:
+                self.known.pop(key, None)
+            self.note(key, call, True, kind="read", etag="", status=answer[0], **what)
         else:
-            raise AssertionError(f"GET {key}: {answer}")
+            raise AssertionError(f"GET {key} {headers}: {answer}")
 
     def delete(self, key):
-        call = time.monotonic_ns()
-        answer = self.send("DELETE", key)
-        if answer and answer[0] != 204:
-            raise AssertionError(f"DELETE {key}: {answer}")
-        self.note(key, call, answer, kind="delete", status=204 if answer else 0)
+        call, headers, what = time.monotonic_ns(), {}, {}
+        if self.chance.randrange(2) and self.known.get(key):
+            headers, what = {"If-Match": f'"{self.known[key]}"'}, {"if_match": self.known[key]}
+        answer = self.send("DELETE", key, headers=headers)
+        if answer and answer[0] != 204 and not (what and answer[0] in (404, 412)):
+            raise AssertionError(f"DELETE {key} {headers}: {answer}")
+        self.note(key, call, answer, kind="delete", status=answer[0] if answer else 0, **what)
 
     def list(self):
         """A listing is a read of every key."""
@@ -105,7 +117,7 @@ class Client(threading.Thread):
             return
         found = dict(re.findall(r"<Key>([^<]*)</Key>.*?<ETag>&quot;([0-9a-f]+)", answer[2].decode(), re.S))
         for key in KEYS:
-            self.note(key, call, True, kind="read", etag=found.get(key, ""))
+            self.note(key, call, True, kind="read", etag=found.get(key, ""), status=200 if key in found else 404)
 
     def run(self):
         try:
@@ -126,7 +138,7 @@ class Client(threading.Thread):
 def check(history):
     lines = "".join(json.dumps(one) + "\n" for one in history)
     done = subprocess.run(["go", "run", "."], cwd=HERE / "linear", input=lines, capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout.strip() or done.stderr.strip()  # what go says of its downloads is beside it
+    return done.returncode, done.stdout.strip() or done.stderr.strip() or "linear said nothing"
 
 
 def main():
@@ -163,7 +175,9 @@ def main():
     if options.break_it:
         next(one for one in history[len(history) // 2 :] if one["kind"] == "read" and one["etag"])["etag"] = "0" * 32
     code, text = check(history)
-    print(f"{text} ({options.kills} kills, --seed {options.seed})")
+    conditional = sum(1 for one in history if {"if_match", "if_none", "if_absent"} & set(one))
+    refused = sum(1 for one in history if one["status"] in (304, 404, 412) and {"if_match", "if_none", "if_absent"} & set(one))
+    print(f"{text.splitlines()[0]}; {conditional} had a condition, which did not hold for {refused} ({options.kills} kills, --seed {options.seed})")
     return 1 if faults or (code != 0) != options.break_it else 0
 
 

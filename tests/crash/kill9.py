@@ -7,6 +7,7 @@ Each client has keys of its own, so that the order of what happens to a key is k
 """
 import argparse
 import base64
+import collections
 import hashlib
 import http.client
 import pathlib
@@ -27,6 +28,8 @@ PART_BYTES = 5 << 20
 KEYS_PER_CLIENT = 12
 POLICY = """{"Version": "2012-10-17", "Statement": {"Sid": "TEXT", "Effect": "Deny", "Principal": "*",
  "Action": "s3:PutObject", "Resource": "arn:aws:s3:::BUCKET/never/*"}}"""
+SETTINGS = {"bucket": "bucket made or removed", "policy": "policy", "lakegate-zones": "zones"}
+KINDS = {"put", "delete", "copy", "batch delete", "upload begun", "part", "upload completed", *SETTINGS.values()}
 ZONES = '{"Version": "2026-11-01", "Zones": [{"Name": "TEXT", "Prefix": "raw/", "Duplicates": "reject"}]}'
 
 
@@ -49,7 +52,7 @@ class Client(threading.Thread):
         self.version = 0
         # what is set of buckets, in the same way: name → text or None
         self.set, self.setting = {}, {}
-        self.faults, self.changes = [], 0
+        self.faults, self.changes = [], collections.Counter()  # acknowledged ones by kind
         self.stopping = threading.Event()
         self.connection = None
 
@@ -93,7 +96,7 @@ class Client(threading.Thread):
         chance = self.chance.random()
         key = f"c{self.number:02d}/{self.chance.randrange(KEYS_PER_CLIENT):02d}"
         if chance < 0.15:
-            self.change(key, None, lambda: self.call("DELETE", key))
+            self.change("delete", key, None, lambda: self.call("DELETE", key))
         elif chance < 0.25:
             self.copy(key)
         elif chance < 0.30:
@@ -106,15 +109,15 @@ class Client(threading.Thread):
             self.version += 1
             size = self.chance.choice(SIZES)
             body = content(key, self.version, size)
-            self.change(key, (key, self.version, size), lambda: self.call("PUT", key, body=body))
+            self.change("put", key, (key, self.version, size), lambda: self.call("PUT", key, body=body))
 
-    def change(self, key, after, act):
+    def change(self, kind, key, after, act):
         """pending stands from before the request until its answer."""
         self.pending[key] = after
         act()
         self.acknowledged[key] = after
         del self.pending[key]
-        self.changes += 1
+        self.changes[kind] += 1
 
     def copy(self, key):
         sources = [k for k, v in self.acknowledged.items() if v is not None and k not in self.pending and k != key]
@@ -122,7 +125,7 @@ class Client(threading.Thread):
             return
         source = self.chance.choice(sources)
         headers = {"x-amz-copy-source": f"/{BUCKET}/{source}"}
-        self.change(key, self.acknowledged[source], lambda: self.call("PUT", key, headers=headers))
+        self.change("copy", key, self.acknowledged[source], lambda: self.call("PUT", key, headers=headers))
 
     def delete_many(self):
         """Each key goes or stays by itself."""
@@ -137,7 +140,7 @@ class Client(threading.Thread):
         for key in keys:
             self.acknowledged[key] = None
             del self.pending[key]
-        self.changes += 1
+        self.changes["batch delete"] += 1
 
     # ---- buckets, policies, zones ----
 
@@ -165,7 +168,7 @@ class Client(threading.Thread):
         act()
         self.set[name] = after
         del self.setting[name]
-        self.changes += 1
+        self.changes[SETTINGS[name]] += 1
 
     def check_settings(self):
         bucket, found = f"crash-{self.number:02d}", {}
@@ -187,6 +190,7 @@ class Client(threading.Thread):
         if self.upload is None:
             _, data = self.call("POST", key, {"uploads": ""})
             self.version += 1
+            self.changes["upload begun"] += 1
             self.upload = {"id": re.search(rb"<UploadId>(.*?)</UploadId>", data)[1].decode(), "parts": {}, "version": self.version}
             return
         upload, number = self.upload, len(self.upload["parts"]) + 1
@@ -195,10 +199,11 @@ class Client(threading.Thread):
         if number <= 2:
             reply, _ = self.call("PUT", key, {"partNumber": str(number), "uploadId": upload["id"]}, body)
             upload["parts"][number] = reply.getheader("ETag")
+            self.changes["part"] += 1
             return
         xml = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{e}</ETag></Part>" for n, e in upload["parts"].items())
         xml = f"<CompleteMultipartUpload>{xml}</CompleteMultipartUpload>".encode()
-        self.change(key, (f"multi {key}", upload["version"], PART_BYTES + 1000), lambda: self.call("POST", key, {"uploadId": upload["id"]}, xml))
+        self.change("upload completed", key, (f"multi {key}", upload["version"], PART_BYTES + 1000), lambda: self.call("POST", key, {"uploadId": upload["id"]}, xml))
         self.upload = None
 
     # ---- after a restart ----
@@ -270,7 +275,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    faults, changes, started = [], 0, time.monotonic()
+    faults, started = [], time.monotonic()
     with lakegated.Lakegated() as server:
         clients = [Client(server, n, random.Random(options.seed * 1000 + n)) for n in range(options.clients)]
         clients[0].call("PUT", None)
@@ -298,7 +303,7 @@ def main():
                 faults.append(f"round {round_number}: the listing differs: {sorted(set(listed) ^ set(present.items()))[:5]}")
             if faults:
                 break
-        changes = sum(client.changes for client in clients)
+        changes = sum((client.changes for client in clients), collections.Counter())
         if server.stop() != 0:
             faults.append("SIGTERM did not end the daemon with 0")
         verify = subprocess.run([lakegated.program("lakegate"), "verify", server.data], capture_output=True, text=True)
@@ -306,10 +311,11 @@ def main():
             faults.append(f"lakegate verify ended with {verify.returncode}:\n{verify.stdout[-2000:]}{verify.stderr[-500:]}")
         if faults:
             print(f"seed {options.seed}\n" + "\n".join(faults[:20]) + f"\n{server.log_tail(20)}")
-    if changes < 100 and not faults:
-        faults.append(f"only {changes} changes were acknowledged: nothing was tested")
+    if KINDS - set(changes) and not faults:
+        faults.append(f"there was no {', '.join(sorted(KINDS - set(changes)))}: not all was tested")
         print(faults[-1])
-    print(f"{changes} acknowledged changes over {options.rounds} kills in {time.monotonic() - started:.0f} s")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in changes.most_common())
+    print(f"{changes.total()} acknowledged changes of {options.clients} clients over {options.rounds} kills in {time.monotonic() - started:.0f} s: {kinds}")
     print(f"{0 if faults else 1} passed, {1 if faults else 0} failed")
     return 1 if faults else 0
 

@@ -15,19 +15,19 @@ import (
 
 // What a client did and saw. Etag: what a put wrote, or a read found ("" nothing).
 type operation struct {
-	Client    int    `json:"client"`
-	Key       string `json:"key"`
-	Call      int64  `json:"call"`
-	Return    int64  `json:"return"` // 0: no answer came
-	Kind      string `json:"kind"`   // put, delete, read
-	Etag      string `json:"etag"`
-	IfMatch   string `json:"if_match"`
-	IfAbsent  bool   `json:"if_absent"`
-	Status    int    `json:"status"` // 0: no answer came
-	Condition bool   `json:"-"`
+	Client   int    `json:"client"`
+	Key      string `json:"key"`
+	Call     int64  `json:"call"`
+	Return   int64  `json:"return"` // 0: no answer came
+	Kind     string `json:"kind"`   // put, delete, read
+	Etag     string `json:"etag"`
+	IfMatch  string `json:"if_match"`
+	IfNone   string `json:"if_none"` // of a read: If-None-Match
+	IfAbsent bool   `json:"if_absent"`
+	Status   int    `json:"status"` // 0: no answer came
 }
 
-// May this put go ahead on that state? And what would it be answered where it may not?
+// May this put or delete go ahead on that state? And what would it be answered where it may not?
 func (o operation) holds(state string) (bool, int) {
 	switch {
 	case o.IfMatch != "" && state == "":
@@ -37,7 +37,23 @@ func (o operation) holds(state string) (bool, int) {
 	case o.IfAbsent && state != "":
 		return false, 412
 	}
+	if o.Kind == "delete" {
+		return true, 204
+	}
 	return true, 200
+}
+
+// Is this what a read of that state is answered?
+func (o operation) sees(state string) bool {
+	switch {
+	case state == "":
+		return o.Status == 404
+	case o.IfMatch != "" && state != o.IfMatch:
+		return o.Status == 412
+	case o.IfNone != "" && state == o.IfNone:
+		return o.Status == 304
+	}
+	return o.Status == 200 && o.Etag == state
 }
 
 // A key's state is the ETag of what is there.
@@ -45,21 +61,17 @@ var model = porcupine.Model{
 	Init: func() interface{} { return "" },
 	Step: func(state, input, output interface{}) (bool, interface{}) {
 		o, now := input.(operation), state.(string)
-		switch o.Kind {
-		case "put":
-			ok, status := o.holds(now)
-			if o.Status != 0 && o.Status != status {
-				return false, now
-			}
-			if ok {
-				return true, o.Etag
-			}
-			return true, now
-		case "delete":
-			return true, ""
-		default:
-			return o.Etag == now, now
+		if o.Kind == "read" {
+			return o.sees(now), now
 		}
+		ok, status := o.holds(now)
+		if o.Status != 0 && o.Status != status {
+			return false, now
+		}
+		if !ok {
+			return true, now
+		}
+		return true, o.Etag // of a delete none
 	},
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		keys := map[string][]porcupine.Operation{}
