@@ -187,7 +187,7 @@ enum s3_err acl_of_object(
     struct request *request, const struct object_info *info, struct acl *ret_acl)
 {
     uint64_t owner_id = info->attributes.owner_id;
-    struct span text = metadata_acl(info->attributes.metadata);
+    struct span text = metadata_entry(info->attributes.metadata, METADATA_ACL);
     if (!span_present(text))
         return owners_own(request, owner_id, ret_acl);
     size_t count = 0;

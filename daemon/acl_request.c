@@ -332,9 +332,10 @@ enum s3_err acl_new_object(struct request *request, struct object_attributes *at
             return FAIL(request, INTERNAL, NULL);
     }
     attributes->owner_id = acl.owner_id;
-    if (!span_present(text) && !span_present(metadata_acl(attributes->metadata)))
+    if (!span_present(text) && !span_present(metadata_entry(attributes->metadata, METADATA_ACL)))
         return S3_OK;
-    return metadata_with_acl(request, attributes->metadata, text, &attributes->metadata);
+    return metadata_with_entry(
+        request, attributes->metadata, METADATA_ACL, text, &attributes->metadata);
 }
 
 enum s3_err acl_new_bucket(struct request *request, bool blocks_public,

@@ -325,33 +325,41 @@ struct span metadata_header(struct span encoded, enum metadata_field field)
     return find_entry(encoded, field);
 }
 
-struct span metadata_acl(struct span encoded)
+struct span metadata_entry(struct span encoded, unsigned field)
 {
-    return find_entry(encoded, METADATA_ACL);
+    return find_entry(encoded, field);
 }
 
-enum s3_err metadata_with_acl(
-    struct request *request, struct span encoded, struct span acl, struct span *ret_encoded)
+static char *put_entry(char *to, unsigned field, struct span bytes)
 {
-    size_t max_bytes = encoded.len + ENTRY_HEAD_BYTES + acl.len;
+    *to++ = (char)field;
+    to = put_u16(to, bytes.len);
+    return put_bytes(to, bytes);
+}
+
+enum s3_err metadata_with_entry(struct request *request, struct span encoded, unsigned field,
+    struct span bytes, struct span *ret_encoded)
+{
+    size_t max_bytes = encoded.len + ENTRY_HEAD_BYTES + bytes.len;
     char *start = arena_alloc(&request->arena, max_bytes);
-    unsigned field;
-    struct span bytes, rest = encoded;
+    unsigned other;
+    struct span kept, rest = encoded;
+    bool is_put = bytes.len == 0;
     if (start == NULL)
         return FAIL(request, INTERNAL, NULL);
+    if (bytes.len > VALUE_MAX_BYTES)
+        return FAIL(request, METADATA_TOO_LARGE, NULL);
     char *to = start;
-    while (next_entry(&rest, &field, &bytes)) {
-        if (field == METADATA_ACL)
-            continue;
-        *to++ = (char)field;
-        to = put_u16(to, bytes.len);
-        to = put_bytes(to, bytes);
+    while (next_entry(&rest, &other, &kept)) {
+        if (!is_put && other > field) {
+            to = put_entry(to, field, bytes);
+            is_put = true;
+        }
+        if (other != field)
+            to = put_entry(to, other, kept);
     }
-    if (acl.len > 0) {
-        *to++ = METADATA_ACL;
-        to = put_u16(to, acl.len);
-        to = put_bytes(to, acl);
-    }
+    if (!is_put)
+        to = put_entry(to, field, bytes);
     if ((size_t)(to - start) > STORAGE_METADATA_MAX_BYTES)
         return FAIL(request, METADATA_TOO_LARGE, NULL);
     *ret_encoded = to > start ? span_of(start, (size_t)(to - start)) : SPAN_ABSENT;

@@ -61,12 +61,14 @@ struct span metadata_user(struct span encoded, struct span name);
 /* What is kept of this header; borrowed; absent when there is none. Not METADATA_USER. */
 struct span metadata_header(struct span encoded, enum metadata_field field);
 
-/* The ACL that a run has, as acl_text wrote it; absent: none. */
-struct span metadata_acl(struct span encoded);
-/* The run with this ACL instead of the one it has; absent: with none.
+/* An entry that is no header: METADATA_ACL as acl_text wrote it, METADATA_TAGS as object_tags.h has it; borrowed;
+ * absent: none. */
+struct span metadata_entry(struct span encoded, unsigned field);
+/* The run with this entry instead of the one it has; absent or empty: with none. Entries that are no headers stand
+ * behind these in the order of their numbers, so what is equal is so byte for byte.
  * out: ret_encoded  arena memory; may be absent
  * err: METADATA_TOO_LARGE, INTERNAL on arena overflow */
-enum s3_err metadata_with_acl(struct request *request, struct span encoded, struct span acl,
-    struct span *ret_encoded) MUST_USE;
+enum s3_err metadata_with_entry(struct request *request, struct span encoded, unsigned field,
+    struct span bytes, struct span *ret_encoded) MUST_USE;
 
 #endif

@@ -81,28 +81,19 @@ enum s3_err op_put_bucket_acl(struct request *request)
     return S3_OK;
 }
 
-/* One try, with the version as it is now. */
-static enum s3_err change(
-    struct request *request, const struct object_info *info, enum storage_err *ret_err)
+static enum s3_err make_metadata(struct request *request, const struct object_info *info,
+    const void *ctx, struct span *ret_metadata)
 {
     struct acl acl = {0};
+    struct span text = SPAN_ABSENT;
     struct acl_subject subject = {
         .owner_id = info->attributes.owner_id, .bucket_owner_id = request->bucket.owner_id};
+    (void)ctx;
     TRY(read_request(request, &subject, &acl));
-    struct mutation mutation = object_mutation(request, MUTATION_SET_METADATA);
-    mutation.set_metadata.version =
-        (struct version_ref){VERSION_EXACT, info->version.sequence, info->version.random};
-    if (info->version.is_null)
-        mutation.set_metadata.version = (struct version_ref){.select = VERSION_NULL};
-    mutation.set_metadata.sequence = info->version.sequence;
-    mutation.set_metadata.expected = info->attributes.metadata;
-    struct span text = SPAN_ABSENT;
     if (!acl_is_default(&acl) && !span_present(text = acl_text(&request->arena, &acl)))
         return FAIL(request, INTERNAL, NULL);
-    TRY(metadata_with_acl(
-        request, info->attributes.metadata, text, &mutation.set_metadata.metadata));
-    *ret_err = storage_commit(request_store(request), &mutation);
-    return S3_OK;
+    return metadata_with_entry(
+        request, info->attributes.metadata, METADATA_ACL, text, ret_metadata);
 }
 
 /* Where ownership is enforced, an ACL that says what is so anyway is taken and changes nothing. */
@@ -124,18 +115,13 @@ enum s3_err op_put_object_acl(struct request *request)
 {
     struct object_info info;
     enum object_ownership ownership = OWNERSHIP_BUCKET_OWNER_ENFORCED;
-    enum storage_err err = STORAGE_CHANGED;
-    TRY(object_exists(request, &info));
+    TRY(object_look_up(request, &info));
     TRY(ownership_of(request, &request->bucket, &ownership));
-    if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED)
+    if (ownership == OWNERSHIP_BUCKET_OWNER_ENFORCED) {
+        object_version_header(request, &info.version);
         return put_where_enforced(request);
-    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++) {
-        if (tries > 0)
-            TRY(object_exists(request, &info));
-        TRY(change(request, &info, &err));
     }
-    if (err != STORAGE_OK)
-        return FAIL_STORAGE(request, err);
+    TRY(object_change_metadata(request, &(struct object_change){.make = make_metadata}));
     request->response.status = 200;
     return S3_OK;
 }
