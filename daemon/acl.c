@@ -294,6 +294,16 @@ static enum s3_err judge_missing(struct request *request, const struct principal
     return grants_it(request, who, bucket, &acl, ACL_READ, &verdict->missing);
 }
 
+enum s3_err acl_look_at(struct request *request, const struct bucket_info *bucket, struct span key,
+    struct span version_id, struct object_info *ret_info, bool *ret_there)
+{
+    *ret_there = false;
+    TRY(load(request, bucket, key, version_id, ret_info, ret_there));
+    request->judged =
+        (struct acl_judged){true, bucket->id, key, *ret_there ? ret_info->version.sequence : 0};
+    return S3_OK;
+}
+
 static enum s3_err judge_object(struct request *request, const struct principal *who,
     const struct bucket_info *bucket, struct span key, struct span version_id,
     enum acl_permission permission, struct acl_verdict *verdict)
@@ -301,8 +311,7 @@ static enum s3_err judge_object(struct request *request, const struct principal 
     struct object_info info;
     struct acl acl = {0};
     bool there = false;
-    TRY(load(request, bucket, key, version_id, &info, &there));
-    request->judged = (struct acl_judged){true, bucket->id, key, there ? info.version.sequence : 0};
+    TRY(acl_look_at(request, bucket, key, version_id, &info, &there));
     if (!there)
         return permission == ACL_READ && version_id.len == 0
                    ? judge_missing(request, who, bucket, verdict)
@@ -342,6 +351,12 @@ static const char *meant(
     return on_write ? "s3:PutObject" : action;
 }
 
+bool acl_is_of_new_object(const struct request *request, const char *action)
+{
+    return strcmp(action, "s3:PutObjectTagging") == 0 && request->op != NULL &&
+           !span_eq(span_str(request->op->sub_resource), SPAN("tagging"));
+}
+
 enum s3_err acl_judge(struct request *request, const struct principal *who,
     const struct bucket_info *bucket, struct span key, struct span version_id, const char *action,
     struct acl_verdict *ret_verdict)
@@ -360,7 +375,8 @@ enum s3_err acl_judge(struct request *request, const struct principal *who,
             permission = mapping[i].permission;
             of_object = mapping[i].of_object;
         }
-    if (span_present(key) && of_object && !is_bucket_owners(action))
+    bool is_new = who == &request->principal && acl_is_of_new_object(request, action);
+    if (span_present(key) && of_object && !is_bucket_owners(action) && !is_new)
         TRY(judge_object(request, who, bucket, key, version_id, permission, &verdict));
     else if (permission != ACL_NOTHING && !of_object)
         TRY(judge_bucket(request, who, bucket, key, action, permission, &verdict));

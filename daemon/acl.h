@@ -79,8 +79,17 @@ enum s3_err acl_judge(struct request *request, const struct principal *who,
     const struct bucket_info *bucket, struct span key, struct span version_id, const char *action,
     struct acl_verdict *ret_verdict) MUST_USE;
 
-/* Is a version that was read the one that acl_judge looked at? Where ACLs are on, one that was put meanwhile may
- * belong to somebody else: every operation that reads an object asks, when it has it.
+/* The object that a decision depends on, as it is now, remembered for acl_still_holds.
+ * out: *ret_there  false where there is no such object, or a delete marker; then ret_info is not filled
+ * err: the store's faults */
+enum s3_err acl_look_at(struct request *request, const struct bucket_info *bucket, struct span key,
+    struct span version_id, struct object_info *ret_info, bool *ret_there) MUST_USE;
+
+/* Is an action asked for an object that the request is about to make? What is there under its key now says nothing. */
+bool acl_is_of_new_object(const struct request *request, const char *action);
+
+/* Is a version that was read the one that acl_judge looked at? Where ACLs are on, or tags count, one that was put
+ * meanwhile may be another's matter: every operation that reads an object asks, when it has it.
  * err: SERVICE_UNAVAILABLE: the client tries again */
 enum s3_err acl_still_holds(struct request *request, uint64_t bucket_id, struct span key,
     const struct object_info *info) MUST_USE;

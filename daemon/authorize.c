@@ -164,7 +164,9 @@ static enum s3_err of_bucket(struct request *request)
         return link_take_over(request);
     }
     TRY(decide(request, &ask, &result));
-    if (!result.allowed && (result.explicit_deny || !authorize_as_initiator(request)))
+    /* Then the answer waits for the body: PutObjectTagging asks again. */
+    if (!result.allowed && !request->tags_unread &&
+        (result.explicit_deny || !authorize_as_initiator(request)))
         return refuse(request, &ask, &result);
     TRY(authorize_owner_only(request));
     TRY(authorize_rules(request, &request->bucket));

@@ -24,6 +24,7 @@ struct access_ask {
     struct span key;                  /* absent: the bucket itself */
     struct span version_id;           /* s3:VersionId; absent: the newest */
     struct span location;             /* s3:LocationConstraint of CreateBucket */
+    const struct tags *tags;          /* that an object is to get; NULL: those of the request */
 };
 
 /* The answer alone: no error is set. ret_result may be NULL. */

@@ -48,6 +48,11 @@ struct access_ask authorize_main_ask(const struct request *request)
     return ask_for(request, &request->bucket, request->op->action);
 }
 
+struct access_ask authorize_ask_of(const struct request *request, const char *action)
+{
+    return ask_for(request, &request->bucket, action);
+}
+
 /* ---- headers ---- */
 
 enum writers {

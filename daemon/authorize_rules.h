@@ -10,6 +10,9 @@
 /* The row's action, or that of the version which ?versionId= names. */
 struct access_ask authorize_main_ask(const struct request *request);
 
+/* Another action on what the request names, or on the version of it. */
+struct access_ask authorize_ask_of(const struct request *request, const char *action);
+
 /* What headers ask for besides: ACLs, tags, conditions, bypassing retention.
  * err: ACCESS_DENIED */
 enum s3_err authorize_rules(struct request *request, const struct bucket_info *bucket) MUST_USE;

@@ -25,7 +25,7 @@ static void *parse(const struct bucket_info *bucket, struct span text)
     if (tags == NULL)
         return NULL;
     arena_init(&tags->arena, TAGS_ARENA_BYTES);
-    if (tagging_parse(&tags->arena, text, &tags->tags, &fault) == S3_OK)
+    if (tagging_parse(&tags->arena, text, TAGS_BUCKET_MAX, &tags->tags, &fault) == S3_OK)
         return tags;
     parsed_free(tags);
     return NULL;
@@ -59,8 +59,7 @@ enum s3_err bucket_tags_text(
     return buf_ok(&text) && !request->arena.overflow ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 
-enum s3_err bucket_tags_fail(
-    struct request *request, enum s3_err err, const struct tags_fault *fault)
+enum s3_err tags_fail(struct request *request, enum s3_err err, const struct tags_fault *fault)
 {
     request_error_field(request, SPAN("TagKey"), fault->key);
     request_error_field(request, SPAN("TagValue"), fault->value);

@@ -29,8 +29,8 @@ struct bucket_tags_change {
 enum s3_err bucket_tags_change(
     struct request *request, const struct bucket_tags_change *change) MUST_USE;
 
-/* Says what is wrong with tags: message, <TagKey> and <TagValue>. Returns err. */
-enum s3_err bucket_tags_fail(
+/* Says what is wrong with tags, of objects too: message, <TagKey> and <TagValue>. Returns err. */
+enum s3_err tags_fail(
     struct request *request, enum s3_err err, const struct tags_fault *fault) MUST_USE;
 
 #endif

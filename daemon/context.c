@@ -1,6 +1,5 @@
 #include "daemon/context.h"
 
-#include "daemon/bucket_tags.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/ops/object_common.h"
@@ -411,27 +410,6 @@ static struct span header_value(const struct request *request, struct span name)
                                              : request_header(request, name);
 }
 
-/* A bucket's own tags are its ResourceTags; they are asked for of the bucket and of what is in it. */
-static enum s3_err fill_bucket_tags(struct request *request, const struct access_ask *ask,
-    const struct access_request *access, struct context *context)
-{
-    const struct tags *tags;
-    if (ask == NULL || ask->bucket == NULL || ask->bucket->id == 0 ||
-        !context_uses_tags(access, POLICY_TAGS_RESOURCE))
-        return S3_OK;
-    TRY(bucket_tags_of(request, ask->bucket, &tags));
-    if (tags == NULL || tags->count == 0)
-        return S3_OK;
-    struct policy_tag *items = arena_array(&request->arena, struct policy_tag, tags->count);
-    if (items == NULL)
-        return FAIL(request, INTERNAL, NULL);
-    for (size_t i = 0; i < tags->count; i++)
-        items[i] = (struct policy_tag){tags->items[i].key, tags->items[i].value};
-    context->policy.tags[POLICY_TAGS_RESOURCE].items = items;
-    context->policy.tags[POLICY_TAGS_RESOURCE].count = tags->count;
-    return S3_OK;
-}
-
 enum s3_err context_fill(struct request *request, const struct access_ask *ask,
     const struct access_request *access, struct context *ret_context)
 {
@@ -450,6 +428,7 @@ enum s3_err context_fill(struct request *request, const struct access_ask *ask,
         ret_context->policy.tags[POLICY_TAGS_PRINCIPAL].items = identity->tags;
         ret_context->policy.tags[POLICY_TAGS_PRINCIPAL].count = identity->tag_count;
     }
-    TRY(fill_bucket_tags(request, ask, access, ret_context));
+    if (ask != NULL)
+        TRY(context_fill_tags(request, ask, access, ret_context));
     return request->arena.overflow ? FAIL(request, INTERNAL, NULL) : S3_OK;
 }

@@ -26,6 +26,11 @@ enum s3_err context_fill(struct request *request, const struct access_ask *ask,
 bool context_uses_key(const struct access_request *access, enum policy_key key);
 bool context_uses_tags(const struct access_request *access, enum policy_tag_family family);
 
+/* Tags of the bucket, of the object that is there, and of the one that is to come, where policies look at them
+ * (context_tags.c). err: the store's faults, those of object_tags_requested */
+enum s3_err context_fill_tags(struct request *request, const struct access_ask *ask,
+    const struct access_request *access, struct context *context) MUST_USE;
+
 /* Sets a key to one value; absent: leaves it absent. */
 void context_set(struct context *context, enum policy_key key, struct span value);
 

@@ -151,7 +151,9 @@ static enum s3_err add_field(
     struct span name = header_of(field->name);
     if (!span_present(name))
         return S3_OK;
-    if (!is_token(name) || !is_header_value(field->value)) {
+    /* A document, of which no header is ever made, may have lines. */
+    bool is_text = span_eq_nocase(field->name, SPAN("tagging"));
+    if (!is_token(name) || (!is_text && !is_header_value(field->value))) {
         struct span shown = span_is_utf8(field->name) ? span_first(field->name, 256) : SPAN("?");
         return FAIL_ARGUMENT(request,
             arena_copy(&request->arena, span_is_utf8(shown) ? shown : SPAN("?")).ptr, SPAN_ABSENT,

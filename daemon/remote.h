@@ -199,8 +199,7 @@ enum remote_err remote_list(struct remote_bucket *bucket, struct arena *arena,
     const struct remote_list_query *query, struct remote_listing *ret_listing,
     struct remote_failure *ret_failure) MUST_USE;
 
-/* An object's tags; at most TAGS_OBJECT_REMOTE_MAX. */
-enum { TAGS_OBJECT_REMOTE_MAX = 10 };
+/* An object's tags, checked as those that are put here. */
 enum remote_err remote_tags(struct remote_bucket *bucket, struct arena *arena, struct span key,
     struct span version_id, struct tags *ret_tags, struct remote_failure *ret_failure) MUST_USE;
 

@@ -230,7 +230,7 @@ static enum remote_err parse_tags(struct arena *arena, struct span document, str
     const struct xml_node *set = NULL;
     if (xml_read(arena, document, &root) == S3_OK && span_eq(root->name, SPAN("Tagging")))
         set = xml_child(root, SPAN("TagSet"));
-    if (set != NULL && tags_read(arena, set, TAGS_OBJECT_REMOTE_MAX, ret_tags, &fault) == S3_OK)
+    if (set != NULL && tags_read(arena, set, TAGS_OBJECT_MAX, ret_tags, &fault) == S3_OK)
         return REMOTE_OK;
     return arena->overflow ? REMOTE_NO_MEMORY : REMOTE_NONSENSE;
 }

@@ -24,6 +24,7 @@ struct documents_held;
 struct link;       /* daemon/links.h */
 struct post_form;  /* daemon/post_form.h */
 struct query_call; /* daemon/query.h */
+struct tags;       /* tags.h */
 struct zones_held; /* daemon/zones.h */
 struct request;
 
@@ -176,6 +177,10 @@ struct request {
 
     struct span source_bucket,
         source_key; /* what it reads, if not its target; for findings of damage */
+
+    const struct tags
+        *tags;        /* object_tags.h: what it gives its object; NULL: none, or not read yet */
+    bool tags_unread; /* policies look at the tags of a body that is still to come: authorize.c */
 
     struct zones_held *zones;  /* zones.h: the rules that were read */
     struct span duplicate_key; /* the key that has the same content; absent: none is known */

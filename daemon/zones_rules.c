@@ -64,7 +64,7 @@ static enum s3_err unknown_template(struct request *request, struct span value)
     struct span detail = arena_format(&request->arena,
         "The tag lakegate:zone names no template. It is one of: %.*s", SPAN_ARG(buf_span(&names)));
     struct tags_fault fault = {.message = detail.ptr, .key = ZONES_TAG, .value = value};
-    return bucket_tags_fail(request, S3_ERR_INVALID_TAG, &fault);
+    return tags_fail(request, S3_ERR_INVALID_TAG, &fault);
 }
 
 enum s3_err zones_of_tag(

@@ -1,5 +1,7 @@
 #include "tags.h"
 
+#include "target.h"
+
 /* UTF-16 units of valid UTF-8. */
 static size_t units(struct span text)
 {
@@ -61,16 +63,22 @@ static enum s3_err read_tag(const struct xml_node *node, struct tag *ret_tag)
     return S3_OK;
 }
 
+static enum s3_err too_many(struct tags_fault *fault, size_t max)
+{
+    fault->message = max == TAGS_OBJECT_MAX ? "Object tags cannot be greater than 10"
+                                            : "Bucket tag count cannot be greater than 50";
+    return S3_ERR_BAD_REQUEST;
+}
+
 enum s3_err tags_read(struct arena *arena, const struct xml_node *parent, size_t max,
     struct tags *ret_tags, struct tags_fault *ret_fault)
 {
     size_t count = 0;
     for (const struct xml_node *child = parent->first_child; child != NULL; child = child->next)
         count++;
-    if (count > max) {
-        *ret_fault = (struct tags_fault){.message = "Bucket tag count cannot be greater than 50"};
-        return S3_ERR_BAD_REQUEST;
-    }
+    *ret_fault = (struct tags_fault){.message = NULL};
+    if (count > max)
+        return too_many(ret_fault, max);
     struct tags tags = {.items = arena_array(arena, struct tag, count)};
     if (tags.items == NULL)
         return S3_ERR_INTERNAL;
@@ -84,16 +92,64 @@ enum s3_err tags_read(struct arena *arena, const struct xml_node *parent, size_t
     return S3_OK;
 }
 
-enum s3_err tagging_parse(
-    struct arena *arena, struct span document, struct tags *ret_tags, struct tags_fault *ret_fault)
+enum s3_err tagging_parse(struct arena *arena, struct span document, size_t max,
+    struct tags *ret_tags, struct tags_fault *ret_fault)
 {
     struct xml_node *root;
+    *ret_fault = (struct tags_fault){.message = NULL};
     TRY(xml_read(arena, document, &root));
     const struct xml_node *set = xml_child(root, SPAN("TagSet"));
     if (!span_eq(root->name, SPAN("Tagging")) || set == NULL || set != root->first_child ||
         set->next != NULL)
         return S3_ERR_MALFORMED_XML;
-    return tags_read(arena, set, TAGS_BUCKET_MAX, ret_tags, ret_fault);
+    return tags_read(arena, set, max, ret_tags, ret_fault);
+}
+
+static enum s3_err bad_query(struct tags_fault *fault)
+{
+    *fault = (struct tags_fault){
+        .message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
+                   "parameters without tag name duplicates."};
+    return S3_ERR_INVALID_ARGUMENT;
+}
+
+/* '+' is a space in names, too. */
+static struct span with_spaces(struct arena *arena, struct span text)
+{
+    struct span copy = arena_copy(arena, text);
+    char *bytes = (char *)copy.ptr;
+    for (size_t i = 0; i < copy.len; i++)
+        if (bytes[i] == '+')
+            bytes[i] = ' ';
+    return copy;
+}
+
+enum s3_err tags_from_query(
+    struct arena *arena, struct span text, struct tags *ret_tags, struct tags_fault *ret_fault)
+{
+    struct query query = {NULL, 0};
+    struct tags tags = {NULL, 0};
+    struct span copy = with_spaces(arena, text);
+    *ret_fault = (struct tags_fault){.message = NULL};
+    enum s3_err err = query_parse(arena, copy, copy.len, &query);
+    if (err == S3_OK)
+        tags.items = arena_array(arena, struct tag, query.count);
+    if (arena->overflow)
+        return S3_ERR_INTERNAL;
+    if (err != S3_OK)
+        return bad_query(ret_fault);
+    if (query.count > TAGS_OBJECT_MAX)
+        return too_many(ret_fault, TAGS_OBJECT_MAX);
+    for (size_t i = 0; i < query.count; i++) {
+        const struct query_param *param = &query.params[i];
+        struct tag tag = {param->name, span_present(param->value) ? param->value : SPAN("")};
+        if (span_present(tags_find(&tags, tag.key)))
+            return bad_query(ret_fault);
+        TRY(check_tag(tag, &tags, ret_fault));
+        tags.items[tags.count++] = tag;
+    }
+    *ret_tags = tags;
+    return S3_OK;
 }
 
 void tags_write(struct buf *out, const struct tags *tags)

@@ -27,9 +27,10 @@ enum s3_err op_put_bucket_tagging(struct request *request)
 {
     struct tags tags;
     struct tags_fault fault = {0};
-    enum s3_err err = tagging_parse(&request->arena, request->body.text, &tags, &fault);
+    enum s3_err err =
+        tagging_parse(&request->arena, request->body.text, TAGS_BUCKET_MAX, &tags, &fault);
     if (err != S3_OK)
-        return bucket_tags_fail(request, err, &fault);
+        return tags_fail(request, err, &fault);
     TRY(bucket_tags_change(request, &(struct bucket_tags_change){replace, &tags}));
     request->response.status = 204;
     return S3_OK;

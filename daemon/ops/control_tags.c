@@ -42,7 +42,7 @@ static enum s3_err read_tag_resource(struct request *request, struct tags *ret_t
         err = S3_ERR_MALFORMED_XML;
     if (err == S3_OK)
         err = tags_read(&request->arena, list, TAGS_BUCKET_MAX, ret_tags, &fault);
-    return err == S3_OK ? S3_OK : bucket_tags_fail(request, err, &fault);
+    return err == S3_OK ? S3_OK : tags_fail(request, err, &fault);
 }
 
 /* The bucket's tags, with room for more. */

@@ -2,9 +2,11 @@
  * and checksums; bytes are read only when a checksum is asked for that the source does not have.
  * src: Amazon S3 API Reference, "CopyObject" */
 #include "daemon/acl_request.h"
+#include "daemon/authorize.h"
 #include "daemon/daemon.h"
 #include "daemon/lineage.h"
 #include "daemon/metadata.h"
+#include "daemon/object_tags.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
 #include "daemon/ops/link_fetch.h"
@@ -14,7 +16,7 @@
 
 struct copy {
     struct copy_origin origin;
-    bool replace_metadata;
+    bool replace_metadata, replace_tags;
     enum digest_algo checksum_algo; /* DIGEST_NONE: the source's */
     uint8_t storage_class;
     struct span metadata;     /* with replace_metadata */
@@ -27,25 +29,22 @@ static void release_link(const struct link **link)
     link_release(*link);
 }
 
-static enum s3_err read_directive(
-    struct request *request, const char *header, const char *message, bool *ret_replace)
+static enum s3_err read_directive(struct request *request, bool *ret_replace)
 {
-    struct span text = object_amz_header(request, span_str(header));
+    struct span text = object_amz_header(request, SPAN("x-amz-metadata-directive"));
     bool replace = span_eq(text, SPAN("REPLACE"));
     if (span_present(text) && !replace && !span_eq(text, SPAN("COPY")))
-        return FAIL_ARGUMENT(request, header, text, message);
+        return FAIL_ARGUMENT(
+            request, "x-amz-metadata-directive", text, "Unknown metadata directive.");
     *ret_replace = replace;
     return S3_OK;
 }
 
 static enum s3_err read_request(struct request *request, struct copy *copy)
 {
-    bool replace_tags; /* there are none to copy or to replace */
     TRY(object_refuse_unsupported(request, OBJECT_WRITE));
-    TRY(read_directive(request, "x-amz-metadata-directive", "Unknown metadata directive.",
-        &copy->replace_metadata));
-    TRY(read_directive(
-        request, "x-amz-tagging-directive", "Unknown tagging directive.", &replace_tags));
+    TRY(read_directive(request, &copy->replace_metadata));
+    TRY(object_tags_replaced(request, &copy->replace_tags));
     TRY(object_checksum_algorithm(request, &copy->checksum_algo));
     TRY(object_storage_class(request, &copy->storage_class));
     if (copy->replace_metadata)
@@ -93,6 +92,41 @@ static enum s3_err fill_checksum(
     return S3_OK;
 }
 
+/* Who copies an object with its tags reads them there and puts them here.
+ * src: Amazon S3 User Guide, "Copying, moving, and renaming objects"; API Reference, "CopyObject" */
+static enum s3_err may_copy_tags(
+    struct request *request, const struct copy_origin *origin, const struct tags *tags)
+{
+    struct access_ask read = {.action = span_present(origin->version_text)
+                                            ? "s3:GetObjectVersionTagging"
+                                            : "s3:GetObjectTagging",
+        .bucket = &origin->bucket,
+        .key = origin->key,
+        .version_id = origin->version_text};
+    struct access_ask write = {.action = "s3:PutObjectTagging",
+        .bucket = &request->bucket,
+        .key = request->target.key,
+        .tags = tags};
+    TRY(authorize_ask(request, &read));
+    TRY(acl_still_holds(request, origin->bucket.id, origin->key, &origin->info));
+    return authorize_ask(request, &write);
+}
+
+static enum s3_err take_tags(struct request *request, const struct copy *copy,
+    struct span source_metadata, struct span *metadata)
+{
+    struct tags kept;
+    const struct tags *tags = &kept;
+    if (copy->replace_tags) {
+        TRY(object_tags_requested(request, &tags));
+    } else {
+        TRY(object_tags_kept(request, source_metadata, &kept));
+        if (kept.count > 0)
+            TRY(may_copy_tags(request, &copy->origin, &kept));
+    }
+    return object_tags_keep(request, tags, metadata);
+}
+
 /* One try, with the source as it is now. */
 static enum s3_err attempt(
     struct request *request, struct copy *copy, bool again, enum storage_err *ret_err)
@@ -115,6 +149,7 @@ static enum s3_err attempt(
     if (copy->replace_metadata)
         attributes->metadata = copy->metadata;
     TRY(acl_new_object(request, attributes)); /* the source's stays with the source */
+    TRY(take_tags(request, copy, info->attributes.metadata, &attributes->metadata));
     copy->mutation.copy.from = copy_origin_from(&copy->origin);
     TRY(fill_checksum(request, copy, reader));
     TRY(copy_origin_lineage(request, &copy->origin, &copy->mutation, copy->metadata));

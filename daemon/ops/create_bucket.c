@@ -63,7 +63,7 @@ static enum s3_err read_tags(
     struct tags_fault fault = {0};
     enum s3_err err = tags_read(&request->arena, node, TAGS_BUCKET_MAX, ret_tags, &fault);
     if (err != S3_OK)
-        return bucket_tags_fail(request, err, &fault);
+        return tags_fail(request, err, &fault);
     if (ret_tags->count == 0)
         return S3_OK;
     struct bucket_info bucket = {

@@ -5,6 +5,7 @@
 #include "daemon/acl_request.h"
 #include "daemon/authorize.h"
 #include "daemon/metadata.h"
+#include "daemon/object_tags.h"
 #include "daemon/storage_class.h"
 #include "daemon/version_id.h"
 #include "daemon/zones.h"
@@ -98,6 +99,8 @@ enum s3_err object_new_attributes(struct request *request, struct object_attribu
     TRY(object_storage_class(request, &attributes.storage_class));
     TRY(metadata_read(request, &attributes.metadata));
     TRY(acl_new_object(request, &attributes));
+    if (request->tags != NULL)
+        TRY(object_tags_keep(request, request->tags, &attributes.metadata));
     *ret_attributes = attributes;
     return S3_OK;
 }

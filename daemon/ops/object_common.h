@@ -19,18 +19,19 @@ struct span object_amz_header(const struct request *request, struct span name);
 /* Which headers an operation cannot ignore. */
 enum object_use { OBJECT_READ, OBJECT_WRITE };
 
-/* Refuses what would change the meaning of the request and is not there: tags, encryption, object
- * lock, website redirects, ACLs where they are off. Lakegate does not
+/* Refuses what would change the meaning of the request and is not there: encryption, object lock,
+ * website redirects, ACLs where they are off; reads the tags. Lakegate does not
  * encrypt, so it does not accept a request that asks for it either, "AES256" included: the data
  * folder belongs on an encrypted file system. err: NOT_IMPLEMENTED,
- * and what acl_check_object says (acl_request.h) */
+ * what acl_check_object says (acl_request.h), and object_tags_requested (object_tags.h) */
 enum s3_err object_refuse_unsupported(struct request *request, enum object_use use) MUST_USE;
 
 /* If-Match and If-None-Match of a write, to be decided in the commit. AWS takes one of them, an
  * ETag for If-Match and "*" for If-None-Match. err: NOT_IMPLEMENTED for the others */
 enum s3_err object_write_conditions(struct request *request, struct mutation *mutation) MUST_USE;
 
-/* Owner, storage class and metadata (with its ACL) of a new object, from the headers. GLACIER and DEEP_ARCHIVE are
+/* Owner, storage class and metadata (with ACL and tags) of a new object, from the headers, after
+ * object_refuse_unsupported. GLACIER and DEEP_ARCHIVE are
  * refused: clients do not even try to read such objects without a restore. So are the classes of
  * other products. err: INVALID_STORAGE_CLASS, and those of metadata_read */
 enum s3_err object_new_attributes(

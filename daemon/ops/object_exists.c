@@ -38,6 +38,9 @@ enum s3_err object_change_metadata(struct request *request, const struct object_
         struct mutation mutation = object_mutation(request, MUTATION_SET_METADATA);
         TRY(object_look_up(request, &info));
         TRY(change->make(request, &info, change->ctx, &mutation.set_metadata.metadata));
+        err = STORAGE_OK;
+        if (span_eq(mutation.set_metadata.metadata, info.attributes.metadata))
+            break;
         mutation.set_metadata.version =
             (struct version_ref){VERSION_EXACT, info.version.sequence, info.version.random};
         if (info.version.is_null)

@@ -3,6 +3,7 @@
 #include "checksum.h"
 #include "daemon/acl.h"
 #include "daemon/metadata.h"
+#include "daemon/object_tags.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/storage_class.h"
@@ -186,6 +187,7 @@ static void headers(struct request *request, const struct read *read)
         response_header_u64(request, "x-amz-mp-parts-count", info->attributes.etag.part_count);
     checksum_headers(request, read);
     zones_duplicate_header(request, info->duplicate_of);
+    object_tags_count_header(request, object_tags_count(info->attributes.metadata));
     metadata_respond(request, info->attributes.metadata, &read->overrides);
 }
 

@@ -1,4 +1,5 @@
 #include "daemon/acl_request.h"
+#include "daemon/object_tags.h"
 #include "daemon/ops/object_common.h"
 
 struct refused {
@@ -20,7 +21,6 @@ static const struct refused refused[] = {
         no_encryption},
     {SPAN("x-amz-copy-source-server-side-encryption"), true, false, false, S3_ERR_NOT_IMPLEMENTED,
         no_encryption},
-    {SPAN("x-amz-tagging"), false, false, true, S3_ERR_NOT_IMPLEMENTED, NULL},
     {SPAN("x-amz-object-lock-"), true, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
     {SPAN("x-amz-website-redirect-location"), false, false, true, S3_ERR_NOT_IMPLEMENTED, NULL},
     {SPAN("x-amz-write-offset-bytes"), false, false, false, S3_ERR_NOT_IMPLEMENTED, NULL},
@@ -29,8 +29,11 @@ static const struct refused refused[] = {
 static enum s3_err refuse_field(
     struct request *request, enum object_use use, struct span name, struct span value)
 {
+    const struct tags *tags;
     if (!span_starts_nocase(name, SPAN("x-amz-")))
         return S3_OK;
+    if (use == OBJECT_WRITE && span_eq_nocase(name, SPAN("x-amz-tagging")))
+        return object_tags_requested(request, &tags);
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         const struct refused *row = &refused[i];
         if (use == OBJECT_READ && !row->on_reads)

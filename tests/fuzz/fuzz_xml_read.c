@@ -40,12 +40,12 @@ static void check_tags(struct arena *arena, struct span document)
     struct tags tags, again;
     struct tags_fault fault;
     struct buf text;
-    if (tagging_parse(arena, document, &tags, &fault) != S3_OK)
+    if (tagging_parse(arena, document, TAGS_BUCKET_MAX, &tags, &fault) != S3_OK)
         return;
     CHECK(tags.count <= TAGS_BUCKET_MAX);
     buf_init(&text, FUZZ_ARENA_BYTES);
     tagging_write(&text, &tags);
-    enum s3_err err = tagging_parse(arena, buf_span(&text), &again, &fault);
+    enum s3_err err = tagging_parse(arena, buf_span(&text), TAGS_BUCKET_MAX, &again, &fault);
     CHECK(err == S3_OK || arena->overflow);
     if (err == S3_OK) {
         CHECK(again.count == tags.count);

@@ -45,7 +45,7 @@ ERRORS = {
     "bad-md5": ("PUT", "{key}-not", {"body": b"hello", "headers": [("Content-MD5", "x")]}, 400),
     "bad-uri": ("PUT", "{key}%ff", {"body": b"hello"}, 400),
     "key-too-long": ("PUT", "{key}" + "k" * 1025, {"body": b"hello"}, 400),
-    "not-implemented": ("PUT", "{key}?tagging", {"body": b"<X/>"}, 501),
+    "not-implemented": ("PUT", "{key}?retention", {"body": b"<X/>"}, 501),
     "bad-xml": ("POST", "{bucket}?delete", {"body": b"<X", "headers": [("x-amz-checksum-crc32", "uRLnpw==")]}, 400),
     "method": ("PATCH", "{key}", {"body": b"hello"}, 405),
     "range": ("GET", "{key}", {"headers": [("Range", "bytes=100-")]}, 416),

@@ -39,7 +39,7 @@ REFUSALS = {
     "clock-off": (dict(signer=sigv4.Signer(skew=3600)), 403, "RequestTimeTooSkewed"),
     "bad-md5-form": (dict(headers=[("Content-MD5", "no")]), 400, "InvalidDigest"),
     "bad-checksum-form": (dict(headers=[("x-amz-checksum-crc32", "no")]), 400, "InvalidRequest"),
-    "not-implemented": (dict(query="?tagging"), 501, "NotImplemented"),
+    "not-implemented": (dict(query="?retention"), 501, "NotImplemented"),
     "key-too-long": (dict(query="k" * 1025), 400, "KeyTooLongError"),
     "bad-key": (dict(query="%ff"), 400, "InvalidURI"),
     "no-such-upload": (dict(query="?partNumber=1&uploadId=nope"), 404, "NoSuchUpload"),

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -142,6 +143,20 @@ def test_success_actions(server, bucket):
         assert reply.status == 204 and reply.header("set-cookie") is None
 
 
+@pytest.mark.parametrize("field, text, tags", [
+    ("tagging", "<Tagging>\r\n  <TagSet>\r\n<Tag><Key>a b</Key>\n<Value>1</Value></Tag>\n</TagSet></Tagging>\r\n", [(b"a b", b"1")]),
+    ("tagging", "b=2&a=1", [(b"a", b"1"), (b"b", b"2")]),
+    ("x-amz-tagging", "a+b=%2B", [(b"a b", b"+")]),
+    ("tagging", "<Tagging><TagSet/></Tagging>", []),
+])
+def test_a_form_brings_tags(server, bucket, field, text, tags):
+    reply = upload(server, bucket, [("key", "tagged"), (field, text)], [["starts-with", f"${field}", ""]])
+    assert reply.status == 204, reply
+    assert get(server, bucket, "tagged").header("x-amz-tagging-count") == (str(len(tags)) if tags else None)
+    shown = raw.request(server, "GET", f"/{bucket}/tagged?tagging").body
+    assert re.findall(rb"<Key>(.*?)</Key><Value>(.*?)</Value>", shown) == tags
+
+
 def test_fields_behind_the_file_are_ignored(server, bucket):
     behind = form([("acl", "public-read"), ("policy", "x"), ("key", "other"), ("submit", "Upload")], file=None)
     reply = upload(server, bucket, [("key", "behind")], [], end=behind.decode())
@@ -160,7 +175,12 @@ def test_fields_behind_the_file_are_ignored(server, bucket):
     ([], [["content-length-range", 6, 10]], 400, "EntityTooSmall", "smaller"),
     ([], [["content-length-range", 0, 4]], 400, "EntityTooLarge", "exceeds"),
     ([], [["content-length-range", 0, 10], ["content-length-range", 0, 4]], 400, "EntityTooLarge", "exceeds"),
-    ([("tagging", "<Tagging/>")], [["starts-with", "$tagging", ""]], 501, "NotImplemented", ""),
+    ([("tagging", "<Tagging/>")], [["starts-with", "$tagging", ""]], 400, "MalformedXML", ""),
+    ([("tagging", "<Tagging>\r\n<TagSet><Tag><Key>a</Key><Value>\r\n</Value></Tag></TagSet></Tagging>")], [["starts-with", "$tagging", ""]], 400, "InvalidTag", ""),
+    ([("tagging", "a=1&a=2")], [["starts-with", "$tagging", ""]], 400, "InvalidArgument", ""),
+    ([("tagging", "a=1"), ("x-amz-tagging", "a=2")], [["starts-with", "$tagging", ""], ["starts-with", "$x-amz-tagging", ""]], 400, "InvalidArgument", ""),
+    ([("tagging", "a=1")], [], 403, "AccessDenied", "Extra input fields: tagging"),
+    ([("x-amz-tagging", "a=1\r\nX-Injected: y")], [["starts-with", "$x-amz-tagging", ""]], 400, "InvalidArgument", "no header can have"),
     ([("acl", "nonsense")], [["starts-with", "$acl", ""]], 400, "InvalidArgument", ""),
     ([("x-amz-meta-a: b", "x")], [["starts-with", "$x-amz-meta-a: b", ""]], 400, "InvalidArgument", "no header can have"),
     ([("x-amz-meta-a\r\nX-Injected", "x")], [], 400, "MalformedPOSTRequest", ""),

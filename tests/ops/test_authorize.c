@@ -46,6 +46,8 @@ static void make_lake(struct world *world)
     world_put(world, "lake", SPAN("key"), SPAN("content"));
 }
 
+#define TAGGING "<Tagging><TagSet></TagSet></Tagging>"
+
 static const struct {
     const char *line, *headers, *body;
     const char *actions; /* all that it needs */
@@ -62,6 +64,10 @@ static const struct {
     {"GET /lake/key?acl&versionId=null", NULL, NULL, "s3:GetObjectVersionAcl"},
     {"GET /lake/key?tagging", NULL, NULL, "s3:GetObjectTagging"},
     {"GET /lake/key?tagging&versionId=null", NULL, NULL, "s3:GetObjectVersionTagging"},
+    {"PUT /lake/key?tagging", NULL, TAGGING, "s3:PutObjectTagging"},
+    {"PUT /lake/key?tagging&versionId=null", NULL, TAGGING, "s3:PutObjectVersionTagging"},
+    {"DELETE /lake/key?tagging", NULL, NULL, "s3:DeleteObjectTagging"},
+    {"DELETE /lake/key?tagging&versionId=null", NULL, NULL, "s3:DeleteObjectVersionTagging"},
     {"GET /lake/key?retention", NULL, NULL, "s3:GetObjectRetention"},
     {"GET /lake/key?legal-hold", NULL, NULL, "s3:GetObjectLegalHold"},
     {"PUT /lake/new", NULL, "x", "s3:PutObject"},

@@ -89,10 +89,6 @@ static void test_directives(void **state)
         REPLY reply = world_send(*state, "PUT /bkt/dir", headers, SPAN(""));
         assert_code(reply, 400, "InvalidArgument");
     }
-    REPLY tags = world_send(*state, "PUT /bkt/dir",
-        "x-amz-copy-source: bkt/src\nx-amz-tagging-directive: REPLACE\nx-amz-tagging: a=b",
-        SPAN(""));
-    assert_code(tags, 501, "NotImplemented");
 }
 
 static void test_onto_itself(void **state)

@@ -429,7 +429,7 @@ static void test_refused_at_creation(void **state)
         const char *code;
     } cases[] = {
         {"x-amz-storage-class: GLACIER", 400, "InvalidStorageClass"},
-        {"x-amz-tagging: a=b", 501, "NotImplemented"},
+        {"x-amz-tagging: a=b&a=c", 400, "InvalidArgument"},
         {"x-amz-server-side-encryption: AES256", 501, "NotImplemented"},
         {"x-amz-acl: public-read", 400, "AccessControlListNotSupported"},
     };

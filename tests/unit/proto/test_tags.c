@@ -17,9 +17,10 @@ static void reads_and_writes(void **state)
     const char *text = "<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>"
                        "<Tag><Key> a b </Key><Value/></Tag>" TAG("caf\xc3\xa9", "A_.:/=+-@ 1")
                            TAG("a", "&amp;x") "</TagSet></Tagging>";
-    assert_int_equal(tagging_parse(&arena, span_str(text), &tags, &fault), S3_ERR_INVALID_TAG);
+    assert_int_equal(
+        tagging_parse(&arena, span_str(text), TAGS_BUCKET_MAX, &tags, &fault), S3_ERR_INVALID_TAG);
     text = TAGGING("<Tag><Key> a b </Key><Value/></Tag>" TAG("caf\xc3\xa9", "A_.:/=+-@ 1"));
-    assert_int_equal(tagging_parse(&arena, span_str(text), &tags, &fault), S3_OK);
+    assert_int_equal(tagging_parse(&arena, span_str(text), TAGS_BUCKET_MAX, &tags, &fault), S3_OK);
     assert_int_equal(tags.count, 2);
     assert_span_text(tags.items[0].key, " a b ");
     assert_span_text(tags_find(&tags, SPAN(" a b ")), "");
@@ -30,11 +31,12 @@ static void reads_and_writes(void **state)
     struct tags again;
     buf_init(&out, 4096);
     tagging_write(&out, &tags);
-    assert_int_equal(tagging_parse(&arena, buf_span(&out), &again, &fault), S3_OK);
+    assert_int_equal(tagging_parse(&arena, buf_span(&out), TAGS_BUCKET_MAX, &again, &fault), S3_OK);
     assert_int_equal(again.count, 2);
     assert_span(again.items[0].key, tags.items[0].key);
     assert_span(again.items[1].value, tags.items[1].value);
-    assert_int_equal(tagging_parse(&arena, SPAN(TAGGING("")), &tags, &fault), S3_OK);
+    assert_int_equal(
+        tagging_parse(&arena, SPAN(TAGGING("")), TAGS_BUCKET_MAX, &tags, &fault), S3_OK);
     assert_int_equal(tags.count, 0);
 }
 
@@ -74,7 +76,8 @@ static void refuses(void **state)
         struct tags_fault fault = {0};
         arena_init(&arena, ARENA_BYTES);
         assert_int_equal(
-            tagging_parse(&arena, span_str(cases[i].text), &tags, &fault), cases[i].err);
+            tagging_parse(&arena, span_str(cases[i].text), TAGS_BUCKET_MAX, &tags, &fault),
+            cases[i].err);
         assert_int_equal(tags.count, 77);
         if (cases[i].message != NULL)
             assert_string_equal(fault.message, cases[i].message);
@@ -101,7 +104,7 @@ static enum s3_err parse_lengths(size_t count, size_t key_len, size_t value_len)
         buf_add_lit(&text, "</Value></Tag>");
     }
     buf_add_lit(&text, "</TagSet></Tagging>");
-    return tagging_parse(&arena, buf_span(&text), &tags, &fault);
+    return tagging_parse(&arena, buf_span(&text), TAGS_BUCKET_MAX, &tags, &fault);
 }
 
 static void keeps_its_bounds(void **state)
@@ -113,12 +116,60 @@ static void keeps_its_bounds(void **state)
     assert_int_equal(parse_lengths(1, 128, 257), S3_ERR_INVALID_TAG);
 }
 
+static void reads_the_header(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum s3_err err;
+        const char *key, *value; /* of the last tag */
+    } cases[] = {
+        {"a=1&b=2", S3_OK, "b", "2"},
+        {"a", S3_OK, "a", ""},
+        {"a+b%20c=%3D+%2B", S3_OK, "a b c", "= +"},
+        {"a=1&&", S3_OK, "a", "1"},
+        {"0&1&2&3&4&5&6&7&8&9", S3_OK, "9", ""},
+        {"0&1&2&3&4&5&6&7&8&9&10", S3_ERR_BAD_REQUEST, NULL, NULL},
+        {"a=1&%61=1", S3_ERR_INVALID_ARGUMENT, NULL, NULL},
+        {"a=%f", S3_ERR_INVALID_ARGUMENT, NULL, NULL},
+        {"%ff=1", S3_ERR_INVALID_ARGUMENT, NULL, NULL},
+        {"\xff=1", S3_ERR_INVALID_ARGUMENT, NULL, NULL},
+        {"=1", S3_ERR_INVALID_TAG, NULL, NULL},
+        {"a=%0a", S3_ERR_INVALID_TAG, NULL, NULL},
+        {"aws:a=1", S3_ERR_INVALID_TAG, NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena arena CLEANUP(arena_free);
+        struct tags tags = {NULL, 77};
+        struct tags_fault fault = {0};
+        arena_init(&arena, ARENA_BYTES);
+        assert_int_equal(
+            tags_from_query(&arena, span_str(cases[i].text), &tags, &fault), cases[i].err);
+        if (cases[i].err != S3_OK) {
+            assert_int_equal(tags.count, 77);
+            assert_non_null(fault.message);
+            continue;
+        }
+        assert_span_text(tags.items[tags.count - 1].key, cases[i].key);
+        assert_span_text(tags.items[tags.count - 1].value, cases[i].value);
+    }
+    /* Memory that is used up is no fault of the text. */
+    struct arena small CLEANUP(arena_free);
+    struct tags tags = {NULL, 77};
+    struct tags_fault fault = {0};
+    arena_init(&small, 16);
+    assert_int_equal(
+        tags_from_query(&small, SPAN("key=value&other=value"), &tags, &fault), S3_ERR_INTERNAL);
+    assert_int_equal(tags.count, 77);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_and_writes),
         cmocka_unit_test(refuses),
         cmocka_unit_test(keeps_its_bounds),
+        cmocka_unit_test(reads_the_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

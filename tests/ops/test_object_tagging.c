@@ -1,0 +1,523 @@
+/* Tags of objects: what is kept and shown, what is refused, who may, and what does not touch them.
+ * src: Amazon S3 API Reference, "PutObjectTagging", "GetObjectTagging", "DeleteObjectTagging", "PutObject",
+ * "CopyObject", "CreateMultipartUpload"; User Guide, "Categorizing your objects using tags" */
+#include "daemon/accounts.h"
+#include "tests/ops/support_object.h"
+
+#define TAGGING(tags) "<Tagging><TagSet>" tags "</TagSet></Tagging>"
+#define TAG(key, value) "<Tag><Key>" key "</Key><Value>" value "</Value></Tag>"
+#define TWO(a, b) TAG(a, "") TAG(b, "")
+#define TEN TWO("0", "1") TWO("2", "3") TWO("4", "5") TWO("6", "7") TWO("8", "9")
+#define K16 "kkkkkkkkkkkkkkkk"
+#define K128 K16 K16 K16 K16 K16 K16 K16 K16
+
+static const struct principal root = {
+    .kind = PRINCIPAL_ROOT, .access_key = SPAN("AKIATEST"), .account_id = ROOT_ACCOUNT_ID};
+static const struct principal other = {
+    .kind = PRINCIPAL_ROOT, .access_key = SPAN("AKIAOTHER"), .account_id = 77};
+
+static int setup(void **state)
+{
+    world_make(state);
+    world_do(*state, "PUT /bkt", NULL, NULL);
+    world_do(*state, "PUT /bkt/k", "x-amz-meta-a: 1", "hello");
+    return 0;
+}
+
+/* "key=value key2=value2", in the order shown. */
+static void assert_tags(struct world *world, const char *path, const char *expected)
+{
+    char line[256];
+    struct buf text CLEANUP(buf_free) = {0};
+    snprintf(line, sizeof(line), "GET %s%ctagging", path, strchr(path, '?') != NULL ? '&' : '?');
+    REPLY reply = world_send(world, line, NULL, SPAN(""));
+    assert_status(reply, 200);
+    buf_init(&text, 64 * 1024);
+    for (size_t i = 0; i < reply_count(&reply, "Key"); i++) {
+        buf_add(&text, i > 0 ? SPAN(" ") : SPAN(""));
+        buf_add(&text, reply_element(&reply, "Key", i));
+        buf_add_char(&text, '=');
+        buf_add(&text, reply_element(&reply, "Value", i));
+    }
+    assert_span(buf_span(&text), expected);
+}
+
+static void assert_count(struct world *world, const char *path, const char *expected)
+{
+    static const char *const methods[] = {"GET", "HEAD"};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        char line[256];
+        snprintf(line, sizeof(line), "%s %s", methods[i], path);
+        REPLY reply = world_send(world, line, NULL, SPAN(""));
+        assert_status(reply, 200);
+        assert_header(reply, "x-amz-tagging-count", expected);
+    }
+}
+
+static void test_put_get_delete(void **state)
+{
+    REPLY none = world_send(*state, "GET /bkt/k?tagging", NULL, SPAN(""));
+    assert_has(none, "<TagSet></TagSet>");
+    REPLY before = world_send(*state, "HEAD /bkt/k", NULL, SPAN(""));
+    assert_count(*state, "/bkt/k", NULL);
+    REPLY put = world_send(
+        *state, "PUT /bkt/k?tagging", NULL, SPAN(TAGGING(TAG("b", "&lt;") TAG("a", "1"))));
+    assert_code(put, 400, "InvalidTag");
+    REPLY good = world_send(
+        *state, "PUT /bkt/k?tagging", NULL, SPAN(TAGGING(TAG("b", "+ =") TAG("a", "1"))));
+    assert_status(good, 200);
+    assert_int_equal(good.body.len, 0);
+    assert_tags(*state, "/bkt/k", "a=1 b=+ =");
+    assert_count(*state, "/bkt/k", "2");
+    REPLY after = world_send(*state, "HEAD /bkt/k", NULL, SPAN(""));
+    static const char *const same[] = {
+        "ETag", "Last-Modified", "x-amz-meta-a", "Content-Type", "x-amz-version-id"};
+    for (size_t i = 0; i < ARRAY_LEN(same); i++)
+        assert_true(span_eq(reply_header(&before, same[i]), reply_header(&after, same[i])));
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("c", "")));
+    assert_tags(*state, "/bkt/k", "c=");
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(""));
+    assert_count(*state, "/bkt/k", NULL);
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TEN));
+    assert_count(*state, "/bkt/k", "10");
+    for (int i = 0; i < 2; i++) {
+        REPLY gone = world_send(*state, "DELETE /bkt/k?tagging", NULL, SPAN(""));
+        assert_status(gone, 204);
+        assert_tags(*state, "/bkt/k", "");
+    }
+    REPLY whole = world_send(*state, "GET /bkt/k", NULL, SPAN(""));
+    assert_span(whole.body, "hello");
+    assert_header(whole, "x-amz-meta-a", "1");
+}
+
+static void test_refused_documents(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *code, *text;
+    } cases[] = {
+        {"", 400, "MalformedXML", NULL},
+        {"<Tagging/>", 400, "MalformedXML", NULL},
+        {"<X/>", 400, "MalformedXML", NULL},
+        {TAGGING("<Tag><Key>a</Key></Tag>"), 400, "MalformedXML", NULL},
+        {TAGGING("<Tog/>"), 400, "MalformedXML", NULL},
+        {TAGGING(TEN TAG("a", "")), 400, "BadRequest", "Object tags cannot be greater than 10"},
+        {TAGGING(TAG("a", "1") TAG("a", "2")), 400, "InvalidTag",
+            "Cannot provide multiple Tags with the same key"},
+        {TAGGING(TAG("", "1")), 400, "InvalidTag", "TagKey"},
+        {TAGGING(TAG("a&#10;b", "1")), 400, "InvalidTag", "TagKey"},
+        {TAGGING(TAG("a", "x&#10;y")), 400, "InvalidTag", "TagValue"},
+        {TAGGING(TAG("aws:x", "1")), 400, "InvalidTag", "System tags"},
+        {TAGGING(TAG("AWS:x", "1")), 400, "InvalidTag", "System tags"},
+        {TAGGING(TAG(K128 "k", "1")), 400, "InvalidTag", "TagKey"},
+        {TAGGING(TAG("a", K128 K128 "k")), 400, "InvalidTag", "TagValue"},
+        {TAGGING(TAG("a", "\xf0\x9f\x98\x80")), 400, "InvalidTag", "TagValue"},
+        {TAGGING(TAG("a", "1;2")), 400, "InvalidTag", "TagValue"},
+    };
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("kept", "1")));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        REPLY reply = world_send(*state, "PUT /bkt/k?tagging", NULL, span_str(cases[i].body));
+        assert_code(reply, cases[i].status, cases[i].code);
+        if (cases[i].text != NULL)
+            assert_has(reply, cases[i].text);
+    }
+    REPLY digest = world_send(
+        *state, "PUT /bkt/k?tagging", "Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==", SPAN(TAGGING("")));
+    assert_code(digest, 400, "BadDigest");
+    assert_tags(*state, "/bkt/k", "kept=1");
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG(K128, K128 K128)));
+    assert_tags(*state, "/bkt/k", K128 "=" K128 K128);
+}
+
+static void test_missing_objects_and_markers(void **state)
+{
+    static const char *const methods[] = {"GET", "PUT", "DELETE"};
+    struct arena arena CLEANUP(arena_free);
+    struct bucket_info bucket;
+    char line[256], marker[64] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        snprintf(line, sizeof(line), "%s /bkt/none?tagging", methods[i]);
+        struct span body = i == 1 ? SPAN(TAGGING(TAG("a", "1"))) : SPAN("");
+        REPLY missing = world_send(*state, line, NULL, body);
+        assert_code(missing, 404, "NoSuchKey");
+        snprintf(line, sizeof(line),
+            "%s /bkt/k?tagging&versionId=3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY", methods[i]);
+        REPLY unknown = world_send(*state, line, NULL, body);
+        assert_true(unknown.status == 400 || unknown.status == 404);
+    }
+    arena_init(&arena, 4096);
+    struct world *world = *state;
+    assert_int_equal(
+        storage_bucket_get(world->daemon.store, SPAN("bkt"), &arena, &bucket), STORAGE_OK);
+    struct mutation on = {.kind = MUTATION_SET_VERSIONING,
+        .bucket = {bucket.id, SPAN("bkt")},
+        .versioning = VERSIONING_ON};
+    assert_int_equal(storage_commit(world->daemon.store, &on), STORAGE_OK);
+    REPLY second = world_send(*state, "PUT /bkt/k", "x-amz-tagging: new=1", SPAN("second"));
+    REPLY tagged = world_send(
+        *state, "PUT /bkt/k?tagging&versionId=null", NULL, SPAN(TAGGING(TAG("old", "1"))));
+    assert_status(tagged, 200);
+    assert_header(tagged, "x-amz-version-id", "null");
+    assert_tags(*state, "/bkt/k?versionId=null", "old=1");
+    assert_tags(*state, "/bkt/k", "new=1");
+    REPLY newest = world_send(*state, "DELETE /bkt/k?tagging", NULL, SPAN(""));
+    assert_true(span_eq(
+        reply_header(&newest, "x-amz-version-id"), reply_header(&second, "x-amz-version-id")));
+    assert_tags(*state, "/bkt/k", "");
+    assert_count(*state, "/bkt/k?versionId=null", "1");
+    REPLY gone = world_send(*state, "DELETE /bkt/k", NULL, SPAN(""));
+    struct span id = reply_header(&gone, "x-amz-version-id");
+    memcpy(marker, id.ptr, id.len);
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        struct span body = i == 1 ? SPAN(TAGGING(TAG("a", "1"))) : SPAN("");
+        snprintf(line, sizeof(line), "%s /bkt/k?tagging", methods[i]);
+        REPLY newest_marker = world_send(*state, line, NULL, body);
+        assert_code(newest_marker, i == 0 ? 404 : 405, i == 0 ? "NoSuchKey" : "MethodNotAllowed");
+        assert_header(newest_marker, "x-amz-delete-marker", "true");
+        snprintf(line, sizeof(line), "%s /bkt/k?tagging&versionId=%s", methods[i], marker);
+        REPLY named = world_send(*state, line, NULL, body);
+        assert_code(named, 405, "MethodNotAllowed");
+    }
+    assert_tags(*state, "/bkt/k?versionId=null", "old=1");
+}
+
+static const struct {
+    const char *header; /* the value of x-amz-tagging */
+    int status;
+    const char *code; /* NULL: taken, and these are the tags: */
+    const char *tags;
+} header_cases[] = {
+    {"", 200, NULL, ""},
+    {"a=1", 200, NULL, "a=1"},
+    {"b=2&a=1", 200, NULL, "a=1 b=2"},
+    {"foo=bar&bar", 200, NULL, "bar= foo=bar"},
+    {"a=", 200, NULL, "a="},
+    {"a=1=2", 200, NULL, "a=1=2"},
+    {"a+b=c+d&e%20f=%2B", 200, NULL, "a b=c d e f=+"},
+    {"&&a=1&", 200, NULL, "a=1"},
+    {"caf%C3%A9=%C3%BC", 200, NULL, "caf\xc3\xa9=\xc3\xbc"},
+    {"0&1&2&3&4&5&6&7&8&9", 200, NULL, "0= 1= 2= 3= 4= 5= 6= 7= 8= 9="},
+    {"0&1&2&3&4&5&6&7&8&9&a", 400, "BadRequest", NULL},
+    {"a=1&a=1", 400, "InvalidArgument", NULL},
+    {"a=1&%61=2", 400, "InvalidArgument", NULL},
+    {"a=%", 400, "InvalidArgument", NULL},
+    {"a=%4", 400, "InvalidArgument", NULL},
+    {"a=%zz", 400, "InvalidArgument", NULL},
+    {"a=%ff", 400, "InvalidArgument", NULL},
+    {"a=%00", 400, "InvalidTag", NULL},
+    {"a=%0Ab", 400, "InvalidTag", NULL},
+    {"a%0Ab=1", 400, "InvalidTag", NULL},
+    {"=1", 400, "InvalidTag", NULL},
+    {"=", 400, "InvalidTag", NULL},
+    {"aws%3Ax=1", 400, "InvalidTag", NULL},
+    {"a=%3C", 400, "InvalidTag", NULL},
+    {"a;b=1", 400, "InvalidTag", NULL},
+    {"<Tagging/>", 400, "InvalidTag", NULL},
+    {K128 "k=1", 400, "InvalidTag", NULL},
+    {"a=" K128 K128 "k", 400, "InvalidTag", NULL},
+    {"a=%F0%9F%98%80", 400, "InvalidTag", NULL},
+};
+
+static void test_the_header(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(header_cases); i++) {
+        char headers[1024];
+        world_do(*state, "PUT /bkt/h", "x-amz-tagging: before=1", "x");
+        snprintf(headers, sizeof(headers), "x-amz-tagging: %s", header_cases[i].header);
+        REPLY put = world_send(*state, "PUT /bkt/h", headers, SPAN("x"));
+        REPLY begun = world_send(*state, "POST /bkt/h?uploads", headers, SPAN(""));
+        snprintf(headers, sizeof(headers),
+            "x-amz-copy-source: bkt/k\nx-amz-tagging-directive: REPLACE\nx-amz-tagging: %s",
+            header_cases[i].header);
+        REPLY copied = world_send(*state, "PUT /bkt/copied", headers, SPAN(""));
+        if (header_cases[i].code == NULL) {
+            assert_status(put, 200);
+            assert_status(begun, 200);
+            assert_status(copied, 200);
+            assert_tags(*state, "/bkt/h", header_cases[i].tags);
+            assert_tags(*state, "/bkt/copied", header_cases[i].tags);
+            continue;
+        }
+        assert_code(put, header_cases[i].status, header_cases[i].code);
+        assert_code(begun, header_cases[i].status, header_cases[i].code);
+        assert_code(copied, header_cases[i].status, header_cases[i].code);
+        assert_tags(*state, "/bkt/h", "before=1");
+    }
+    REPLY two =
+        world_send(*state, "PUT /bkt/two", "x-amz-tagging: a=1\nX-Amz-Tagging: b=1", SPAN("x"));
+    assert_code(two, 400, "InvalidArgument");
+}
+
+static void test_copies(void **state)
+{
+    static const struct {
+        const char *headers, *tags, *meta;
+    } cases[] = {
+        {"", "a=1 b=", "1"},
+        {"\nx-amz-tagging-directive: COPY\nx-amz-tagging: ignored=1", "a=1 b=", "1"},
+        {"\nx-amz-tagging-directive: REPLACE", "", "1"},
+        {"\nx-amz-tagging-directive: REPLACE\nx-amz-tagging: c=3", "c=3", "1"},
+        {"\nx-amz-metadata-directive: REPLACE", "a=1 b=", NULL},
+        {"\nx-amz-metadata-directive: REPLACE\nx-amz-tagging-directive: REPLACE\nx-amz-tagging: c",
+            "c=", NULL},
+    };
+    world_do(*state, "PUT /bkt/src", "x-amz-tagging: b&a=1\nx-amz-meta-a: 1", "hello");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char headers[256];
+        snprintf(headers, sizeof(headers), "x-amz-copy-source: bkt/src%s", cases[i].headers);
+        world_do(*state, "PUT /bkt/copy", headers, NULL);
+        assert_tags(*state, "/bkt/copy", cases[i].tags);
+        REPLY head = world_send(*state, "HEAD /bkt/copy", NULL, SPAN(""));
+        assert_header(head, "x-amz-meta-a", cases[i].meta);
+        world_do(*state, "PUT /bkt/copy?tagging", NULL, TAGGING(TAG("other", "1")));
+        assert_tags(*state, "/bkt/src", "a=1 b=");
+    }
+    /* Tags are not among what makes a copy onto itself a change. */
+    REPLY self = world_send(*state, "PUT /bkt/src",
+        "x-amz-copy-source: bkt/src\nx-amz-tagging-directive: REPLACE", SPAN(""));
+    assert_code(self, 400, "InvalidRequest");
+    world_do(*state, "PUT /bkt/src",
+        "x-amz-copy-source: bkt/src\nx-amz-metadata-directive: REPLACE", NULL);
+    assert_tags(*state, "/bkt/src", "a=1 b=");
+}
+
+static void test_uploads(void **state)
+{
+    struct upload upload = upload_begin(*state, "up", "x-amz-tagging: a=1&b=2\nx-amz-meta-a: 1");
+    REPLY part = upload_send(*state, &upload, 1, "x-amz-tagging: ignored=1", SPAN("hello"));
+    assert_status(part, 200);
+    char parts[256];
+    snprintf(parts, sizeof(parts), "<Part><PartNumber>1</PartNumber><ETag>%.*s</ETag></Part>",
+        SPAN_ARG(reply_header(&part, "ETag")));
+    REPLY done = upload_complete(*state, &upload, NULL, parts);
+    assert_status(done, 200);
+    assert_tags(*state, "/bkt/up", "a=1 b=2");
+    assert_count(*state, "/bkt/up", "2");
+    REPLY head = world_send(*state, "HEAD /bkt/up", NULL, SPAN(""));
+    assert_header(head, "x-amz-meta-a", "1");
+    world_do(*state, "DELETE /bkt/up?tagging", NULL, NULL);
+    assert_count(*state, "/bkt/up", NULL);
+}
+
+/* ---- who may ---- */
+
+/* A bucket policy of these statements. */
+static void policy(struct world *world, const char *statements)
+{
+    char text[4096];
+    snprintf(text, sizeof(text), "{\"Version\":\"2012-10-17\",\"Statement\":[%s]}", statements);
+    world->principal = root;
+    world_do(world, "DELETE /bkt?publicAccessBlock", NULL, NULL);
+    world_do(world, "PUT /bkt?policy", NULL, text);
+}
+
+#define STATEMENT(effect, actions, condition)                                                      \
+    "{\"Effect\":\"" effect "\",\"Principal\":\"*\",\"Action\":[" actions                          \
+    "],\"Resource\":\"arn:aws:s3:::bkt/*\"" condition "}"
+#define WHERE(operator, key, value) ",\"Condition\":{\"" operator"\":{\"" key "\":\"" value "\"}}"
+
+static enum s3_err ask(struct world *world, const char *line, const char *headers, const char *body)
+{
+    world->principal = other;
+    REPLY reply = world_send(world, line, headers, body != NULL ? span_str(body) : SPAN(""));
+    world->principal = root;
+    return reply.err;
+}
+#define ALLOWED(line, headers, body) assert_int_equal(ask(*state, line, headers, body), S3_OK)
+#define DENIED(line, headers, body)                                                                \
+    assert_int_equal(ask(*state, line, headers, body), S3_ERR_ACCESS_DENIED)
+
+static void test_actions(void **state)
+{
+    const char *one = TAGGING(TAG("a", "1"));
+    policy(*state, STATEMENT("Allow", "\"s3:GetObject\",\"s3:PutObject\"", ""));
+    world_do(*state, "PUT /bkt/k?tagging", NULL, one);
+    DENIED("GET /bkt/k?tagging", NULL, NULL);
+    DENIED("PUT /bkt/k?tagging", NULL, one);
+    DENIED("DELETE /bkt/k?tagging", NULL, NULL);
+    DENIED("PUT /bkt/new", "x-amz-tagging: a=1", "x");
+    DENIED("POST /bkt/new?uploads", "x-amz-tagging: a=1", NULL);
+    ALLOWED("PUT /bkt/new", NULL, "x");
+    /* A copy of what has tags reads them and puts them, unless it has its own. */
+    DENIED("PUT /bkt/copy", "x-amz-copy-source: bkt/k", NULL);
+    ALLOWED("PUT /bkt/copy", "x-amz-copy-source: bkt/new", NULL);
+    ALLOWED("PUT /bkt/copy", "x-amz-copy-source: bkt/k\nx-amz-tagging-directive: REPLACE", NULL);
+    DENIED("PUT /bkt/copy",
+        "x-amz-copy-source: bkt/k\nx-amz-tagging-directive: REPLACE\nx-amz-tagging: a=1", NULL);
+    ((struct world *)*state)->principal = other;
+    REPLY hidden = world_send(*state, "GET /bkt/k", NULL, SPAN(""));
+    assert_status(hidden, 200);
+    assert_header(hidden, "x-amz-tagging-count", NULL);
+    policy(*state,
+        STATEMENT("Allow", "\"s3:GetObject\",\"s3:PutObject\",\"s3:GetObjectTagging\"", ""));
+    DENIED("PUT /bkt/copy", "x-amz-copy-source: bkt/k", NULL);
+    DENIED("GET /bkt/k?tagging&versionId=null", NULL, NULL);
+    ALLOWED("GET /bkt/k?tagging", NULL, NULL);
+    ((struct world *)*state)->principal = other;
+    REPLY shown = world_send(*state, "GET /bkt/k", NULL, SPAN(""));
+    assert_header(shown, "x-amz-tagging-count", "1");
+    policy(*state, STATEMENT("Allow", "\"s3:*Object\",\"s3:*ObjectTagging\"", ""));
+    ALLOWED("PUT /bkt/copy", "x-amz-copy-source: bkt/k", NULL);
+    DENIED("PUT /bkt/copy", "x-amz-copy-source: bkt/k?versionId=null", NULL);
+    ALLOWED("PUT /bkt/k?tagging", NULL, one);
+    DENIED("PUT /bkt/k?tagging&versionId=null", NULL, one);
+    ALLOWED("DELETE /bkt/k?tagging", NULL, NULL);
+    DENIED("DELETE /bkt/k?tagging&versionId=null", NULL, NULL);
+    policy(*state, STATEMENT("Allow", "\"s3:*ObjectVersionTagging\"", ""));
+    ALLOWED("PUT /bkt/k?tagging&versionId=null", NULL, one);
+    ALLOWED("GET /bkt/k?tagging&versionId=null", NULL, NULL);
+    ALLOWED("DELETE /bkt/k?tagging&versionId=null", NULL, NULL);
+    DENIED("PUT /bkt/k?tagging", NULL, one);
+}
+
+static void test_existing_tags_in_policies(void **state)
+{
+    policy(*state, STATEMENT("Allow", "\"s3:*Object\",\"s3:*Tagging\"",
+                       WHERE("StringEquals", "s3:ExistingObjectTag/open", "yes")));
+    DENIED("GET /bkt/k", NULL, NULL);
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("open", "yes")));
+    ALLOWED("GET /bkt/k", NULL, NULL);
+    ALLOWED("HEAD /bkt/k", NULL, NULL);
+    ALLOWED("GET /bkt/k?tagging", NULL, NULL);
+    ALLOWED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("open", "no")));
+    DENIED("GET /bkt/k", NULL, NULL);
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("open", "yes")));
+    DENIED("DELETE /bkt/k?tagging", NULL, NULL);
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("open", "yes")));
+    /* What is put is not there yet, and DeleteObject does not know the key. */
+    DENIED("PUT /bkt/k", NULL, "x");
+    DENIED("PUT /bkt/k", "x-amz-tagging: open=yes", "x");
+    DENIED("DELETE /bkt/k", NULL, NULL);
+    policy(*state,
+        STATEMENT("Allow", "\"s3:PutObject\",\"s3:GetObjectTagging\"", "") "," STATEMENT("Allow",
+            "\"s3:GetObject\"",
+            WHERE("StringEquals", "s3:ExistingObjectTag/open", "yes")) "," STATEMENT("Allow",
+            "\"s3:PutObjectTagging\"", WHERE("StringEquals", "s3:RequestObjectTag/open", "yes")));
+    ALLOWED("PUT /bkt/copy", "x-amz-copy-source: bkt/k", NULL);
+    assert_tags(*state, "/bkt/copy", "open=yes");
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("open", "no")));
+    DENIED("PUT /bkt/copy", "x-amz-copy-source: bkt/k", NULL);
+}
+
+static void test_new_tags_in_policies(void **state)
+{
+    policy(*state, STATEMENT("Allow", "\"s3:PutObject\",\"s3:PutObjectTagging\"",
+                       WHERE("StringEquals", "s3:RequestObjectTag/project", "lake")));
+    ALLOWED("PUT /bkt/n", "x-amz-tagging: project=lake&x=y", "x");
+    ALLOWED("POST /bkt/n?uploads", "x-amz-tagging: project=lake", NULL);
+    DENIED("PUT /bkt/n", "x-amz-tagging: project=sea", "x");
+    DENIED("PUT /bkt/n", NULL, "x");
+    ALLOWED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("project", "lake")));
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("project", "sea")));
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(""));
+    assert_tags(*state, "/bkt/k", "project=lake");
+    policy(*state, STATEMENT("Allow", "\"s3:PutObjectTagging\"",
+                       ",\"Condition\":{\"ForAllValues:StringLike\":{\"s3:RequestObjectTagKeys\":"
+                       "[\"Owner\",\"Creation*\"]}}"));
+    ALLOWED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("Owner", "a") TAG("CreationDate", "b")));
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("Owner", "a") TAG("Other", "b")));
+    /* A denial of what lacks a tag waits for the body, too. */
+    policy(*state,
+        STATEMENT("Allow", "\"s3:PutObjectTagging\"", "") "," STATEMENT("Deny",
+            "\"s3:PutObjectTagging\"", WHERE("Null", "s3:RequestObjectTag/project", "true")));
+    ALLOWED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("project", "a")));
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("other", "a")));
+    /* Who is not allowed anyway is not, whatever the body says. */
+    policy(*state, STATEMENT("Allow", "\"s3:GetObject\"",
+                       WHERE("StringEquals", "s3:RequestObjectTag/project", "lake")));
+    DENIED("PUT /bkt/k?tagging", NULL, TAGGING(TAG("project", "lake")));
+}
+
+/* ---- zones ---- */
+
+static void test_a_zones_bytes_do_not_change_with_tags(void **state)
+{
+    world_do(*state, "PUT /lake", NULL, NULL);
+    world_do(*state, "PUT /lake?lakegate-zones", NULL,
+        "{\"Version\":\"2026-11-01\",\"Zones\":[{\"Name\":\"raw\",\"Prefix\":\"a\","
+        "\"WriteOnce\":true},{\"Name\":\"kept\",\"Prefix\":\"kept\",\"RetentionDays\":30}]}");
+    world_do(*state, "PUT /lake/a", "x-amz-tagging: a=1&b=2\nx-amz-meta-a: 1", "one");
+    /* The same again is the same; with other tags it is not. */
+    world_do(*state, "PUT /lake/a", "x-amz-tagging: b=2&a=1\nx-amz-meta-a: 1", "one");
+    static const char *const others[] = {"x-amz-meta-a: 1", "x-amz-tagging: a=1\nx-amz-meta-a: 1",
+        "x-amz-tagging: a=1&b=3\nx-amz-meta-a: 1"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        REPLY reply = world_send(*state, "PUT /lake/a", others[i], SPAN("one"));
+        assert_code(reply, 409, "ObjectAlreadyExists");
+    }
+    world_do(*state, "PUT /lake/a?tagging", NULL, TAGGING(TAG("a", "1")));
+    assert_tags(*state, "/lake/a", "a=1");
+    world_do(*state, "PUT /lake/a", "x-amz-tagging: a=1\nx-amz-meta-a: 1", "one");
+    world_do(*state, "DELETE /lake/a?tagging", NULL, NULL);
+    world_do(*state, "PUT /lake/a", "x-amz-meta-a: 1", "one");
+    assert_tags(*state, "/lake/a", "");
+    world_do(*state, "PUT /lake/kept", NULL, "one");
+    world_do(*state, "PUT /lake/kept?tagging", NULL, TAGGING(TAG("a", "1")));
+    world_do(*state, "DELETE /lake/kept?tagging", NULL, NULL);
+}
+
+/* ---- beside ACLs ---- */
+
+static void test_tags_and_acls_do_not_touch_each_other(void **state)
+{
+    world_do(*state, "DELETE /bkt?publicAccessBlock", NULL, NULL);
+    world_do(*state, "PUT /bkt?ownershipControls", NULL,
+        "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule>"
+        "</OwnershipControls>");
+    world_do(*state, "PUT /bkt/k?acl", "x-amz-acl: public-read", NULL);
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("a", "1")));
+    world_do(*state, "PUT /bkt/up", "x-amz-acl: public-read\nx-amz-tagging: a=1", "x");
+    static const char *const keys[] = {"k", "up"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char line[128], path[64];
+        snprintf(path, sizeof(path), "/bkt/%s", keys[i]);
+        assert_tags(*state, path, "a=1");
+        snprintf(line, sizeof(line), "GET %s", path);
+        ALLOWED(line, NULL, NULL);
+        snprintf(line, sizeof(line), "PUT %s?acl", path);
+        world_do(*state, line, "x-amz-acl: private", NULL);
+        assert_tags(*state, path, "a=1");
+        snprintf(line, sizeof(line), "GET %s", path);
+        DENIED(line, NULL, NULL);
+    }
+    /* A grant to write is none to tag; and an object of another account can be written over with tags. */
+    world_do(*state, "PUT /bkt?acl", "x-amz-acl: public-read-write", NULL);
+    ALLOWED("PUT /bkt/theirs", NULL, "x");
+    DENIED("PUT /bkt/theirs", "x-amz-tagging: a=1", "x");
+    world_do(*state, "PUT /bkt/theirs", "x-amz-tagging: a=1", "x");
+    assert_tags(*state, "/bkt/theirs", "a=1");
+}
+
+static void test_tags_are_there_after_a_restart(void **state)
+{
+    world_do(*state, "PUT /bkt/long", "x-amz-tagging: a=" K128 K128 "&b=" K128 K128, "x");
+    world_do(*state, "PUT /bkt/k?tagging", NULL, TAGGING(TAG("a", "1")));
+    world_reopen(*state);
+    assert_tags(*state, "/bkt/long", "a=" K128 K128 " b=" K128 K128);
+    assert_tags(*state, "/bkt/k", "a=1");
+    world_do(*state, "DELETE /bkt/long?tagging", NULL, NULL);
+    world_reopen(*state);
+    assert_tags(*state, "/bkt/long", "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_put_get_delete, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_refused_documents, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_missing_objects_and_markers, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_the_header, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_copies, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_uploads, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_actions, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_existing_tags_in_policies, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_new_tags_in_policies, setup, world_drop),
+        cmocka_unit_test_setup_teardown(
+            test_a_zones_bytes_do_not_change_with_tags, setup, world_drop),
+        cmocka_unit_test_setup_teardown(
+            test_tags_and_acls_do_not_touch_each_other, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_tags_are_there_after_a_restart, setup, world_drop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
