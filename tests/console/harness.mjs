@@ -43,23 +43,30 @@ const get = (port, path) =>
     http.get({ host: '127.0.0.1', port, path }, (answer) => resolve(answer.resume().statusCode)).on('error', () => resolve(0))
   })
 
-/** A running lakegated. stop() ends it and removes its folder. */
+/** A running lakegated. stop() ends it and removes its folder; aside(run) stops it, does run(its data folder), and starts it
+ * again. */
 export async function startLakegated(settings = [], { prefix = '', region = 'us-east-1' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'lakegate-console-'))
   const log = openSync(join(folder, 'log'), 'a')
   const port = await freePort()
   const program = process.env.LAKEGATED ?? join(ROOT, 'build/lakegated')
-  const child = spawn(program, ['--data', join(folder, 'data'), '--listen', `127.0.0.1:${port}`, ...settings], {
-    stdio: ['ignore', log, log],
-    env: { ...process.env, LAKEGATE_ROOT_ACCESS_KEY: ACCESS_KEY, LAKEGATE_ROOT_SECRET_KEY: SECRET_KEY },
-  })
-  closeSync(log)
-  const ended = once(child, 'exit')
   const tail = () => readFileSync(join(folder, 'log'), 'utf8').split('\n').slice(-30).join('\n')
-  for (let turn = 0; (await get(port, '/-/health/ready')) !== 200; turn++) {
-    if (child.exitCode !== null || turn > 1200) throw new Error(`lakegated did not start:\n${tail()}`)
-    await sleep(50)
+  const launch = async () => {
+    const child = spawn(program, ['--data', join(folder, 'data'), '--listen', `127.0.0.1:${port}`, ...settings], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, LAKEGATE_ROOT_ACCESS_KEY: ACCESS_KEY, LAKEGATE_ROOT_SECRET_KEY: SECRET_KEY },
+    })
+    const ended = once(child, 'exit')
+    for (let turn = 0; (await get(port, '/-/health/ready')) !== 200; turn++) {
+      if (child.exitCode !== null || turn > 1200) throw new Error(`lakegated did not start:\n${tail()}`)
+      await sleep(50)
+    }
+    return async () => {
+      child.kill('SIGTERM')
+      await ended
+    }
   }
+  let end = await launch()
   const proxy = (await get(port, `${prefix}/-/console/`)) === 200 ? null : await startProxy(port)
   const shown = proxy ? proxy.address().port : port
   return {
@@ -69,11 +76,16 @@ export async function startLakegated(settings = [], { prefix = '', region = 'us-
     origin: `http://${NAME}:${shown}`,
     endpoint: `http://127.0.0.1:${port}${prefix}`,
     tail,
+    async aside(run) {
+      await end()
+      run(join(folder, 'data'))
+      end = await launch()
+    },
     async stop() {
       proxy?.closeAllConnections()
       proxy?.close()
-      child.kill('SIGTERM')
-      await ended
+      await end()
+      closeSync(log)
       rmSync(folder, { recursive: true, force: true })
     },
   }

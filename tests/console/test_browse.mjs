@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { axe, logIn, newPage, open, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
+import { axe, logIn, newPage, open, ROOT, s3Of, sdk, shot, signed, startBrowser, startLakegated } from './harness.mjs'
 
-const { CreateBucketCommand, PutObjectCommand, PutBucketPolicyCommand, DeletePublicAccessBlockCommand, CopyObjectCommand } = sdk
+const { CopyObjectCommand, CreateBucketCommand, DeleteObjectCommand, DeletePublicAccessBlockCommand, GetObjectCommand, ListObjectVersionsCommand, PutBucketPolicyCommand, PutObjectCommand } = sdk
 let server, browser, s3
 const put = (Bucket, Key, Body, more = {}) => s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }))
 
@@ -51,37 +53,63 @@ test('buckets show zones, size and what is public', async () => {
   assert.deepEqual(page.problems, [])
 })
 
-test('versions and delete markers are shown when there are any', async () => {
-  /* Nothing turns versioning on yet, so the listing is one that the store would answer, and the rest is real. */
-  const version = (key, id, latest, size) =>
-    `<Version><Key>${key}</Key><VersionId>${id}</VersionId><IsLatest>${latest}</IsLatest><LastModified>2026-11-2${size}T10:00:00.000Z</LastModified><ETag>"e"</ETag><Size>${size}</Size><StorageClass>STANDARD</StorageClass></Version>`
+test('versions and delete markers are shown, read, deleted and brought back', async () => {
+  const Bucket = 'history'
+  await s3.send(new CreateBucketCommand({ Bucket }))
+  await put(Bucket, 'readme.md', 'before versions', { ContentType: 'text/plain' })
   const page = await newPage(browser)
-  await page.route(/[?&]versions/, (route) =>
-    route.fulfill({
-      contentType: 'application/xml',
-      body: `<?xml version="1.0"?><ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>lake</Name><Prefix></Prefix><EncodingType>url</EncodingType><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>
-        ${version('readme.md', 'null', true, 3)}${version('readme.md', 'v2', false, 2)}${version('with%2Bplus', 'v1', false, 1)}
-        <DeleteMarker><Key>with%2Bplus</Key><VersionId>m1</VersionId><IsLatest>true</IsLatest><LastModified>2026-11-25T10:00:00.000Z</LastModified></DeleteMarker></ListVersionsResult>`,
-    }),
-  )
   await logIn(page, server)
-  await open(page, server, 'browse', { bucket: 'lake' })
-  await page.getByLabel('Versions').check()
+  await open(page, server, 'browse', { bucket: Bucket })
+  await page.getByRole('grid').getByText('readme.md').waitFor()
+  assert.equal(await page.getByLabel('Versions').count(), 0)
+
+  execFileSync('make', ['-s', 'CC=gcc', 'build/tests/console/versioning'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  await server.aside((data) => execFileSync(join(ROOT, 'build/tests/console/versioning'), [data, Bucket]))
+  for (const text of ['one', 'two words']) await put(Bucket, 'readme.md', text, { ContentType: 'text/plain' })
+  const ids = []
+  for (const Key of ['with+plus <b>', 'with+plus <b>']) ids.push((await put(Bucket, Key, 'x')).VersionId)
+  await s3.send(new DeleteObjectCommand({ Bucket, Key: 'with+plus <b>' }))
+  await page.getByRole('button', { name: 'Reload' }).click()
+  await page.reload()
+  await logIn(page, server)
+  await open(page, server, 'browse', { bucket: Bucket })
   const grid = page.getByRole('grid')
+  await grid.getByText('readme.md').waitFor()
+  assert.equal(await grid.getByText('with+plus').count(), 0)
+  await page.getByLabel('Versions').check()
   await grid.getByText('delete marker').waitFor()
-  assert.deepEqual(
-    await grid.locator('.entry-row:not(.entry-head) .cell-version').allInnerTexts(),
-    ['null', 'v2', 'm1', 'v1'],
-  )
-  await grid.getByText('with+plus').first().waitFor()
+  const versions = await s3.send(new ListObjectVersionsCommand({ Bucket }))
+  const marker = versions.DeleteMarkers[0].VersionId
+  const [two, one] = versions.Versions.map((version) => version.VersionId)
+  assert.deepEqual(await grid.locator('.entry-row:not(.entry-head) .cell-version').allInnerTexts(), [two, one, 'null', marker, ids[1], ids[0]])
+  await grid.getByText('with+plus <b>').first().waitFor()
   await shot(page, 'versions')
   assert.deepEqual(await axe(page), [])
-  await grid.getByRole('link', { name: 'readme.md' }).first().click()
+
+  await grid.getByRole('link', { name: 'readme.md' }).nth(1).click()
   const details = page.getByRole('complementary')
-  await details.getByText('text/', { exact: false }).or(details.getByText('octet-stream')).first().waitFor()
+  await details.getByText('an older version').waitFor()
+  await details.getByRole('tab', { name: 'Preview' }).click()
+  await details.locator('.source').getByText('one', { exact: true }).waitFor()
   await details.getByRole('tab', { name: 'Versions' }).click()
   await details.getByText('newest').waitFor()
-  assert.equal(await details.locator('.version-row').count(), 2)
+  assert.equal(await details.locator('.version-row').count(), 3)
+  await shot(page, 'versions-details')
+  assert.deepEqual(await axe(page), [])
+  await details.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('menuitem', { name: 'Delete this version…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await assert.rejects(s3.send(new GetObjectCommand({ Bucket, Key: 'readme.md', VersionId: one })), { Code: 'NoSuchVersion' })
+  assert.equal(await (await s3.send(new GetObjectCommand({ Bucket, Key: 'readme.md' }))).Body.transformToString(), 'two words')
+
+  /* Without its marker the object is there again. */
+  await grid.getByRole('row', { name: /delete marker/ }).getByRole('checkbox').check()
+  await page.getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await grid.getByText('delete marker').waitFor({ state: 'detached' })
+  assert.equal((await s3.send(new GetObjectCommand({ Bucket, Key: 'with+plus <b>' }))).VersionId, ids[1])
   assert.deepEqual(page.problems, [])
 })
 

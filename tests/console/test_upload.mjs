@@ -103,6 +103,46 @@ test('files that are dropped go up', async () => {
   assert.equal((await stored('dropped/dropped.txt')).toString(), 'dropped')
 })
 
+/** What the file manager of the desktop drops: paths, of which Chromium makes files and folders. */
+async function dropPaths(paths, onto) {
+  const devtools = await page.context().newCDPSession(page)
+  const { x, y, width, height } = await page.locator(onto).boundingBox()
+  const data = { items: [], files: paths, dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, x: x + width / 2, y: y + height / 2, data })
+}
+
+test('folders that are dropped go up with their paths, and one without files says so', async () => {
+  for (let i = 0; i < 130; i++) file(`dragged/many/${String(i).padStart(3, '0')}.txt`, `file ${i}`)
+  file('dragged/deep/er/ünï <b>.csv', 'deep')
+  mkdirSync(join(folder, 'dragged/empty'), { recursive: true })
+  await open(page, server, 'browse', { bucket, prefix: 'by-hand/' })
+  await page.locator('.empty').waitFor()
+  await dropPaths([join(folder, 'dragged'), file('beside.txt', 'beside')], '.entries')
+  await page.getByText('Uploads: 132 of 132').waitFor()
+  const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'by-hand/' }))
+  const many = Array.from({ length: 130 }, (_, i) => `by-hand/dragged/many/${String(i).padStart(3, '0')}.txt`)
+  assert.deepEqual(Contents.map((object) => object.Key), ['by-hand/beside.txt', 'by-hand/dragged/deep/er/ünï <b>.csv', ...many])
+  assert.equal((await stored('by-hand/dragged/deep/er/ünï <b>.csv')).toString(), 'deep')
+  await page.getByRole('grid').getByRole('link', { name: 'dragged/' }).waitFor()
+  await shot(page, 'upload-dropped-folder')
+
+  /* Beside the place for it nothing happens: the browser would open the file, and the console would be gone. */
+  for (const beside of ['.side', '.dock']) {
+    await dropPaths([join(folder, 'beside.txt')], beside)
+    const kept = await page.locator(beside).evaluate((element) => {
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File(['x'], 'x.txt'))
+      return ['dragover', 'drop'].map((type) => element.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer })))
+    })
+    assert.deepEqual(kept, [false, false])
+  }
+  await page.getByRole('button', { name: 'Clear the list' }).click()
+
+  /* A folder of nothing says so. */
+  await dropPaths([join(folder, 'dragged/empty')], '.entries')
+  await page.getByText('There are no files in what was dropped').waitFor()
+})
+
 test('a large file goes by parts, can be paused, and goes on', async () => {
   const content = randomBytes(30 * MIB + 5)
   await slowly(8 * MIB)

@@ -133,7 +133,7 @@ function UploadRow({ upload }: { upload: Upload }) {
       <div class="row">
         <Icon name={state === 'done' ? 'check' : state === 'failed' ? 'warn' : 'file'} />
         {state === 'done' ? (
-          <a class="grow ellipsis" href={href('browse', { bucket: upload.bucket, prefix: folderOf(upload.key), key: upload.key })}>
+          <a class="grow ellipsis" title={visible(upload.key)} href={href('browse', { bucket: upload.bucket, prefix: folderOf(upload.key), key: upload.key })}>
             {name}
           </a>
         ) : (
@@ -162,7 +162,13 @@ function UploadRow({ upload }: { upload: Upload }) {
         </div>
       ) : (
         <div class="row dock-note muted">
-          {state === 'done' ? format.bytes(size) : <Bar portion={size > 0 ? upload.sent.value / size : 0} label={`Upload of ${name}`} />}
+          {state === 'done' ? (
+            <span class="ellipsis">
+              {format.bytes(size)} in {visible(`${upload.bucket}/${folderOf(upload.key)}`)}
+            </span>
+          ) : (
+            <Bar portion={size > 0 ? upload.sent.value / size : 0} label={`Upload of ${name}`} />
+          )}
           {state !== 'done' && <span class="nowrap num">{words[state]}</span>}
         </div>
       )}
