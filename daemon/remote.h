@@ -158,6 +158,16 @@ void remote_read_resume(struct remote_read *read);
 void remote_read_cancel(struct remote_read *read);
 void remote_read_free(struct remote_read *read);
 
+/* The same for an object's tags: the body is a document, the head says nothing of an object.
+ * in:  version_id  absent: the newest */
+struct remote_read *remote_tags_start(struct remote_bucket *bucket, struct span key,
+    struct span version_id, const struct remote_read_events *events, void *ctx,
+    struct remote_failure *ret_failure) MUST_USE;
+/* That document, checked as one that is put here. err: NONSENSE, NO_MEMORY */
+enum { REMOTE_TAGS_MAX_BYTES = 64 * 1024 };
+enum remote_err remote_tags_parse(
+    struct arena *arena, struct span document, struct tags *ret_tags) MUST_USE;
+
 /* What follows blocks until the answer is there: for workers and jobs' threads, not for callbacks. One
  * try each (and one more for the region). Memory is the arena's. ret_failure is always filled. */
 

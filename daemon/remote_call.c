@@ -6,7 +6,6 @@ enum {
     CALL_MS = 60 * 1000, /* an answer that is waited for as a whole */
     GET_HEADERS_MAX = 7,
     QUERY_MAX_BYTES = REMOTE_URL_MAX_BYTES,
-    TAGGING_MAX_BYTES = 64 * 1024,
 };
 
 /* What get asks for, as headers and a query in the arena. */
@@ -223,36 +222,54 @@ enum remote_err remote_list(struct remote_bucket *bucket, struct arena *arena,
     return err;
 }
 
-static enum remote_err parse_tags(struct arena *arena, struct span document, struct tags *ret_tags)
+/* ---- tags ---- */
+
+enum remote_err remote_tags_parse(struct arena *arena, struct span document, struct tags *ret_tags)
 {
-    struct xml_node *root;
     struct tags_fault fault;
-    const struct xml_node *set = NULL;
-    if (xml_read(arena, document, &root) == S3_OK && span_eq(root->name, SPAN("Tagging")))
-        set = xml_child(root, SPAN("TagSet"));
-    if (set != NULL && tags_read(arena, set, TAGS_OBJECT_MAX, ret_tags, &fault) == S3_OK)
+    if (tagging_parse(arena, document, TAGS_OBJECT_MAX, ret_tags, &fault) == S3_OK)
         return REMOTE_OK;
     return arena->overflow ? REMOTE_NO_MEMORY : REMOTE_NONSENSE;
+}
+
+/* False: it is too long. */
+static bool ask_for_tags(
+    struct buf *query, struct span key, struct span version_id, struct remote_ask *ret_ask)
+{
+    buf_init(query, QUERY_MAX_BYTES);
+    buf_add_lit(query, "tagging");
+    add_param(query, "versionId", version_id);
+    *ret_ask = (struct remote_ask){.key = key, .query = buf_span(query), .total_ms = CALL_MS};
+    return buf_ok(query);
+}
+
+struct remote_read *remote_tags_start(struct remote_bucket *bucket, struct span key,
+    struct span version_id, const struct remote_read_events *events, void *ctx,
+    struct remote_failure *ret_failure)
+{
+    struct buf query CLEANUP(buf_free);
+    struct remote_ask ask;
+    *ret_failure = (struct remote_failure){.err = REMOTE_REFUSED};
+    if (!ask_for_tags(&query, key, version_id, &ask))
+        return NULL;
+    return remote_ask_start(bucket, &ask, events, ctx, ret_failure);
 }
 
 enum remote_err remote_tags(struct remote_bucket *bucket, struct arena *arena, struct span key,
     struct span version_id, struct tags *ret_tags, struct remote_failure *ret_failure)
 {
-    struct buf query;
+    struct buf query CLEANUP(buf_free);
+    struct remote_ask ask;
     struct waiter waiter = {0};
-    buf_init(&query, QUERY_MAX_BYTES);
-    buf_init(&waiter.body, TAGGING_MAX_BYTES);
-    buf_add_lit(&query, "tagging");
-    add_param(&query, "versionId", version_id);
-    struct remote_ask ask = {.key = key, .query = buf_span(&query), .total_ms = CALL_MS};
     *ret_failure = (struct remote_failure){.err = REMOTE_REFUSED};
-    enum remote_err err = buf_ok(&query) ? wait_for(bucket, &ask, &waiter) : REMOTE_REFUSED;
-    if (buf_ok(&query))
-        *ret_failure = waiter.failure;
+    if (!ask_for_tags(&query, key, version_id, &ask))
+        return REMOTE_REFUSED;
+    buf_init(&waiter.body, REMOTE_TAGS_MAX_BYTES);
+    enum remote_err err = wait_for(bucket, &ask, &waiter);
+    *ret_failure = waiter.failure;
     if (err == REMOTE_OK)
-        err = parse_tags(arena, buf_span(&waiter.body), ret_tags);
+        err = remote_tags_parse(arena, buf_span(&waiter.body), ret_tags);
     ret_failure->err = err;
     buf_free(&waiter.body);
-    buf_free(&query);
     return err;
 }

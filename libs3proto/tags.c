@@ -1,5 +1,6 @@
 #include "tags.h"
 
+#include "base/encode.h"
 #include "target.h"
 
 /* UTF-16 units of valid UTF-8. */
@@ -169,6 +170,16 @@ void tagging_write(struct buf *out, const struct tags *tags)
     tags_write(out, tags);
     xml_close(out, SPAN("TagSet"));
     xml_close(out, SPAN("Tagging"));
+}
+
+void tags_write_query(struct buf *out, const struct tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        buf_add(out, i > 0 ? SPAN("&") : SPAN(""));
+        percent_encode(out, tags->items[i].key, false);
+        buf_add_char(out, '=');
+        percent_encode(out, tags->items[i].value, false);
+    }
 }
 
 struct span tags_find(const struct tags *tags, struct span key)

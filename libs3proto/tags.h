@@ -56,6 +56,9 @@ void tags_write(struct buf *out, const struct tags *tags);
 /* The whole <Tagging> document. */
 void tagging_write(struct buf *out, const struct tags *tags);
 
+/* What tags_from_query reads back as these. */
+void tags_write_query(struct buf *out, const struct tags *tags);
+
 /* The value of a key; absent when there is no such tag. */
 struct span tags_find(const struct tags *tags, struct span key);
 

@@ -356,7 +356,7 @@ static void tell_end(const struct json_node *job)
     if (copy_number(job, "progress", "failed_objects") > 0)
         printf("What failed and why: lakegate copies failures %.*s\n", SPAN_ARG(id));
     if (copy_number(job, "warnings", "tags_left_out") > 0)
-        printf("%llu objects have tags, which were left out.\n",
+        printf("%llu objects have tags that could not be copied.\n",
             (unsigned long long)copy_number(job, "warnings", "tags_left_out"));
 }
 

@@ -94,6 +94,8 @@ static bool start_put(struct copy_fetch *fetch, const struct remote_object *obje
     if (fetch->write.algo != DIGEST_NONE)
         add(headers, SPAN("x-amz-sdk-checksum-algorithm"), checksum_algo_name(fetch->write.algo));
     add_verification(fetch, headers, object);
+    if (span_present(fetch->write.tagging))
+        add(headers, SPAN("x-amz-tagging"), fetch->write.tagging);
     if (fetch->write.with_metadata)
         headers->count += copy_metadata_headers(
             object, headers->items + headers->count, HEADERS_MAX - headers->count);
@@ -136,13 +138,15 @@ static enum copy_fetch_end look_at_head(
         return COPY_FETCH_NONSENSE;
     if (fetch->get.head)
         return keep_object(fetch, object) ? COPY_FETCH_OK : COPY_FETCH_NONSENSE;
+    if (fetch->write.wants_tags && object->tag_count > 0)
+        return COPY_FETCH_TAGS;
     return start_put(fetch, object) ? COPY_FETCH_OK : COPY_FETCH_PUT;
 }
 
 static bool on_head(void *ctx, const struct remote_object *object)
 {
     struct copy_fetch *fetch = ctx;
-    fetch->end = look_at_head(fetch, object);
+    fetch->end = fetch->of_tags ? COPY_FETCH_OK : look_at_head(fetch, object);
     fetch->stopped = fetch->end != COPY_FETCH_OK;
     return !fetch->stopped;
 }
@@ -153,6 +157,10 @@ static enum http_take on_body(void *ctx, struct span bytes)
 {
     struct copy_fetch *fetch = ctx;
     bool wait = false;
+    if (fetch->of_tags) {
+        buf_add(&fetch->tags, bytes);
+        return buf_ok(&fetch->tags) ? HTTP_TAKEN : HTTP_STOP;
+    }
     if (!copy_pace_may(fetch->pace, fetch))
         return HTTP_PAUSE;
     struct span input = span_from(bytes, fetch->taken);
@@ -194,7 +202,11 @@ bool copy_fetch_start(struct copy_fetch *fetch)
     fetch->state = COPY_FETCH_READING;
     /* The read may end before this returns: what it says of its failure is not to be written over. */
     struct remote_failure unstarted;
-    fetch->read = remote_read_start(fetch->bucket, &fetch->get, &events, fetch, &unstarted);
+    buf_init(&fetch->tags, REMOTE_TAGS_MAX_BYTES);
+    fetch->read = fetch->of_tags
+                      ? remote_tags_start(
+                            fetch->bucket, fetch->get.key, SPAN_ABSENT, &events, fetch, &unstarted)
+                      : remote_read_start(fetch->bucket, &fetch->get, &events, fetch, &unstarted);
     if (fetch->read != NULL)
         return true;
     fetch->failure = unstarted;
@@ -221,7 +233,7 @@ bool copy_fetch_step(struct copy_fetch *fetch)
             return false;
         }
         copy_pace_leave(fetch->pace, fetch);
-        if (fetch->end != COPY_FETCH_OK || fetch->get.head)
+        if (fetch->end != COPY_FETCH_OK || fetch->get.head || fetch->of_tags)
             return ended(fetch);
         fetch->state = COPY_FETCH_WRITING;
         copy_put_finish(&fetch->put);
@@ -248,6 +260,7 @@ bool copy_fetch_free(struct copy_fetch *fetch)
         return false;
     remote_read_free(TAKE(fetch->read));
     arena_free(&fetch->arena);
+    buf_free(&fetch->tags);
     fetch->state = COPY_FETCH_IDLE;
     return true;
 }

@@ -1,5 +1,5 @@
 /* One GET (or HEAD) at the source, and what it is written into here: an object, or a part of one. The bytes go from
- * the connection into staging as they come; nothing is kept twice.
+ * the connection into staging as they come; nothing is kept twice. Or an object's tags, which are kept.
  *
  * Started, stepped and freed by the thread that works on the job; head and body run on the engine's thread
  * (http_engine.h). `event` tells that thread to call copy_fetch_step. */
@@ -19,6 +19,8 @@ struct copy_write {
     bool with_metadata;                /* the source's headers come along */
     bool if_absent;                    /* If-None-Match: * */
     bool verify;                       /* the whole object comes: by checksum or MD5 */
+    bool wants_tags;                   /* where the head says that there are any, it ends */
+    struct span tagging;               /* x-amz-tagging; absent: none */
     enum digest_algo algo;             /* that is to be computed of it; DIGEST_NONE: none */
 };
 
@@ -27,6 +29,7 @@ enum copy_fetch_end {
     COPY_FETCH_SOURCE,   /* failure tells */
     COPY_FETCH_NONSENSE, /* what the head says cannot be */
     COPY_FETCH_PARTS,    /* parts were asked for, and the source knows none */
+    COPY_FETCH_TAGS,     /* write.wants_tags */
     COPY_FETCH_PUT,      /* put.request.err, put.actor tell */
 };
 
@@ -36,6 +39,7 @@ struct copy_fetch {
     struct remote_bucket *bucket;
     struct copy_pace *pace; /* NULL: as fast as it goes */
     struct remote_get get;
+    bool of_tags;            /* the tags of get.key are asked for, and nothing is written */
     struct copy_write write; /* not of a HEAD */
     uint64_t expected_bytes; /* UINT64_MAX: whatever comes */
     uint32_t expected_parts; /* the source's parts_count must be this; 0: not looked at */
@@ -54,6 +58,7 @@ struct copy_fetch {
     /* of a HEAD: what it said, in the arena */
     struct remote_object object;
     struct arena arena;
+    struct buf tags; /* the document */
 
     /* Its own. */
     struct remote_read *read;

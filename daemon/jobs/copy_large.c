@@ -10,7 +10,9 @@ static bool start_create(struct copy_object *object)
     struct copy_run *run = object->run;
     struct header headers[HEADERS_MAX];
     const struct remote_object *source = &object->task->fetch.object;
-    size_t count = copy_metadata_headers(source, headers, HEADERS_MAX - 4);
+    size_t count = copy_metadata_headers(source, headers, HEADERS_MAX - 5);
+    if (span_present(object->tags.text))
+        headers[count++] = (struct header){SPAN("x-amz-tagging"), object->tags.text};
     if (span_present(run->job->actor.user_agent))
         headers[count++] = (struct header){SPAN("user-agent"), run->job->actor.user_agent};
     if (parts->checksum.algo != DIGEST_NONE) {
@@ -72,7 +74,9 @@ static bool on_head(struct copy_object *object)
         return false;
     if (fetch->end != COPY_FETCH_OK)
         return copy_object_fetch_failed(object, fetch);
-    parts->tag_count = fetch->tag_count;
+    if (fetch->tag_count > 0 && !object->tags.known)
+        return copy_tags_wanted(object);
+    copy_tags_told(object, fetch->tag_count);
     parts->etag_fits = copy_etag_is_md5(&fetch->object);
     if (!copy_parts_choose(object, true))
         return copy_object_retry(object, 1000);
@@ -88,7 +92,7 @@ static bool on_head(struct copy_object *object)
         return start_create(object);
     }
     if (complete)
-        return copy_object_copied(object, COPY_BY_ETAG, parts->tag_count);
+        return copy_object_copied(object, COPY_BY_ETAG);
     upload_id_format(copy_upload_record(object)->upload, parts->upload);
     parts->stage = COPY_PARTS_COPY;
     copy_object_wake(object);
@@ -319,7 +323,7 @@ static bool complete(struct copy_object *object)
     enum copy_verified verified = parts->checksum.algo != DIGEST_NONE ? COPY_BY_CHECKSUM
                                   : parts->etag_fits                  ? COPY_BY_ETAG
                                                                       : COPY_BY_NOTHING;
-    return copy_object_copied(object, verified, parts->tag_count);
+    return copy_object_copied(object, verified);
 }
 
 bool copy_large_step(struct copy_object *object)

@@ -104,14 +104,14 @@ static void go_slower(struct copy_run *run)
     run->at_once = run->at_once > 1 ? run->at_once / 2 : 1;
 }
 
-bool copy_object_copied(struct copy_object *object, enum copy_verified verified, uint64_t tag_count)
+bool copy_object_copied(struct copy_object *object, enum copy_verified verified)
 {
     struct copy_counters *delta = &object->delta;
     went_well(object->run);
     delta->copied_objects++;
     delta->copied_bytes += object->entry.size_bytes;
     delta->verified[verified]++;
-    delta->tags_left_out += tag_count > 0;
+    delta->tags_left_out += object->tags.left_out;
     return then(object, COPY_SETTLE);
 }
 
@@ -203,6 +203,8 @@ bool copy_object_fetch_failed(struct copy_object *object, struct copy_fetch *fet
         return source_failed(object, &fetch->failure);
     case COPY_FETCH_PUT:
         return copy_object_put_failed(object, &fetch->put);
+    case COPY_FETCH_TAGS:
+        return copy_tags_wanted(object);
     case COPY_FETCH_OK:
     case COPY_FETCH_PARTS:
     case COPY_FETCH_NONSENSE:
@@ -257,6 +259,10 @@ bool copy_object_put_failed(struct copy_object *object, struct copy_put *put)
         if (object->run->job->spec.local && object->run->job->spec.exists != COPY_FAIL)
             return changed_again(object, message);
         return copy_object_failed(object, SPAN("Exists"), message);
+    case S3_ERR_ACCESS_DENIED:
+        if (copy_tags_leave_out(object))
+            return then(object, COPY_RETRY);
+        return copy_object_failed(object, code, message);
     default:
         return copy_object_failed(object, code, message);
     }
@@ -271,10 +277,11 @@ static bool plain_step(struct copy_object *object)
         return false;
     if (fetch->end != COPY_FETCH_OK)
         return copy_object_fetch_failed(object, fetch);
-    return copy_object_copied(object, fetch->verified, fetch->tag_count);
+    copy_tags_told(object, fetch->tag_count);
+    return copy_object_copied(object, fetch->verified);
 }
 
-static void prepare_fetch(struct copy_object *object)
+void copy_object_prepare(struct copy_object *object)
 {
     struct copy_run *run = object->run;
     struct copy_task *task = object->task;
@@ -291,7 +298,7 @@ static void start_plain(struct copy_object *object)
 {
     struct copy_run *run = object->run;
     struct copy_fetch *fetch = &object->task->fetch;
-    prepare_fetch(object);
+    copy_object_prepare(object);
     fetch->get.if_match = object->entry.etag_text;
     fetch->expected_bytes = object->entry.size_bytes;
     fetch->write = (struct copy_write){
@@ -299,7 +306,9 @@ static void start_plain(struct copy_object *object)
         .fetched = &object->task->fetched,
         .with_metadata = true,
         .if_absent = run->job->spec.exists == COPY_FAIL,
-        .verify = true};
+        .verify = true,
+        .wants_tags = !object->tags.known,
+        .tagging = object->tags.text};
     object->step = plain_step;
     if (!copy_fetch_start(fetch))
         copy_object_wake(object);
@@ -320,6 +329,7 @@ static bool head_step(struct copy_object *object)
     object->entry.size_bytes = found->size_bytes;
     object->entry.modified_ms = found->modified_ms;
     object->needs_head = false;
+    object->tags = (struct copy_tags){.needed = false};
     object->due_ns = 0;
     return object->arena.overflow
                ? copy_object_failed(object, SPAN("SourceChanged"), SPAN("too often"))
@@ -328,7 +338,7 @@ static bool head_step(struct copy_object *object)
 
 static void start_head(struct copy_object *object)
 {
-    prepare_fetch(object);
+    copy_object_prepare(object);
     object->task->fetch.get.head = true;
     object->step = head_step;
     if (!copy_fetch_start(&object->task->fetch))
@@ -345,7 +355,7 @@ static bool local_step(struct copy_object *object)
     if (put->request.err != S3_OK || put->actor != COPY_ACTOR_OK)
         return copy_object_put_failed(object, put);
     return copy_object_copied(
-        object, object->entry.etag.part_count > 0 ? COPY_BY_ETAG : COPY_BY_MD5, 0);
+        object, object->entry.etag.part_count > 0 ? COPY_BY_ETAG : COPY_BY_MD5);
 }
 
 static void start_local(struct copy_object *object)
@@ -354,7 +364,7 @@ static void start_local(struct copy_object *object)
     struct copy_put *put = &object->task->put;
     struct span source =
         copy_target(&object->arena, run->job->spec.source_bucket, object->entry.key, "");
-    struct header headers[3] = {{SPAN("x-amz-copy-source"), source}};
+    struct header headers[4] = {{SPAN("x-amz-copy-source"), source}};
     struct copy_ask ask = {.method = "PUT", .headers = headers, .header_count = 1};
     ask.target = copy_target(&object->arena, run->job->spec.bucket, object->key, "");
     if (run->job->spec.exists == COPY_FAIL)
@@ -362,6 +372,9 @@ static void start_local(struct copy_object *object)
     if (span_present(run->job->actor.user_agent))
         headers[ask.header_count++] =
             (struct header){SPAN("user-agent"), run->job->actor.user_agent};
+    if (object->tags.left_out)
+        headers[ask.header_count++] =
+            (struct header){SPAN("x-amz-tagging-directive"), SPAN("REPLACE")};
     object->step = local_step;
     if (copy_put_start(put, &run->who, &ask, copy_object_event, object) == S3_OK)
         copy_put_finish(put);
@@ -408,6 +421,8 @@ void copy_object_start(struct copy_object *object)
         start_head(object);
     } else if (run->job->spec.local) {
         start_local(object);
+    } else if (object->tags.needed || (run->tagged && !object->tags.known)) {
+        copy_tags_start(object);
     } else if (copy_is_parts(&object->entry)) {
         object->step = copy_large_step;
         copy_object_wake(object);

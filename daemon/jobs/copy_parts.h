@@ -35,8 +35,7 @@ struct copy_parts {
     struct copy_part_slot slots[COPY_PARTS_AT_ONCE];
     struct checksum checksum; /* of the whole, as the source says */
     bool etag_fits;           /* the source's ETag can be rebuilt */
-    uint64_t tag_count;
-    uint64_t received_bytes; /* of parts that have ended */
+    uint64_t received_bytes;  /* of parts that have ended */
     struct buf complete;
     size_t complete_at;
     char upload[UPLOAD_ID_TEXT_BYTES];

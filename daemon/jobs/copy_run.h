@@ -109,6 +109,12 @@ struct copy_object {
     enum copy_then then;
     bool (*step)(struct copy_object *object); /* true: `then` says what comes */
     bool needs_head; /* it has changed: asked for anew before it is tried again */
+    struct copy_tags {
+        bool needed;      /* the source says that it has some: asked for before it is tried again */
+        bool known;       /* text is what it gets */
+        bool left_out;    /* it has some, and does not get them */
+        struct span text; /* as x-amz-tagging has them; absent: none */
+    } tags;
     unsigned tries, changed, damaged;
     struct remote_backoff backoff;
     uint64_t due_ns;
@@ -158,7 +164,8 @@ struct copy_run {
     unsigned at_once;      /* as many as the source bears */
     unsigned since_slower; /* that went well since it was made smaller */
     unsigned exhausted;    /* given up in a row */
-    bool resumed;          /* this job has run before */
+    bool tagged;  /* the last that was looked at had tags: the next is asked for them first */
+    bool resumed; /* this job has run before */
     bool listing_over;
     bool limit_reached;
     bool dirty; /* there is something for the record */
@@ -214,12 +221,23 @@ void copy_object_cancel(struct copy_object *object);
 void copy_object_free(struct copy_object *object);
 
 /* How it ended; each returns true, for `return` from a step. */
-bool copy_object_copied(
-    struct copy_object *object, enum copy_verified verified, uint64_t tag_count);
+bool copy_object_copied(struct copy_object *object, enum copy_verified verified);
+/* For a fetch of it. */
+void copy_object_prepare(struct copy_object *object);
 bool copy_object_failed(struct copy_object *object, struct span reason, struct span message);
 bool copy_object_retry(struct copy_object *object, uint64_t wait_ms);
 bool copy_object_fetch_failed(struct copy_object *object, struct copy_fetch *fetch);
 bool copy_object_put_failed(struct copy_object *object, struct copy_put *put);
+
+/* ---- copy_tags.c ---- */
+
+/* Its tags are to be asked for before it is tried again. Returns true, as those above. */
+bool copy_tags_wanted(struct copy_object *object);
+void copy_tags_start(struct copy_object *object);
+/* It gets none, if it would have got some: who may put objects may perhaps not put tags. False: it is not that. */
+bool copy_tags_leave_out(struct copy_object *object);
+/* What the head of the object said, when it goes on. */
+void copy_tags_told(struct copy_object *object, uint64_t tag_count);
 
 /* ---- copy_large.c ---- */
 

@@ -10,6 +10,7 @@
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/copy_origin.h"
 #include "daemon/ops/link_fetch.h"
+#include "daemon/ops/link_ops.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/zones.h"
 #include "xml_write.h"
@@ -191,6 +192,22 @@ static enum s3_err answer_put(struct request *request, struct mutation *mutation
                                          : &mutation->put.attributes);
 }
 
+/* What tags the copy gets: asked of the source where it says that there are any. */
+static enum s3_err take_link_tags(struct request *request, const struct copy *copy,
+    const struct link *link, uint64_t count, struct span *metadata)
+{
+    const struct copy_origin *origin = &copy->origin;
+    struct tags there = {NULL, 0};
+    const struct tags *tags = &there;
+    if (copy->replace_tags)
+        TRY(object_tags_requested(request, &tags));
+    else if (count > 0)
+        TRY(link_tags(request, link, &origin->bucket, origin->key, origin->version_text, &there));
+    if (there.count > 0)
+        TRY(may_copy_tags(request, origin, &there));
+    return object_tags_keep(request, tags, metadata);
+}
+
 static enum s3_err copy_from_link(
     struct request *request, const struct copy *copy, const struct link *link)
 {
@@ -208,6 +225,7 @@ static enum s3_err copy_from_link(
     attributes->storage_class = copy->storage_class;
     attributes->metadata = fetched.metadata;
     TRY(acl_new_object(request, attributes));
+    TRY(take_link_tags(request, copy, link, fetched.tag_count, &attributes->metadata));
     memcpy(attributes->etag.md5, fetched.digest.md5, MD5_BYTES);
     attributes->crc64nvme = fetched.digest.crc64nvme;
     attributes->checksum = fetched.digest.checksum;

@@ -203,6 +203,7 @@ static enum s3_err fetch_open(struct request *request, const struct link *link,
     struct etag etag = copy_etag_of(object->etag_text);
     fetched->end = copy_lineage_end(0, url_of(request, link, key), &etag);
     fetched->modified_ms = object->modified_ms;
+    fetched->tag_count = object->tag_count;
     return S3_OK;
 }
 

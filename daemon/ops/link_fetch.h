@@ -13,6 +13,7 @@ struct link_fetched {
     struct span metadata;   /* as it is to be kept */
     struct lineage_end end; /* where it is from */
     int64_t modified_ms;
+    uint64_t tag_count; /* that the source says it has */
 };
 
 /* For CLEANUP. */

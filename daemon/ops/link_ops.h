@@ -5,6 +5,7 @@
 
 #include "daemon/links.h"
 #include "daemon/request.h"
+#include "tags.h"
 
 /* After authorize has allowed it: when the request's bucket is a link, request->link is set, and request->op becomes
  * what serves it. What a bucket says of itself stays as it is: an empty bucket's.
@@ -21,6 +22,13 @@ enum s3_err link_object_tagging(struct request *request);
  * err: NO_SUCH_KEY when it would be too long */
 enum s3_err link_key(struct request *request, const struct link *link, struct span key,
     struct span *ret_key) MUST_USE;
+
+/* An object's tags, of a key here; versions are the source's. Where the source keeps its tags from who may read its
+ * objects, as public buckets do, there are none: copies of large objects ask for them first.
+ * err: as link_fail, SLOW_DOWN */
+enum s3_err link_tags(struct request *request, const struct link *link,
+    const struct bucket_info *bucket, struct span key, struct span version_id,
+    struct tags *ret_tags) MUST_USE;
 
 /* Answers what the source said, or that nothing came. key: what was asked for; absent: the bucket */
 enum s3_err link_fail(struct request *request, const struct bucket_info *bucket, struct span key,

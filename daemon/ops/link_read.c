@@ -4,6 +4,7 @@
 #include "checksum.h"
 #include "conditions.h"
 #include "daemon/metadata.h"
+#include "daemon/object_tags.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/link_ops.h"
 #include "daemon/ops/object_common.h"
@@ -103,6 +104,7 @@ static enum s3_err respond(struct request *request, const struct remote_object *
     if (object->parts_count > 0)
         response_header_u64(request, "x-amz-mp-parts-count", object->parts_count);
     checksum_headers(request, object);
+    object_tags_count_header(request, object->tag_count);
     metadata_respond(request, metadata, &overrides);
     request->response.status = object->status;
     return request->arena.overflow ? FAIL(request, INTERNAL, NULL) : S3_OK;
@@ -148,22 +150,29 @@ enum s3_err link_get_object(struct request *request)
     return response_stream(request, object.status, &source, object.content_length);
 }
 
-/* A source may keep its tags from who may read its objects, as public buckets do: then there are none here, since
- * copies of large objects ask for them first. */
-enum s3_err link_object_tagging(struct request *request)
+enum s3_err link_tags(struct request *request, const struct link *link,
+    const struct bucket_info *bucket, struct span key, struct span version_id,
+    struct tags *ret_tags)
 {
-    struct tags tags = {NULL, 0};
     struct remote_failure failure;
-    struct span key;
-    TRY(link_key(request, request->link, request->target.key, &key));
-    TRY(link_enter(request, request->link));
-    enum remote_err err = remote_tags(request->link->remote, &request->arena, key,
-        request_query(request, SPAN("versionId")), &tags, &failure);
+    struct span there;
+    TRY(link_key(request, link, key, &there));
+    TRY(link_enter(request, link));
+    enum remote_err err =
+        remote_tags(link->remote, &request->arena, there, version_id, ret_tags, &failure);
     link_leave(request);
     if (err == REMOTE_DENIED || err == REMOTE_REFUSED)
-        tags.count = 0;
+        *ret_tags = (struct tags){NULL, 0};
     else if (err != REMOTE_OK)
-        return link_fail(request, &request->bucket, request->target.key, &failure);
+        return link_fail(request, bucket, key, &failure);
+    return S3_OK;
+}
+
+enum s3_err link_object_tagging(struct request *request)
+{
+    struct tags tags;
+    TRY(link_tags(request, request->link, &request->bucket, request->target.key,
+        request_query(request, SPAN("versionId")), &tags));
     struct buf *out = response_xml(request, 200);
     tagging_write(out, &tags);
     return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);

@@ -5,6 +5,7 @@ import random
 
 import boto3.s3.transfer
 import copying
+import iam
 import lakegated
 import pytest
 from conftest import new_name
@@ -117,6 +118,49 @@ def test_what_is_here_is_copied_without_moving_bytes(source, public, here, lake,
     raw, copy = copying.listing(here, lake, "raw/"), copying.listing(here, lake, "copy/")
     assert {"raw/" + key[len("copy/"):]: value for key, value in copy.items()} == raw
     assert done["progress"]["copied_objects"] == len(raw)
+
+
+TAGS = [{"Key": "a", "Value": "1"}, {"Key": "team name", "Value": "+ = \u00e9"}]
+
+
+def tags_of(client, bucket, key):
+    return client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+
+
+def test_tags_come_along(source, there, here, lake, copies):
+    name = new_name("public")
+    copying.make_public(there, name)
+    there.put_object(Bucket=name, Key="small", Body=b"1", Tagging="a=1&team+name=%2B+%3D+%C3%A9")
+    there.put_object(Bucket=name, Key="empty", Body=b"", Tagging="a=1")
+    there.put_object(Bucket=name, Key="none", Body=b"1")
+    there.upload_fileobj(io.BytesIO(content(4, 6 * MIB)), name, "parts", Config=PARTS)
+    there.put_object_tagging(Bucket=name, Key="parts", Tagging={"TagSet": TAGS})
+    done = copies.until(copies.create(of(source, name, ""), f"{lake}/raw/"))
+    assert (done["progress"]["copied_objects"], done["warnings"]["tags_left_out"]) == (4, 0), copies.failures(done)
+    assert here.head_object(Bucket=lake, Key="raw/parts")["ETag"] == there.head_object(Bucket=name, Key="parts")["ETag"]
+    assert tags_of(here, lake, "raw/small") == tags_of(here, lake, "raw/parts") == TAGS
+    assert tags_of(here, lake, "raw/empty") == TAGS[:1] and tags_of(here, lake, "raw/none") == []
+    done = copies.until(copies.create({"bucket": lake, "prefix": "raw/", "endpoint": "local"}, f"{lake}/copy/"))
+    assert (done["progress"]["copied_objects"], done["warnings"]["tags_left_out"]) == (4, 0)
+    assert tags_of(here, lake, "copy/small") == tags_of(here, lake, "copy/parts") == TAGS
+
+
+def test_who_may_not_tag_copies_without_tags(source, target, there, here, lake):
+    name = new_name("public")
+    copying.make_public(there, name)
+    there.put_object(Bucket=name, Key="tagged", Body=b"1", Tagging="a=1")
+    there.put_object(Bucket=name, Key="none", Body=b"2")
+    here.put_object(Bucket=lake, Key="local/tagged", Body=b"1", Tagging="a=1")
+    here.put_object(Bucket=lake, Key="local/none", Body=b"2")
+    user = iam.make_user(target, iam.policy(("Allow", ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "lakegate:*"], "*")))
+    theirs = copying.Copies(target, *user.keys)
+    for job in (of(source, name, ""), {"bucket": lake, "prefix": "local/", "endpoint": "local"}):
+        done = theirs.until(theirs.create(job, f"{lake}/copy/"))
+        assert done["progress"]["copied_objects"] == 2, theirs.failures(done)
+        assert done["warnings"]["tags_left_out"] == 1
+        assert tags_of(here, lake, "copy/tagged") == []
+        here.delete_object(Bucket=lake, Key="copy/tagged")
+        here.delete_object(Bucket=lake, Key="copy/none")
 
 
 def test_a_dry_run_counts_and_copies_nothing(source, public, here, lake, copies):

@@ -298,12 +298,74 @@ def test_an_etag_that_is_no_md5_is_kept_in_lineage_and_compared(here, copies, la
         assert copy(copies, source, lake)["progress"]["skipped_objects"] == 10
 
 
-def test_tags_are_counted_since_they_are_left_out(copies, lake):
+def document(*tags):
+    return b"<Tagging><TagSet>" + b"".join(b"<Tag><Key>%s</Key><Value>%s</Value></Tag>" % tag for tag in tags) + b"</TagSet></Tagging>"
+
+
+REFUSED = b"<Error><Code>AccessDenied</Code></Error>"
+
+
+@pytest.mark.parametrize("what, answer", [
+    ("denied", (403, {}, REFUSED)),
+    ("not there", (501, {}, b"")),
+    ("no such thing", (404, {}, b"<Error><Code>NoSuchTagSet</Code></Error>")),
+    ("too many", (200, {}, document(*((b"k%d" % i, b"") for i in range(11))))),
+    ("not allowed here", (200, {}, document((b"aws:x", b"1")))),
+    ("injected", (200, {}, document((b"a&#13;&#10;x-amz-acl: public-read", b"1")))),
+    ("twice", (200, {}, document((b"a", b"1"), (b"a", b"2")))),
+    ("no XML", (200, {}, b"<Tagging><TagSet>")),
+    ("another document", (200, {}, b"<Tags/>")),
+    ("endless", (200, {}, b" " * 100_000 + document())),
+    ("none after all", (200, {}, document())),
+])
+def test_tags_that_cannot_be_had_are_left_out_and_counted(here, copies, lake, what, answer):
     def instead(request):
+        if "tagging" in request.query:
+            return answer
         return copying.object_of(GOOD["k01"], x_amz_tagging_count="2") if request.key == "k01" else False
 
     with copying.FakeSource(copying.serving(GOOD, instead)) as source:
-        assert copy(copies, source, lake)["warnings"]["tags_left_out"] == 1
+        done = copy(copies, source, lake)
+    assert (done["warnings"]["tags_left_out"], done["progress"]["copied_objects"]) == (1, 10), (what, copies.failures(done))
+    assert here.get_object_tagging(Bucket=lake, Key="k01")["TagSet"] == []
+    assert body_of(here, lake, "k01") == GOOD["k01"]
+
+
+def test_tags_come_along(here, copies, lake):
+    """Every object but one has tags: they are asked for once each, and there is no object without them in between."""
+    def instead(request):
+        if "tagging" in request.query:
+            return 200, {}, document() if request.key == "k05" else document((b"key", request.key.encode()), (b"a b", b"+=/ 1"))
+        if request.key in GOOD and request.key != "k05":
+            return copying.object_of(GOOD[request.key], x_amz_tagging_count="2")
+        return False
+
+    with copying.FakeSource(copying.serving(GOOD, instead)) as source:
+        done = copy(copies, source, lake, limits={"objects_at_once": 1})
+    assert (done["warnings"]["tags_left_out"], done["progress"]["retries"]) == (0, 0)
+    for key, body in GOOD.items():
+        tags = {tag["Key"]: tag["Value"] for tag in here.get_object_tagging(Bucket=lake, Key=key)["TagSet"]}
+        assert tags == ({} if key == "k05" else {"key": key, "a b": "+=/ 1"}), key
+        assert body_of(here, lake, key) == body
+    asked = [key for method, key, query in source.requests if "tagging" in query]
+    assert len(asked) == len(set(asked))
+    # Behind one with tags the next is asked for them first, so that few bodies come for nothing.
+    assert len([key for method, key, query in source.requests if key in GOOD and "tagging" not in query]) <= len(GOOD) + 2
+
+
+def test_tags_that_are_asked_for_in_vain_for_a_while(here, copies, lake):
+    asked = []
+
+    def instead(request):
+        if "tagging" in request.query:
+            asked.append(request.key)
+            return (503, {}, b"<Error><Code>SlowDown</Code></Error>") if len(asked) < 3 else (200, {}, document((b"a", b"1")))
+        return copying.object_of(GOOD["k01"], x_amz_tagging_count="1") if request.key == "k01" else False
+
+    with copying.FakeSource(copying.serving(GOOD, instead)) as source:
+        done = copy(copies, source, lake)
+    assert (done["warnings"]["tags_left_out"], done["progress"]["copied_objects"]) == (0, 10)
+    assert here.get_object_tagging(Bucket=lake, Key="k01")["TagSet"] == [{"Key": "a", "Value": "1"}]
 
 
 def parts_of(content, size):

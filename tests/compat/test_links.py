@@ -322,6 +322,51 @@ def test_copy_object(s3, linked, bucket, source):
         s3.copy_object(Bucket=bucket, Key="x", CopySource=f"{linked}/nothing")
 
 
+def test_tags_pass_through_and_come_along(s3, gateway, source, linked, bucket):
+    """To who reads as the owner does; the anonymous link is told of none."""
+    there, anonymous = lakegated.client(source), linked
+    linked = link(gateway, source.endpoint, access_key=lakegated.ACCESS_KEY, secret_key=lakegated.SECRET_KEY)
+    there.put_object(Bucket=BUCKET, Key="tagged", Body=b"tagged", Tagging="a=1&b=%2B")
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "+"}]
+    try:
+        assert s3.head_object(Bucket=linked, Key="tagged")["ResponseMetadata"]["HTTPHeaders"]["x-amz-tagging-count"] == "2"
+        assert s3.get_object(Bucket=linked, Key="tagged")["TagCount"] == 2
+        assert s3.get_object_tagging(Bucket=linked, Key="tagged")["TagSet"] == tags
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{linked}/tagged")
+        assert s3.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == tags
+        s3.copy_object(Bucket=bucket, Key="bare", CopySource=f"{anonymous}/tagged")
+        assert s3.get_object_tagging(Bucket=bucket, Key="bare")["TagSet"] == []
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{linked}/tagged", TaggingDirective="REPLACE", Tagging="c=3")
+        assert s3.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == [{"Key": "c", "Value": "3"}]
+        with refused("MethodNotAllowed", 405):
+            s3.put_object_tagging(Bucket=linked, Key="tagged", Tagging={"TagSet": tags})
+        user = iam.make_user(gateway, iam.policy(("Allow", ["s3:GetObject", "s3:PutObject"], "*")))
+        with refused("AccessDenied", 403):
+            user.s3.copy_object(Bucket=bucket, Key="theirs", CopySource=f"{linked}/tagged")
+        assert "TagCount" not in user.s3.get_object(Bucket=linked, Key="tagged")
+    finally:
+        there.delete_object(Bucket=BUCKET, Key="tagged")
+
+
+@pytest.mark.parametrize("tags, expected", [
+    (b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>", [{"Key": "a", "Value": "1"}]),
+    (b"<Tagging><TagSet>" + b"<Tag><Key>a</Key><Value>1</Value></Tag>" * 11 + b"</TagSet></Tagging>", None),
+    (b"<Tagging><TagSet><Tag><Key>aws:a</Key><Value>1</Value></Tag></TagSet></Tagging>", None),
+    (b"<Tagging>", None),
+    (b"x" * 70_000, None),
+])
+def test_tags_from_elsewhere_are_checked(s3, odd, lying, bucket, tags, expected):
+    object_is(odd, lambda handler: answer(handler, b"hello", x_amz_tagging_count="1"))
+    odd.paths = {"/odd-bucket/k?tagging": lambda handler: answer(handler, tags), **odd.paths}
+    if expected is None:
+        with refused("ServiceUnavailable", 503):
+            s3.copy_object(Bucket=bucket, Key="k", CopySource=f"{lying}/k")
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    else:
+        s3.copy_object(Bucket=bucket, Key="k", CopySource=f"{lying}/k")
+        assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == expected
+
+
 def test_copy_conditions(s3, linked, bucket):
     etag = s3.head_object(Bucket=linked, Key="empty")["ETag"]
     copy = lambda **more: s3.copy_object(Bucket=bucket, Key="c", CopySource=f"{linked}/empty", **more)  # noqa: E731

@@ -315,7 +315,7 @@ export function JobPage({ id }: { id: string }) {
         </div>
       </section>
       {job.limit_reached && <Note>The job came to its limit; more lies at the source.</Note>}
-      {job.warnings.tags_left_out > 0 && <Note tone="warn">{format.plural(job.warnings.tags_left_out, 'object has', 'objects have')} tags at the source. They are not copied.</Note>}
+      {job.warnings.tags_left_out > 0 && <Note tone="warn">{format.plural(job.warnings.tags_left_out, 'object has', 'objects have')} tags at the source that could not be copied.</Note>}
       <Facts job={job} />
       {job.progress.failed_objects > 0 && <Failures job={job} />}
     </>
