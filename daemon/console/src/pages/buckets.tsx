@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../pages'
 import { go, href } from '../router'
 import { bucketFacts, bucketNameProblem, createBucket, listBuckets, type BucketEntry, type BucketFacts } from '../s3/buckets'
-import { Badge, Button, Dialog, Empty, ErrorView, Field, format, Load, openDialog, toast, useLoad } from '../ui'
+import { Badge, Button, Empty, Field, format, FormDialog, Load, openDialog, toast, useLoad } from '../ui'
 import { AccessBadge, ZoneBadges } from './bucket-badges'
 import './buckets.css'
 
@@ -138,40 +138,15 @@ function OpenBucket() {
 function CreateBucket({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
   const [tried, setTried] = useState(false)
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
   const problem = bucketNameProblem(name)
-  const submit = async () => {
-    setTried(true)
-    if (problem || busy) return
-    setBusy(true)
-    setError(null)
-    try {
-      await createBucket(name)
-      toast(`Bucket ${name} was created`)
-      onClose()
-      go('browse', { bucket: name })
-    } catch (thrown) {
-      setError(thrown)
-      setBusy(false)
-    }
+  const create = async () => {
+    await createBucket(name)
+    toast(`Bucket ${name} was created`)
+    go('browse', { bucket: name })
   }
   return (
-    <Dialog
-      title="Create a bucket"
-      onClose={onClose}
-      onSubmit={submit}
-      foot={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={busy}>
-            Create
-          </Button>
-        </>
-      }
-    >
+    <FormDialog title="Create a bucket" action="Create" ready={problem === ''} onTry={() => setTried(true)} run={create} onClose={onClose} asked={{ action: 's3:CreateBucket', resource: name }}>
       <Field label="Name" value={name} onInput={setName} mono autofocus required problem={tried ? problem : ''} hint="3 to 63 of a-z, 0-9, “.” and “-”. It cannot be changed later." />
-      {error !== null && <ErrorView error={error} asked={{ action: 's3:CreateBucket', resource: name }} />}
-    </Dialog>
+    </FormDialog>
   )
 }

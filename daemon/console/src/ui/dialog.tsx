@@ -5,7 +5,7 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren, VNode } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Button, Field } from './basics'
-import { ErrorView } from './errors'
+import { ErrorView, type Asked } from './errors'
 
 interface Open {
   id: number
@@ -120,10 +120,42 @@ export function confirmAction(confirm: Confirm): void {
 
 function ConfirmDialog({ title, children, action, typed, danger = true, run, onClose }: Confirm & { onClose: () => void }) {
   const [text, setText] = useState('')
+  return (
+    <FormDialog title={title} action={action} kind={danger ? 'danger' : 'primary'} ready={typed === undefined || text === typed} run={run} onClose={onClose}>
+      {children}
+      {typed !== undefined && <Field label={`Type ${typed} to confirm`} value={text} onInput={setText} mono autofocus />}
+    </FormDialog>
+  )
+}
+
+export interface FormDialogProps {
+  title: string
+  /** the verb on the button */
+  action: string
+  kind?: 'primary' | 'danger'
+  wide?: boolean
+  /** may it be done as it is? */
+  ready?: boolean
+  /** instead of a button that does nothing while it is not ready: says what is missing */
+  onTry?: () => void
+  run: () => Promise<void>
+  onClose: () => void
+  /** instead of closing, when it is left without doing it */
+  onCancel?: () => void
+  onError?: (error: unknown) => void
+  /** what was asked for, to say why it was denied */
+  asked?: Asked
+  /** what stands below the error */
+  help?: (error: unknown) => ComponentChildren
+  children: ComponentChildren
+}
+
+/** A dialog that does one thing with what is typed: busy while it runs, and it stays with the error when it fails. */
+export function FormDialog({ title, action, kind = 'primary', wide, ready = true, onTry, run, onClose, onCancel = onClose, onError, asked, help, children }: FormDialogProps) {
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-  const ready = typed === undefined || text === typed
   const submit = async () => {
+    onTry?.()
     if (!ready || busy) return
     setBusy(true)
     setError(null)
@@ -132,26 +164,28 @@ function ConfirmDialog({ title, children, action, typed, danger = true, run, onC
       onClose()
     } catch (thrown) {
       setError(thrown)
+      onError?.(thrown)
       setBusy(false)
     }
   }
   return (
     <Dialog
       title={title}
-      onClose={onClose}
+      wide={wide}
+      onClose={onCancel}
       onSubmit={submit}
       foot={
         <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={!ready} busy={busy}>
+          <Button onClick={onCancel}>Cancel</Button>
+          <Button type="submit" kind={kind} disabled={!ready && !onTry} busy={busy}>
             {action}
           </Button>
         </>
       }
     >
       {children}
-      {typed !== undefined && <Field label={`Type ${typed} to confirm`} value={text} onInput={setText} mono autofocus />}
-      {error !== null && <ErrorView error={error} />}
+      {error !== null && <ErrorView error={error} asked={asked} />}
+      {error !== null && help?.(error)}
     </Dialog>
   )
 }

@@ -5,7 +5,7 @@ import { href } from '../../router'
 import { iam, members, text, list } from '../../s3/iam'
 import { asApiError } from '../../s3/errors'
 import type { Checked } from '../../editor'
-import { Button, Dialog, Empty, ErrorView, Field, format, openDialog, toastError, type IconName } from '../../ui'
+import { Button, Empty, Field, format, FormDialog as PlainFormDialog, openDialog, toastError, type FormDialogProps, type IconName } from '../../ui'
 
 export type Tab = 'users' | 'groups' | 'roles' | 'policies' | 'simulate'
 
@@ -96,59 +96,21 @@ export function Section({ title, action, wide, children }: { title: string; acti
   )
 }
 
-/** A dialog that does one thing with what is typed: busy while it runs, and it stays with the error when it fails. */
-export function FormDialog({ title, action, wide, ready = true, run, onClose, onCancel = onClose, onError, children }: {
-  title: string
-  action: string
-  wide?: boolean
-  ready?: boolean
-  run: () => Promise<void>
-  onClose: () => void
-  /** instead of closing, when it is left without doing it */
-  onCancel?: () => void
-  onError?: (error: unknown) => void
-  children: ComponentChildren
-}) {
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
-  const submit = async () => {
-    if (!ready || busy) return
-    setBusy(true)
-    setError(null)
-    try {
-      await run()
-      onClose()
-    } catch (thrown) {
-      setError(thrown)
-      onError?.(thrown)
-      setBusy(false)
-    }
-  }
+/** One whose secret may have been forgotten meanwhile. */
+export function FormDialog(props: FormDialogProps) {
   return (
-    <Dialog
-      title={title}
-      wide={wide}
-      onClose={onCancel}
-      onSubmit={submit}
-      foot={
-        <>
-          <Button onClick={onCancel}>Cancel</Button>
-          <Button type="submit" kind="primary" disabled={!ready} busy={busy}>
-            {action}
-          </Button>
-        </>
+    <PlainFormDialog
+      {...props}
+      help={(error) =>
+        asApiError(error).code === 'SecretNeeded' && (
+          <div>
+            <Button icon="key" onClick={() => void import('./unlock').then(({ askToUnlock }) => askToUnlock())}>
+              Type the secret again
+            </Button>
+          </div>
+        )
       }
-    >
-      {children}
-      {error !== null && <ErrorView error={error} />}
-      {asApiError(error).code === 'SecretNeeded' && (
-        <div>
-          <Button icon="key" onClick={() => void import('./unlock').then(({ askToUnlock }) => askToUnlock())}>
-            Type the secret again
-          </Button>
-        </div>
-      )}
-    </Dialog>
+    />
   )
 }
 

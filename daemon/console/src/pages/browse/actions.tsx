@@ -6,7 +6,7 @@ import { deleteBucket, bucketZones, zoneOf } from '../../s3/buckets'
 import { asApiError } from '../../s3/errors'
 import { copyObject, createFolder, deleteKeys, walk, type Entry } from '../../s3/objects'
 import { runTask, type TaskHandle } from '../../tasks'
-import { Button, Check, confirmAction, Dialog, ErrorView, Field, format, Note, openDialog, toast } from '../../ui'
+import { Button, Check, confirmAction, Dialog, Field, format, FormDialog, Note, openDialog, toast } from '../../ui'
 import { visible } from '../../ui/format'
 import { baseName, folderOf } from './names'
 
@@ -27,39 +27,18 @@ export function newFolder(target: Target): void {
 
 function NewFolder({ bucket, prefix, reload, onClose }: Target & { onClose: () => void }) {
   const [name, setName] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
   const key = `${prefix}${name.replace(/\/+$/, '')}/`
-  const submit = async () => {
-    if (!name || busy) return
-    setBusy(true)
-    try {
-      await createFolder(bucket, key)
-      onClose()
-      reload()
-      go('browse', { bucket, prefix: key })
-    } catch (thrown) {
-      setError(asApiError(thrown).code === 'PreconditionFailed' ? new Error('There is such a folder already.') : thrown)
-      setBusy(false)
-    }
+  const create = async () => {
+    await createFolder(bucket, key).catch((thrown) => {
+      throw asApiError(thrown).code === 'PreconditionFailed' ? new Error('There is such a folder already.') : thrown
+    })
+    reload()
+    go('browse', { bucket, prefix: key })
   }
   return (
-    <Dialog
-      title="New folder"
-      onClose={onClose}
-      onSubmit={submit}
-      foot={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={busy} disabled={!name}>
-            Create
-          </Button>
-        </>
-      }
-    >
+    <FormDialog title="New folder" action="Create" ready={name !== ''} run={create} onClose={onClose} asked={{ action: 's3:PutObject', resource: `${bucket}/${key}` }}>
       <Field label="Name" value={name} onInput={setName} autofocus required hint="A folder is an empty object whose key ends with a slash; uploads make their folders by themselves." />
-      {error !== null && <ErrorView error={error} asked={{ action: 's3:PutObject', resource: `${bucket}/${key}` }} />}
-    </Dialog>
+    </FormDialog>
   )
 }
 
