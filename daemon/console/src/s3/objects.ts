@@ -7,10 +7,12 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  DeleteObjectTaggingCommand,
   GetObjectTaggingCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { send } from './client'
@@ -202,6 +204,13 @@ export async function headObject(bucket: string, key: string, versionId?: string
 export async function objectTags(bucket: string, key: string, versionId?: string, signal?: AbortSignal): Promise<[string, string][]> {
   const answer = await send(new GetObjectTaggingCommand({ Bucket: bucket, Key: key, VersionId: versionId }), { abortSignal: signal })
   return (answer.TagSet ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])
+}
+
+/** All tags that it shall have; others go. */
+export async function putObjectTags({ bucket, key, versionId }: Place, tags: [string, string][]): Promise<void> {
+  const of = { Bucket: bucket, Key: key, VersionId: versionId }
+  if (tags.length === 0) await send(new DeleteObjectTaggingCommand(of))
+  else await send(new PutObjectTaggingCommand({ ...of, Tagging: { TagSet: tags.map(([Key, Value]) => ({ Key, Value })) } }))
 }
 
 export interface LineageEdge {

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { lazyPart } from '../../ui/lazy'
 import { href } from '../../router'
-import { headObject, lineage, listPage, objectTags, type LineageEdge, type ObjectFacts } from '../../s3/objects'
+import { headObject, lineage, listPage, type LineageEdge, type ObjectFacts } from '../../s3/objects'
 import type { Zone } from '../../s3/buckets'
 import { zoneOf } from '../../s3/buckets'
 import { Badge, Button, CopyField, format, Load, Menu, Note, Tabs, useLoad } from '../../ui'
@@ -10,6 +10,7 @@ import { visible } from '../../ui/format'
 import { ZoneBadge } from '../bucket-badges'
 import { copyEntries, deleteEntries, type Target } from './actions'
 import { baseName, folderOf } from './names'
+import { ObjectTags } from './tags'
 import { downloadObject, shareObject } from './transfer'
 
 const Preview = lazyPart(() => import('../../previews/preview'))
@@ -95,7 +96,6 @@ export function Details({ target, objectKey: key, versionId, zones, versioned, o
 }
 
 function Facts({ bucket, objectKey: key, versionId, facts }: { bucket: string; objectKey: string; versionId?: string; facts: ObjectFacts }) {
-  const tags = useLoad((signal) => objectTags(bucket, key, versionId, signal), [bucket, key, versionId])
   const none = <span class="muted">none</span>
   return (
     <div class="stack">
@@ -141,10 +141,7 @@ function Facts({ bucket, objectKey: key, versionId, facts }: { bucket: string; o
       {facts.checksums.length === 0 ? none : <Pairs of={facts.checksums} mono />}
       <h3>Metadata</h3>
       {facts.metadata.length === 0 ? none : <Pairs of={facts.metadata} />}
-      <h3>Tags</h3>
-      <Load of={tags} asked={{ action: 's3:GetObjectTagging', resource: `${bucket}/${key}` }}>
-        {(list) => (list.length === 0 ? none : <Pairs of={list} />)}
-      </Load>
+      <ObjectTags at={{ bucket, key, versionId }} />
       <CopyField label="S3 address" value={`s3://${bucket}/${key}`} />
     </div>
   )
