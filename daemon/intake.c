@@ -334,9 +334,17 @@ static void release_buffers(struct intake *intake)
             intake->capacity);
 }
 
+bool intake_lends(const struct intake *intake)
+{
+    return intake->stage == NULL && !intake->options.compress &&
+           intake->len <= STAGE_LENT_MAX_BYTES;
+}
+
 enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage)
 {
     enum storage_err err = intake->err;
+    if (err == STORAGE_OK && intake->len > 0 && intake_lends(intake))
+        return storage_stage_lend(intake->options.store, intake_gathered(intake), ret_stage);
     if (err == STORAGE_OK && intake->stage == NULL && intake->len > 0)
         err = open_stage(intake, intake->len);
     if (err == STORAGE_OK && intake->len > 0)

@@ -52,6 +52,9 @@ struct span intake_gathered(const struct intake *intake);
  * intake_drain, intake_finish and intake_close may be called no earlier. */
 bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx);
 
+/* Is the body so short that the store writes it with its commit? Then it stays in the intake's memory, which must not
+ * be closed before the stage is gone, and intake_finish does not block. */
+bool intake_lends(const struct intake *intake);
 /* Everything is in: digests what was not handed on. Then intake_finish hands the rest to a stage and
  * finishes it; NULL when there were no bytes. Both may block. */
 enum storage_err intake_drain(struct intake *intake) MUST_USE;

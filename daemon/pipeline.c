@@ -117,9 +117,22 @@ static enum s3_err run_again(struct request *request)
     return run(request);
 }
 
+bool pipeline_is_quick(const struct request *request)
+{
+    switch (request->op->class) {
+    case CLASS_INLINE:
+        return true;
+    case CLASS_COMMIT:
+        return request->again == NULL && receive_is_quick(request);
+    case CLASS_WORKER:
+        break;
+    }
+    return false;
+}
+
 bool pipeline_run(struct request *request)
 {
-    if (request->op->class == CLASS_WORKER) /* the way to the worker is nobody's step */
+    if (request->op->class != CLASS_INLINE) /* the way to the worker is nobody's step */
         request->step_began_ns = clock_monotonic_ns();
     if (request->again != NULL)
         (void)(timed(request, STEP_RUN, run_again) == S3_OK);
@@ -146,6 +159,8 @@ bool pipeline_resume(struct request *request)
 {
     request->step_began_ns = request->deferred_ns;
     (void)(timed(request, STEP_RUN, run_rest) == S3_OK);
+    if (request->again == NULL)
+        receive_free(request); /* the store has what it was lent */
     return request->again == NULL;
 }
 

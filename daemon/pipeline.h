@@ -24,7 +24,10 @@ enum s3_err pipeline_body(struct request *request, struct span *input, bool *ret
 /* After the last byte: is the body what it was said to be? err: the request is refused */
 enum s3_err pipeline_end(struct request *request) MUST_USE;
 
-/* Runs the operation. Blocks, unless its class is INLINE. False: it has a change to commit first. Then
+/* May pipeline_run be called on an I/O thread? */
+bool pipeline_is_quick(const struct request *request);
+
+/* Runs the operation. Blocks, unless pipeline_is_quick. False: it has a change to commit first. Then
  * pipeline_submit hands that to the store, done is called once it is on disk or refused, on a thread of
  * the store's that must not be held up, and pipeline_resume takes the operation to its end: false when it
  * has to be run again, on a worker. Only with request->may_defer. */

@@ -386,6 +386,13 @@ enum s3_err receive_store(struct request *request)
     return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
 }
 
+bool receive_is_quick(const struct request *request)
+{
+    const struct receive *receive = request->receive;
+    return receive == NULL || !is_staged(receive->kind) || receive->intake == NULL ||
+           intake_lends(receive->intake);
+}
+
 bool receive_busy(struct request *request, void (*over)(void *ctx), void *ctx)
 {
     struct receive *receive = request->receive;

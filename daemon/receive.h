@@ -6,7 +6,7 @@
  *     receive_bytes   for each run of bytes; never blocks, tells to wait instead
  *     receive_end     after the last byte: is everything there?
  *     receive_busy    a large body's last bytes are still worked on: waits without blocking
- *     receive_store   digests compared, the body is handed to the store; blocks
+ *     receive_store   digests compared, the body is handed to the store; blocks unless receive_is_quick
  *
  * One thread at a time. */
 #ifndef DAEMON_RECEIVE_H
@@ -42,6 +42,10 @@ enum s3_err receive_end(struct request *request) MUST_USE;
 /* Do other threads still work on bytes of this body? Then over is called, on one of them, when they have
  * done; receive_store and receive_free come no earlier. */
 bool receive_busy(struct request *request, void (*over)(void *ctx), void *ctx);
+
+/* Is there no body, or so short a one that receive_store does not block? The store writes that with its commit, and
+ * until then it stays in the request's memory. */
+bool receive_is_quick(const struct request *request);
 
 /* Compares what was streamed, and hands the body to the store.
  * err: X_AMZ_CONTENT_SHA256_MISMATCH, BAD_DIGEST, INSUFFICIENT_STORAGE, SLOW_DOWN, INTERNAL */

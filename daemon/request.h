@@ -38,7 +38,7 @@ enum method {
     METHOD_OTHER
 };
 enum body_kind { BODY_NONE, BODY_XML, BODY_BLOB, BODY_FORM, BODY_QUERY };
-enum op_class { CLASS_INLINE, CLASS_WORKER };
+enum op_class { CLASS_INLINE, CLASS_COMMIT, CLASS_WORKER };
 
 /* A row of ops.def. */
 struct op {

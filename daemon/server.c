@@ -97,13 +97,19 @@ static void on_committed(void *ctx, struct mutation *mutation)
     resume(ctx);
 }
 
+/* The connection is suspended. */
+static void submit(struct exchange *exchange)
+{
+    exchange->state = EXCHANGE_COMMIT;
+    pipeline_submit(&exchange->request, on_committed, exchange);
+}
+
 static void run_on_worker(struct job *job)
 {
     struct exchange *exchange = (struct exchange *)job;
     exchange->request.may_defer = true;
     if (!pipeline_run(&exchange->request)) {
-        exchange->state = EXCHANGE_COMMIT;
-        pipeline_submit(&exchange->request, on_committed, exchange);
+        submit(exchange);
         return;
     }
     pipeline_respond(&exchange->request);
@@ -423,14 +429,17 @@ static enum MHD_Result finish(struct exchange *exchange)
     struct request *request = &exchange->request;
     if (exchange->state == EXCHANGE_DISCARD || pipeline_end(request) != S3_OK)
         return respond_now(exchange);
-    if (request->op->class == CLASS_WORKER) {
+    if (!pipeline_is_quick(request)) {
         give_to_worker(exchange);
         return MHD_YES;
     }
-    bool done = pipeline_run(request);
-    assert(done); /* it may not defer here */
-    (void)done;
-    return respond_now(exchange);
+    request->may_defer = true;
+    if (pipeline_run(request))
+        return respond_now(exchange);
+    connection_enter(exchange->session->connection, PHASE_WORK);
+    suspend(exchange);
+    submit(exchange);
+    return MHD_YES;
 }
 
 static enum MHD_Result on_head(struct exchange *exchange, const char *method, const char *version)

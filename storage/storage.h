@@ -553,6 +553,13 @@ typedef void storage_done_fn(void *ctx, enum storage_err err);
 enum storage_err stage_write_async(
     struct stage *stage, struct span bytes, storage_done_fn *done, void *ctx) MUST_USE;
 
+/* The whole of a short body, finished, which stays the caller's and is left untouched until the stage is gone: it is
+ * written by the commit that takes it, in one call with those beside it. Does not block. 1 to STAGE_LENT_MAX_BYTES.
+ * err: NO_MEMORY, NO_SPACE, INVALID */
+enum { STAGE_LENT_MAX_BYTES = 16 * 1024 };
+enum storage_err storage_stage_lend(
+    struct storage *storage, struct span bytes, struct stage **ret_stage) MUST_USE;
+
 /* No more bytes. A large body is made durable here. Blocks on the disk. */
 enum storage_err stage_finish(struct stage *stage) MUST_USE;
 uint64_t stage_size(const struct stage *stage);

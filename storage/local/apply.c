@@ -145,7 +145,7 @@ static bool arguments_are_valid(const struct mutation *m)
 static bool is_for_index(const struct mutation *m, struct stage *stage)
 {
     struct span bytes = stage_bytes(stage);
-    if (m->kind != MUTATION_PUT_OBJECT || !span_present(bytes) || bytes.len == 0)
+    if (m->kind != MUTATION_PUT_OBJECT || bytes.len == 0)
         return false;
     struct object_record record = {
         .is_inline = true,
@@ -175,8 +175,12 @@ enum storage_err mutation_prepare(struct storage *storage, struct mutation *m)
         return STORAGE_NO_SPACE;
     if (!stage || !*stage)
         return STORAGE_OK;
-    enum storage_err err = stage_finish(*stage); /* what failed before is no empty object */
-    if (err != STORAGE_OK || stage_size(*stage) == 0 || is_for_index(m, *stage))
-        return err;
-    return stage_place(*stage);
+    return stage_finish(*stage); /* what failed before is no empty object */
+}
+
+struct stage *mutation_stage_to_place(struct mutation *m)
+{
+    struct stage **stage = stage_of(m);
+    bool in_memory = stage && *stage && span_present(stage_bytes(*stage));
+    return in_memory && !is_for_index(m, *stage) ? *stage : NULL;
 }

@@ -10,6 +10,8 @@
  * would be touched, and writes a small body out unless it goes into the index. May block on the
  * disk. err: INVALID, NO_SPACE, … */
 enum storage_err mutation_prepare(struct storage *storage, struct mutation *mutation) MUST_USE;
+/* Its body, where that lies in memory still and belongs into a segment; else NULL. */
+struct stage *mutation_stage_to_place(struct mutation *mutation);
 /* Once mutation->err is known: the stage's bytes are the index's now, or given back. */
 void mutation_release_stage(struct mutation *mutation);
 /* In the commit. */

@@ -120,11 +120,26 @@ static enum outcome attempt(struct batch *batch, enum storage_err *ret_err, bool
     return after_failure(batch, failure, batch->count, ret_err);
 }
 
+/* Bodies that were left in memory until now, so that one call writes those of all. */
+static void place_bodies(struct batch *batch)
+{
+    size_t count = 0, of[BATCH_MAX];
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->refused[i] = STORAGE_OK;
+        batch->bodies[count] = mutation_stage_to_place(batch->items[i]);
+        if (batch->bodies[count])
+            of[count++] = i;
+    }
+    stages_place(batch->bodies, count);
+    for (size_t i = 0; i < count; i++)
+        batch->refused[of[i]] = stage_failed(batch->bodies[i]);
+}
+
 size_t batch_run(struct batch *batch, bool *ret_committed)
 {
     enum storage_err err;
     enum outcome outcome;
-    memset(batch->refused, 0, sizeof(batch->refused));
+    place_bodies(batch);
     /* Each replay has a larger map, fewer items, or one refused item more: it ends. */
     do
         outcome = attempt(batch, &err, ret_committed);

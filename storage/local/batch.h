@@ -8,7 +8,9 @@ struct batch {
     struct commit commit;
     size_t count;
     struct mutation *items[BATCH_MAX];
-    enum storage_err refused[BATCH_MAX]; /* not OK: is left out when the batch is replayed */
+    enum storage_err
+        refused[BATCH_MAX]; /* not OK: is left out, from the start or when the batch is replayed */
+    struct stage *bodies[BATCH_MAX];
 };
 
 /* Applies and commits as many of the items as one commit takes, in order, and sets their err; does

@@ -378,6 +378,12 @@ enum storage_err storage_stage_open(
     return space_stage_open(storage->space, size_bytes, ret_stage);
 }
 
+enum storage_err storage_stage_lend(
+    struct storage *storage, struct span bytes, struct stage **ret_stage)
+{
+    return space_stage_lend(storage->space, bytes, ret_stage);
+}
+
 static void index_figures(struct storage *storage, struct storage_stats *stats)
 {
     struct index_txn *txn = NULL;

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 enum {
-    STAGE_INLINE_BYTES = 512,       /* a body shorter than this waits in memory for stage_place */
+    STAGE_INLINE_BYTES = 512,       /* a body shorter than this waits in memory for stages_place */
     PACKED_MAX_BYTES = 1024 * 1024, /* declared larger: a file of its own */
     EXTENT_INLINE_CRCS = 4,         /* more block CRCs than this live in the footer alone */
     EXTENT_ALIGN_BYTES = 8,
@@ -68,13 +68,19 @@ void space_close(struct space *space);
 
 enum storage_err space_stage_open(
     struct space *space, uint64_t size_bytes, struct stage **ret_stage) MUST_USE;
+/* As storage_stage_lend. */
+enum storage_err space_stage_lend(
+    struct space *space, struct span bytes, struct stage **ret_stage) MUST_USE;
 /* The finished stage's extent; NULL when it holds no bytes or they are still only in memory. */
 const struct extent *stage_extent(const struct stage *stage);
-/* The bytes themselves while they are still only in memory (small bodies), else absent: the engine
- * may store them inline instead. stage_finish leaves bodies up to inline_max in memory and out of
- * any segment; stage_place then writes them out when they shall not be inline. */
+/* The bytes themselves while they are still only in memory, else absent: those of lent bodies, and of bodies under
+ * STAGE_INLINE_BYTES. The engine may store them inline, or has stages_place write them. */
 struct span stage_bytes(const struct stage *stage);
-enum storage_err stage_place(struct stage *stage) MUST_USE;
+/* Writes finished bodies that are still only in memory into segments, neighbours in one call. What becomes of each is
+ * its own affair: stage_failed. Blocks. One thread at a time for each stage. */
+void stages_place(struct stage *const *stages, size_t count);
+/* What a write of its bytes said. OK: nothing went wrong so far */
+enum storage_err stage_failed(const struct stage *stage);
 /* After the commit: the index names the extent now; frees the stage without giving space back. */
 void stage_adopt(struct stage *stage);
 

@@ -133,7 +133,7 @@ enum storage_err writers_add(struct writers *writers, const struct write_job *jo
 
 enum stage_place {
     STAGE_EMPTY,  /* nothing written yet */
-    STAGE_MEMORY, /* in small or buffer */
+    STAGE_MEMORY, /* lent, or in small or buffer */
     STAGE_PACKED,
     STAGE_FILE,
 };
@@ -156,6 +156,7 @@ struct stage {
     uint32_t block_crc; /* of the block that is filling */
     uint32_t *crcs;     /* of the full blocks; extent.block_crcs or malloc */
     uint32_t crc_capacity;
+    struct span lent;          /* the caller's; else absent */
     char *buffer;              /* STAGE_BUFFER_BYTES, for bodies of unknown size */
     struct deflater *deflater; /* NULL: the bytes are kept as they come */
     uint64_t content_bytes;    /* compressed: what was declared, and when finished what it is */

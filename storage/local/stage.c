@@ -4,6 +4,11 @@
 #include <assert.h>
 #include <unistd.h>
 
+enum {
+    RUN_PARTS_MAX = 3, /* bytes, padding, footer */
+    GATHERED_MAX = 32, /* with STAGE_LENT_MAX_BYTES: half a MiB in one call */
+};
+
 /* ---- opening, giving up ---- */
 
 static struct stage *stage_take(struct space *space)
@@ -62,6 +67,20 @@ enum storage_err space_stage_open(
         atomic_fetch_add(&space->disk_promised, size_bytes);
     }
     *ret_stage = stage;
+    return STORAGE_OK;
+}
+
+enum storage_err space_stage_lend(struct space *space, struct span bytes, struct stage **ret_stage)
+{
+    if (bytes.len == 0 || bytes.len > STAGE_LENT_MAX_BYTES)
+        return STORAGE_INVALID;
+    enum storage_err err = space_stage_open(space, bytes.len, ret_stage);
+    if (err != STORAGE_OK)
+        return err;
+    (*ret_stage)->place = STAGE_MEMORY;
+    (*ret_stage)->lent = bytes;
+    (*ret_stage)->written_bytes = bytes.len;
+    (*ret_stage)->finished = true;
     return STORAGE_OK;
 }
 
@@ -156,26 +175,42 @@ static enum storage_err packed_begin(struct stage *stage, uint64_t size_bytes)
     return STORAGE_OK;
 }
 
-/* Writes on; the last bytes go out in one call with the padding and the footer. */
-static enum storage_err packed_write(struct stage *stage, struct span bytes)
+/* A run of a packed body on its way out; the last one takes padding and footer along. */
+struct run_parts {
+    struct iovec parts[RUN_PARTS_MAX];
+    int count;
+    unsigned char footer[FOOTER_SMALL_BYTES];
+};
+
+/* The next bytes as they are to be written. false: out of memory */
+static bool packed_run(struct stage *stage, struct span bytes, struct run_parts *ret_run)
 {
     static const char zeros[EXTENT_ALIGN_BYTES];
-    unsigned char footer[FOOTER_SMALL_BYTES];
     uint64_t length = stage->extent.length_bytes;
-    struct iovec parts[3] = {part_of(bytes)};
-    int count = 1;
-    uint64_t at = stage->run.offset_bytes + stage->written_bytes;
+    ret_run->parts[0] = part_of(bytes);
+    ret_run->count = 1;
     if (!stage_checksum(stage, bytes))
-        return STORAGE_NO_MEMORY;
+        return false;
     stage->written_bytes += bytes.len;
-    if (stage->written_bytes == length) {
-        if (!stage_checksum_end(stage))
-            return STORAGE_NO_MEMORY;
-        footer_encode(&stage->extent, stage->crcs, footer);
-        parts[count++] = part_of(span_of(zeros, (size_t)(padded(length) - length)));
-        parts[count++] = (struct iovec){footer, (size_t)footer_bytes(stage->extent.block_count)};
-    }
-    return space_write(stage->space, stage->run.fd, parts, count, at);
+    if (stage->written_bytes < length)
+        return true;
+    if (!stage_checksum_end(stage))
+        return false;
+    footer_encode(&stage->extent, stage->crcs, ret_run->footer);
+    ret_run->parts[1] = part_of(span_of(zeros, (size_t)(padded(length) - length)));
+    ret_run->parts[2] =
+        (struct iovec){ret_run->footer, (size_t)footer_bytes(stage->extent.block_count)};
+    ret_run->count = 3;
+    return true;
+}
+
+static enum storage_err packed_write(struct stage *stage, struct span bytes)
+{
+    struct run_parts run;
+    uint64_t at = stage->run.offset_bytes + stage->written_bytes;
+    if (!packed_run(stage, bytes, &run))
+        return STORAGE_NO_MEMORY;
+    return space_write(stage->space, stage->run.fd, run.parts, run.count, at);
 }
 
 /* ---- the stage ---- */
@@ -289,22 +324,70 @@ enum storage_err stage_write_async(
     return err;
 }
 
-enum storage_err stage_place(struct stage *stage)
+/* ---- bodies in memory, written together ---- */
+
+/* Neighbours on their way into one segment. */
+struct gathered {
+    struct stage *stages[GATHERED_MAX];
+    struct run_parts runs[GATHERED_MAX];
+    size_t count;
+    uint64_t end_bytes; /* where the next one would be a neighbour */
+};
+
+static void gathered_write(struct gathered *gathered)
 {
-    if (stage->failed != STORAGE_OK)
-        return stage->failed;
-    if (!stage->finished)
-        return STORAGE_INVALID;
-    if (stage->place != STAGE_MEMORY)
-        return STORAGE_OK;
+    struct iovec parts[GATHERED_MAX * RUN_PARTS_MAX];
+    int count = 0;
+    if (gathered->count == 0)
+        return;
+    const struct stage *first = gathered->stages[0];
+    for (size_t i = 0; i < gathered->count; i++) {
+        const struct run_parts *run = &gathered->runs[i];
+        memcpy(parts + count, run->parts, (size_t)run->count * sizeof parts[0]);
+        count += run->count;
+    }
+    enum storage_err err =
+        space_write(first->space, first->run.fd, parts, count, first->run.offset_bytes);
+    for (size_t i = 0; i < gathered->count; i++)
+        gathered->stages[i]->failed = err;
+    gathered->count = 0;
+}
+
+/* err: what becomes of this one alone */
+static enum storage_err gathered_add(struct gathered *gathered, struct stage *stage)
+{
     struct span bytes = stage_bytes(stage);
     enum storage_err err = packed_begin(stage, bytes.len);
+    if (err != STORAGE_OK)
+        return err;
+    const struct packed_run *run = &stage->run;
+    if (gathered->count == GATHERED_MAX ||
+        (gathered->count > 0 && (run->packed != gathered->stages[0]->run.packed ||
+                                    run->offset_bytes != gathered->end_bytes)))
+        gathered_write(gathered);
     stage->written_bytes = 0;
-    if (err == STORAGE_OK)
-        err = packed_write(stage, bytes);
+    if (!packed_run(stage, bytes, &gathered->runs[gathered->count]))
+        return STORAGE_NO_MEMORY;
     stage->extent.content_bytes = stage->content_bytes;
-    stage->failed = err;
-    return err;
+    gathered->stages[gathered->count++] = stage;
+    gathered->end_bytes =
+        run->offset_bytes + padded(bytes.len) + footer_bytes(stage->extent.block_count);
+    return STORAGE_OK;
+}
+
+void stages_place(struct stage *const *stages, size_t count)
+{
+    struct gathered gathered;
+    gathered.count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (stages[i]->place == STAGE_MEMORY && stages[i]->failed == STORAGE_OK)
+            stages[i]->failed = gathered_add(&gathered, stages[i]);
+    gathered_write(&gathered);
+}
+
+enum storage_err stage_failed(const struct stage *stage)
+{
+    return stage->failed;
 }
 
 enum storage_err stage_finish(struct stage *stage)
@@ -323,7 +406,7 @@ enum storage_err stage_finish(struct stage *stage)
         stage->failed = stage_file_finish(stage);
     else if (stage->place == STAGE_MEMORY &&
              (compressed || stage->written_bytes >= STAGE_INLINE_BYTES))
-        return stage_place(stage);
+        stages_place(&stage, 1);
     return stage->failed;
 }
 
@@ -338,7 +421,9 @@ struct span stage_bytes(const struct stage *stage)
 {
     if (stage->place != STAGE_MEMORY)
         return SPAN_ABSENT;
-    return span_of(stage->buffer ? stage->buffer : stage->small, (size_t)stage->written_bytes);
+    return span_present(stage->lent) ? stage->lent
+                                     : span_of(stage->buffer ? stage->buffer : stage->small,
+                                           (size_t)stage->written_bytes);
 }
 
 const struct extent *stage_extent(const struct stage *stage)

@@ -26,6 +26,11 @@ static struct stage *stage_bytes_of(
     struct stage *stage = NULL;
     uint64_t size = content_size(content);
     content_bytes(content, 0, bytes, (size_t)size);
+    if (size <= STAGE_LENT_MAX_BYTES && !compress) { /* as the daemon does */
+        if (storage_stage_lend(store, span_of(bytes, (size_t)size), &stage) != STORAGE_OK)
+            change_failed("lending");
+        return stage;
+    }
     /* Of unknown size: a file of its own from 256 KiB on, without a megabyte to be written. */
     if (storage_stage_open(store, own_file ? STAGE_SIZE_UNKNOWN : size, &stage) != STORAGE_OK ||
         (compress && stage_compress(stage) != STORAGE_OK) ||

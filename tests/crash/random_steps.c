@@ -20,6 +20,12 @@ struct stage *stage_content(const struct model_content *content)
     struct stage *stage = NULL;
     if (size == 0)
         return NULL;
+    if (size <= STAGE_LENT_MAX_BYTES && dice(2) == 0) {
+        content_bytes(content, 0, bytes, (size_t)size);
+        same_err(
+            "lending", storage_stage_lend(store, span_of(bytes, (size_t)size), &stage), STORAGE_OK);
+        return stage;
+    }
     enum storage_err err = storage_stage_open(store, dice(4) ? size : STAGE_SIZE_UNKNOWN, &stage);
     if (err == STORAGE_OK && dice(4) == 0)
         err = stage_compress(stage);

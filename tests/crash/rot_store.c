@@ -44,6 +44,8 @@ static struct stage *stage_of(struct storage *store, struct span bytes, bool com
     struct stage *stage = NULL;
     if (bytes.len == 0)
         return NULL;
+    if (bytes.len <= STAGE_LENT_MAX_BYTES && !compress)
+        return storage_stage_lend(store, bytes, &stage) == STORAGE_OK ? stage : NULL;
     if (storage_stage_open(store, bytes.len, &stage) != STORAGE_OK ||
         (compress && stage_compress(stage) != STORAGE_OK) ||
         stage_write(stage, bytes) != STORAGE_OK || stage_finish(stage) != STORAGE_OK) {

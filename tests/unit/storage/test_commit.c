@@ -61,6 +61,34 @@ static void test_a_bucket_made_filled_and_deleted_in_one_batch(void **state)
     check_counters((struct bucket_ref){m[1].bucket_info.id, SPAN("reused")}, 0, 0, 0);
 }
 
+/* What is lent is written by the commit, of one that is refused too; nothing of that stays. */
+static void test_lent_bodies_of_a_batch(void **state)
+{
+    (void)state;
+    enum { COUNT = 60, BYTES = 3000 };
+    static char bytes[COUNT][BYTES], keys[COUNT][8];
+    static struct mutation m[COUNT];
+    struct bucket_ref bucket = make_bucket("lent");
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t len = i % 5 == 0 ? 100 : BYTES; /* into the index, or a segment */
+        memset(bytes[i], 'a' + (int)(i % 26), len);
+        snprintf(keys[i], sizeof(keys[i]), "%zu", i / 2);
+        m[i] = put_of(bucket, span_str(keys[i]), SPAN_ABSENT);
+        m[i].put.attributes = attributes_for(span_of(bytes[i], len));
+        assert_int_equal(
+            storage_stage_lend(store, span_of(bytes[i], len), &m[i].put.stage), STORAGE_OK);
+        m[i].if_none_match = (struct etag_list){.present = true, .any = true};
+    }
+    storage_commit_all(store, m, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(m[i].err, i % 2 ? STORAGE_PRECONDITION_FAILED : STORAGE_OK);
+        assert_null(m[i].put.stage);
+        if (i % 2 == 0)
+            check_bytes(bucket, span_str(keys[i]), newest_version,
+                span_of(bytes[i], i % 5 == 0 ? 100 : BYTES));
+    }
+}
+
 /* ---- replays ---- */
 
 static enum storage_err change_then_refuse(struct engine_work *work, struct commit *commit)
@@ -454,6 +482,7 @@ int main(void)
             test_a_bucket_made_filled_and_deleted_in_one_batch, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(
             test_only_the_guilty_one_fails, store_setup, store_teardown),
+        cmocka_unit_test_setup_teardown(test_lent_bodies_of_a_batch, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(test_a_full_queue_is_busy, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(
             test_the_map_grows_under_readers, small_map_setup, small_map_teardown),

@@ -4,7 +4,8 @@ static struct extent put(struct space *space, size_t size, uint64_t seed)
 {
     struct stage *stage = stage_body(space, size, size, 262144, seed);
     assert_int_equal(stage_finish(stage), STORAGE_OK);
-    assert_int_equal(stage_place(stage), STORAGE_OK);
+    stages_place(&stage, 1);
+    assert_int_equal(stage_failed(stage), STORAGE_OK);
     struct extent extent = *stage_extent(stage);
     stage_adopt(stage);
     return extent;

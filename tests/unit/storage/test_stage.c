@@ -23,7 +23,8 @@ static void sizes_at_every_boundary(void **state)
                     assert_memory_equal(kept.ptr, want, size);
                     assert_null(stage_extent(stage));
                 }
-                assert_int_equal(stage_place(stage), STORAGE_OK);
+                stages_place(&stage, 1);
+                assert_int_equal(stage_failed(stage), STORAGE_OK);
                 assert_false(span_present(stage_bytes(stage)));
                 const struct extent *extent = stage_extent(stage);
                 assert_non_null(extent);
@@ -53,7 +54,8 @@ static void nothing_takes_no_space(void **state)
         struct stage *stage = stage_body(space, declared[i], 0, 1, 0);
         assert_int_equal(stage_write(stage, SPAN("")), STORAGE_OK);
         assert_int_equal(stage_finish(stage), STORAGE_OK);
-        assert_int_equal(stage_place(stage), STORAGE_OK);
+        stages_place(&stage, 1);
+        assert_int_equal(stage_failed(stage), STORAGE_OK);
         assert_null(stage_extent(stage));
         assert_false(span_present(stage_bytes(stage)));
         stage_adopt(stage);
@@ -94,6 +96,89 @@ static void whole_body_is_one_write(void **state)
         assert_int_equal(faults.seen[CALL_PWRITE] - before, 1);
         stage_adopt(stage);
     }
+}
+
+enum { LENT = 100 };
+
+/* Bodies of many lengths, one behind the other in memory. */
+static size_t lend_many(struct space *space, char *bytes, struct stage **ret_stages)
+{
+    for (size_t i = 0; i < LENT; i++) {
+        size_t size = i == 0 ? STAGE_LENT_MAX_BYTES : 1 + i * i;
+        pattern(bytes, size, 0, i);
+        assert_int_equal(space_stage_lend(space, span_of(bytes, size), &ret_stages[i]), STORAGE_OK);
+        assert_int_equal(stage_finish(ret_stages[i]), STORAGE_OK);
+        assert_int_equal(stage_size(ret_stages[i]), size);
+        assert_null(stage_extent(ret_stages[i]));
+        assert_ptr_equal(stage_bytes(ret_stages[i]).ptr, bytes);
+        bytes += size;
+    }
+    return LENT;
+}
+
+static void lent_bodies_are_written_together(void **state)
+{
+    struct space *space = ((struct fixture *)*state)->space;
+    char *bytes = malloc(LENT * STAGE_LENT_MAX_BYTES);
+    struct stage *stages[LENT];
+    for (int short_writes = 0; short_writes < 2; short_writes++) {
+        size_t count = lend_many(space, bytes, stages);
+        int before = faults.seen[CALL_PWRITE];
+        faults.short_bytes = short_writes ? 1000 : 0;
+        stages_place(stages, count);
+        if (!short_writes) /* by 32 at most, and one more where a segment is full */
+            assert_in_range(faults.seen[CALL_PWRITE] - before, 4, 5);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(stage_failed(stages[i]), STORAGE_OK);
+            assert_false(span_present(stage_bytes(stages[i])));
+            struct extent extent = *stage_extent(stages[i]);
+            assert_int_equal(extent.length_bytes, i == 0 ? STAGE_LENT_MAX_BYTES : 1 + i * i);
+            stage_adopt(stages[i]);
+            check_extent(space, &extent, 0, extent.length_bytes, true, i);
+        }
+    }
+    assert_false(segment_busy(space, 0));
+    free(bytes);
+}
+
+/* What could not be written says so, each for itself; the others are there. */
+static void lent_bodies_fail_alone(void **state)
+{
+    struct space *space = ((struct fixture *)*state)->space;
+    char *bytes = malloc(LENT * STAGE_LENT_MAX_BYTES);
+    struct stage *stages[LENT];
+    size_t count = lend_many(space, bytes, stages), failed = 0;
+    fail_call(CALL_PWRITE, 2, ENOSPC);
+    stages_place(stages, count);
+    for (size_t i = 0; i < count; i++) {
+        if (stage_failed(stages[i]) != STORAGE_OK) {
+            assert_int_equal(stage_failed(stages[i]), STORAGE_NO_SPACE);
+            assert_null(stage_extent(stages[i]));
+            stage_discard(stages[i]);
+            failed++;
+            continue;
+        }
+        struct extent extent = *stage_extent(stages[i]);
+        stage_adopt(stages[i]);
+        check_extent(space, &extent, 0, extent.length_bytes, true, i);
+    }
+    assert_int_equal(failed, 32);
+    free(bytes);
+}
+
+static void lending_has_bounds(void **state)
+{
+    struct space *space = ((struct fixture *)*state)->space;
+    static const char bytes[STAGE_LENT_MAX_BYTES + 1];
+    struct stage *stage = NULL;
+    assert_int_equal(space_stage_lend(space, SPAN(""), &stage), STORAGE_INVALID);
+    assert_int_equal(
+        space_stage_lend(space, span_of(bytes, sizeof bytes), &stage), STORAGE_INVALID);
+    assert_null(stage);
+    assert_int_equal(space_stage_lend(space, SPAN("abc"), &stage), STORAGE_OK);
+    assert_int_equal(stage_write(stage, SPAN("d")), STORAGE_INVALID);
+    stage_discard(stage);
+    assert_int_equal(faults.seen[CALL_PWRITE], 0);
 }
 
 static void short_writes_go_on(void **state)
@@ -348,6 +433,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_takes_no_space, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(wrong_lengths_are_refused, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(whole_body_is_one_write, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            lent_bodies_are_written_together, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(lent_bodies_fail_alone, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(lending_has_bounds, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(short_writes_go_on, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(
             no_space_fails_the_stage_only, fixture_setup, fixture_teardown),
