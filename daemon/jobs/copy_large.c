@@ -373,6 +373,15 @@ void copy_large_abandon(struct copy_object *object)
     copy_upload_forget(object);
 }
 
+void copy_large_begin_anew(struct copy_object *object)
+{
+    struct copy_large *record = copy_upload_record(object);
+    copy_large_abandon(object);
+    record->etag_text = object->entry.etag_text;
+    record->size_bytes = object->entry.size_bytes;
+    record->modified_ms = object->entry.modified_ms;
+}
+
 uint64_t copy_large_bytes(const struct copy_object *object)
 {
     struct copy_parts *parts = object->task->parts;

@@ -324,10 +324,13 @@ static bool head_step(struct copy_object *object)
     if (fetch->end != COPY_FETCH_OK)
         return copy_object_fetch_failed(object, fetch);
     const struct remote_object *found = &fetch->object;
+    bool is_another = !span_eq(found->etag_text, object->entry.etag_text);
     object->entry.etag_text = arena_copy(&object->arena, found->etag_text);
     object->entry.etag = found->has_etag ? found->etag : copy_etag_of(found->etag_text);
     object->entry.size_bytes = found->size_bytes;
     object->entry.modified_ms = found->modified_ms;
+    if (is_another)
+        copy_large_begin_anew(object);
     object->needs_head = false;
     object->tags = (struct copy_tags){.needed = false};
     object->due_ns = 0;

@@ -248,6 +248,9 @@ bool copy_large_close(struct copy_object *object);
 bool copy_large_in_line(const struct copy_object *object);
 /* It will not be gone on with: what was uploaded of it goes. Blocks on the commit */
 void copy_large_abandon(struct copy_object *object);
+/* The source has another content now, which entry tells already: nothing of the upload is of use, and the job's record names
+ * the new one. */
+void copy_large_begin_anew(struct copy_object *object);
 /* Live bytes of parts that are not settled. */
 uint64_t copy_large_bytes(const struct copy_object *object);
 

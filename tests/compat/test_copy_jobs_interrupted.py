@@ -88,6 +88,35 @@ def test_kills_during_a_job_leave_nothing_out_and_do_nothing_twice(source, targe
     assert progress["copied_bytes"] == sum(size for _, size in expected.values()) == done["total"]["bytes"]
 
 
+def test_twenty_thousand_of_which_some_are_large_some_fail_and_one_changes_meanwhile(source, target, lake):
+    client, copies = lakegated.client(source), copying.Copies(target)
+    policy = client.get_bucket_policy(Bucket="public")["Policy"]
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::public/data/07/000*"}
+    client.put_bucket_policy(Bucket="public", Policy=json.dumps(
+        {"Version": "2012-10-17", "Statement": [denial, *json.loads(policy)["Statement"]]}))
+    try:
+        job = copies.create(of(source, ""), lake, limits={"bytes_per_second": 4 * MIB})
+        small = sum(size for key, (_, size) in copying.listing(client, "public").items() if not key.startswith("large/"))
+        # The large ones begin: one of them becomes another one while its parts are fetched.
+        copies.until(job, when=lambda shown: shown["progress"]["received_bytes"] >= small + 4 * MIB)
+        client.upload_fileobj(io.BytesIO(random.Random(99).randbytes(17 * MIB)), "public", "large/2", Config=PARTS)
+        done = copies.until(job)
+        failures = copies.failures(done)["failures"]
+        assert {failure["reason"] for failure in failures} == {"SourceDenied"}, failures
+        assert {failure["key"] for failure in failures} == {f"data/07/000{i}" for i in range(10)}
+        expected = copying.listing(client, "public")
+        there = {key: value for key, value in expected.items() if not key.startswith("data/07/000")}
+        assert copying.listing(lakegated.client(target), lake) == there
+        assert done["progress"]["copied_objects"] == len(there) and done["progress"]["verified"]["none"] == 0
+    finally:
+        client.put_bucket_policy(Bucket="public", Policy=policy)
+    received = done["progress"]["received_bytes"]
+    copies.change(done, "retry")
+    done = copies.until(done)
+    assert done["progress"]["failed_objects"] == 0 and done["progress"]["received_bytes"] < received + MIB, done
+    assert copying.listing(lakegated.client(target), lake) == expected
+
+
 def test_a_kill_during_large_objects_goes_on_with_the_parts_that_are_there(source, target, lake):
     copies = copying.Copies(target)
     job = copies.create(of(source, "large/"), lake, limits={"bytes_per_second": 12 * MIB})

@@ -15,7 +15,8 @@ GOOD = {f"k{i:02}": b"content %d" % i for i in range(10)}
 @pytest.fixture(scope="module")
 def target():
     with lakegated.Lakegated(arguments=[
-        "--remote-endpoints", "http://127.0.0.1:*", "--remote-endpoints", "http://localhost:*", "--remote-addresses", "127.0.0.1/32",
+        "--remote-endpoints", "http://127.0.0.1:*", "--remote-endpoints", "http://localhost:*", "--remote-endpoints", "http://127.0.0.2:*",
+        "--remote-endpoints", "http://*.invalid:*", "--remote-addresses", "127.0.0.1/32",
     ]) as server:
         yield server
 
@@ -157,20 +158,21 @@ def test_a_source_that_only_says_slow_down_pauses_the_job_and_it_goes_on(copies,
     assert done["progress"]["copied_objects"] == 4 and done["progress"]["failed_objects"] == 0
 
 
-def test_a_source_that_is_not_there_pauses_the_job_and_looks_like_a_refused_address(copies, lake):
-    with copying.FakeSource(copying.serving(GOOD)) as source:
+def test_a_closed_port_a_refused_address_and_a_name_without_one_look_alike(target, copies, lake):
+    """To the job's owner, in all that a job tells; the log has the cause."""
+    with copying.FakeSource(copying.serving(GOOD)) as source, copying.FakeSource(copying.serving(GOOD)) as silent:
+        refused = silent.endpoint.replace("127.0.0.1", "127.0.0.2")
         closed = source.endpoint
-    shown = []
-    for endpoint in closed, "http://127.0.0.2:9":
-        job = copies.create({"bucket": "there", "endpoint": endpoint}, lake)
-        if endpoint == closed:
-            paused = copies.until(job, "paused")
-            shown.append((paused["reason"], paused["message"]))
-            copies.cancel(job)
-    refused = copies.until(job, "paused", "failed")
-    assert shown[0][0] == "SourceUnavailable"
-    assert refused["reason"] in ("SourceUnavailable", "SourceNotAllowed")
-    copies.cancel(job)
+    endpoints = [closed, refused, target.endpoint.replace("127.0.0.1", "localhost"), "http://there-is-no-such.invalid:9000"]
+    jobs = [copies.create({"bucket": "there", "endpoint": endpoint}, lake) for endpoint in endpoints]
+    shown = [copies.until(job, "paused") for job in jobs]
+    for job in jobs:
+        copies.cancel(job)
+    own = {"id", "source", "created", "started", "finished", "created_by"}
+    alike = [{key: value for key, value in job.items() if key not in own} for job in shown]
+    assert alike[0]["reason"] == "SourceUnavailable"
+    assert all(job == alike[0] for job in alike), alike
+    assert "refused by remote_addresses" in target.log_tail(300)
 
 
 def test_an_endpoint_that_is_not_allowed(copies, lake):
@@ -432,6 +434,40 @@ def test_a_part_that_is_not_what_the_etag_says_is_not_stored(here, copies, lake)
         done = copy(copies, source, lake)
     assert failed(copies, done) == {"big": "ChecksumMismatch"}
     assert copying.listing(here, lake) == {}
+    assert "Uploads" not in here.list_multipart_uploads(Bucket=lake)
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_large_one_that_changes_between_its_parts_is_begun_anew(target, here, copies, lake, kill):
+    """Parts of what it was are no parts of what it is; it was given up as damaged, though nothing was."""
+    before, after = bytes(range(256)) * 4096 * 17, bytes(reversed(range(256))) * 4096 * 18
+    answers = [multipart(before, 5 << 20, True), multipart(after, 5 << 20, True)]
+    state = {"now": 0}
+    changed, go = threading.Event(), threading.Event()
+
+    def answer(request):
+        if request.query.get("partNumber") == "3" and not changed.is_set():
+            state["now"] = 1
+            changed.set()
+            go.wait(60)
+        reply, etag = answers[state["now"]]
+        if request.headers.get("If-Match", etag) != etag:
+            return 412, {}, b"<Error><Code>PreconditionFailed</Code></Error>"
+        return reply(request)
+
+    with copying.FakeSource(answer) as source:
+        job = copies.create({"bucket": "there", "endpoint": source.endpoint}, lake)
+        assert changed.wait(60)
+        copies.until(job, when=lambda shown: shown["progress"]["received_bytes"] >= 5 << 20)
+        if kill:  # what the job's record has of it is of the time before
+            target.kill9()
+            target.start()
+        go.set()
+        done = copies.until(job)
+        assert copies.failures(done)["failures"] == []
+    assert done["progress"]["copied_objects"] == 1 and done["progress"]["verified"]["etag"] == 1, done
+    found = here.get_object(Bucket=lake, Key="big")
+    assert found["ETag"] == answers[1][1] and found["Body"].read() == after
     assert "Uploads" not in here.list_multipart_uploads(Bucket=lake)
 
 
