@@ -85,10 +85,29 @@ def odd():
 
 
 @pytest.fixture(scope="module")
-def gateway(source, odd):
+def silent_port():
+    """One that never answers who connects: its queue is full."""
+    with socket.socket() as listening, contextlib.ExitStack() as clients:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(64):
+            client = clients.enter_context(socket.socket())
+            client.settimeout(0.2)
+            try:
+                client.connect(listening.getsockname())
+            except TimeoutError:
+                break
+        else:
+            pytest.fail("the queue of a socket that accepts nobody does not become full")
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def gateway(source, odd, silent_port):
     arguments = ["--remote-endpoints", "http://127.0.0.1:*", "--remote-endpoints", "http://localhost:*",
                  "--remote-endpoints", "https://127.0.0.1:*",
                  "--remote-addresses", f"127.0.0.1:{source.port}",
+                 "--remote-addresses", f"127.0.0.1:{silent_port}",
                  "--remote-addresses", odd.endpoint.removeprefix("http://")]
     with lakegated.Lakegated(arguments=arguments) as server:
         yield server
@@ -600,10 +619,11 @@ def closed_port():
         return probe.getsockname()[1]
 
 
-def test_refusals_look_alike(gateway, source, odd):
-    """A closed port, an address that may not be reached, the daemon's own, a name without an address."""
+def test_refusals_look_alike(gateway, source, odd, silent_port):
+    """A closed port, an address that may not be reached, the daemon's own, a name without an address, a time-out."""
     answers = set()
     for endpoint in (f"http://127.0.0.1:{closed_port()}", f"http://localhost:{source.port + 1}", gateway.endpoint,
+                     f"http://127.0.0.1:{silent_port}",
                      f"http://localhost:{gateway.port}", f"https://127.0.0.1:{source.port}"):
         status, text = post(gateway, {"name": "unreachable", "source": "s3://some-bucket", "endpoint_url": endpoint})
         code, message = (text.split(f"<{tag}>")[1].split("<")[0] for tag in ("Code", "Message"))
@@ -692,6 +712,7 @@ def test_requests_that_wait_for_a_source_leave_workers_to_others(odd):
 
     odd.paths = {"/odd-bucket?": lambda handler: answer(handler, LISTING), "/odd-bucket/k": silent}
     arguments = ["--workers", "2", "--remote-endpoints", "http://127.0.0.1:*",
+                 "--remote-addresses", f"127.0.0.1:{silent_port}",
                  "--remote-addresses", odd.endpoint.removeprefix("http://")]
     with lakegated.Lakegated(arguments=arguments) as server:
         name = link(server, odd.endpoint, "s3://odd-bucket")

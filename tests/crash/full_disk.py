@@ -11,12 +11,15 @@ import hashlib
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "http"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "compat"))
+import copying  # noqa: E402
 import lakegated  # noqa: E402
 import raw  # noqa: E402
 
@@ -142,7 +145,34 @@ def full_disk(options, folder):
         for _ in range(options.rounds):
             round_of(clients, folder, pool)
         verified(server)
+    shutil.rmtree(folder + "/data")
     return clients
+
+
+def copy_job(folder):
+    """A copy job meets the full disk while it runs: it pauses, loses nothing, and goes on when there is room again. The number of
+    objects."""
+    objects = {f"in/{i:03d}": hashlib.sha256(b"%d" % i).digest() * 28_000 for i in range(120)}  # of 875 KiB
+    ballast = pathlib.Path(folder, "ballast")
+    settings = {"LAKEGATE_RESERVE": str(RESERVE_BYTES), "LAKEGATE_SNAPSHOTS": "0"}
+    with copying.FakeSource(copying.serving(objects)) as source, \
+            lakegated.Lakegated(data=folder + "/copies", arguments=copying.allowing(source.port), environment=settings) as server:
+        assert raw.request(server, "PUT", "/full").status == 200
+        ballast.write_bytes(bytes(free_bytes(folder) - RESERVE_BYTES - (48 << 20)))
+        copies = copying.Copies(server)
+        job = copies.create({"bucket": "there", "endpoint": source.endpoint}, "full/there/")
+        paused = copies.until(job, "paused")
+        assert paused["reason"] == "DiskFull" and paused["progress"]["failed_objects"] == 0, paused
+        assert 0 < paused["progress"]["copied_objects"] < len(objects), paused
+        assert free_bytes(folder) >= RESERVE_BYTES - LOG_BYTES
+        ballast.unlink()
+        copies.change(job, "resume")
+        done = copies.until(job)
+        assert done["state"] == "done" and done["progress"]["copied_objects"] == len(objects), done
+        for key, content in objects.items():
+            assert raw.request(server, "GET", f"/full/there/{key}").body == content, key
+        verified(server)
+    return len(objects)
 
 
 def small_map():
@@ -178,8 +208,10 @@ def main():
             command += ["sh", "-c", mount, str(DISK_BYTES), folder, sys.executable, *sys.argv, "--seed", str(options.seed)]
             return subprocess.run(command, env={**os.environ, INSIDE: folder}).returncode
     clients = full_disk(options, os.environ[INSIDE])
+    copied = copy_job(os.environ[INSIDE])
     objects = small_map()
     print(f"{clients.changes} changes and {clients.refused} refusals with 507 on a disk that was full {options.rounds} times; "
+          f"a copy of {copied} objects that met it; "
           f"{objects} objects while an index map of 1 MiB grew (--seed {options.seed})")
     return 0
 
