@@ -118,6 +118,11 @@ void copy_put_finish(struct copy_put *put)
         put->event(put->ctx, mark_over, put);
         return;
     }
+    if (pipeline_is_quick(&put->request)) {
+        put->state = COPY_PUT_WORK;
+        work(&put->job);
+        return;
+    }
     put->state = COPY_PUT_DRAIN;
     if (!receive_busy(&put->request, on_drained, put))
         give_to_worker(put);

@@ -28,7 +28,7 @@ struct copy_put {
         COPY_PUT_BODY,      /* more is to come */
         COPY_PUT_DRAIN,     /* a worker still has bytes of it */
         COPY_PUT_LINE,      /* no worker took it: copy_put_settle tries again */
-        COPY_PUT_WORK,      /* a worker has it, or the store */
+        COPY_PUT_WORK,      /* a worker has it, the store, or at first this thread */
         COPY_PUT_COMMITTED, /* the change is there, or refused */
         COPY_PUT_OVER,
     } state; /* set before the event that tells of it */
