@@ -127,8 +127,31 @@ static void copy(void)
     version->unknown = true;
     version->mark = version->writer = 9;
     version->metadata_bytes = 0;
+    version->metadata_mark = 0;
     if (commit_change(&m))
         learn(version, &m);
+}
+
+/* Metadata in the record, then in a row beside it, then none. */
+static void set_metadata(void)
+{
+    static char expected[METADATA_MAX_BYTES], text[METADATA_MAX_BYTES];
+    static const uint32_t bytes[] = {200, 900, 0};
+    for (unsigned key = 0; key < 3; key++) {
+        struct model_version *version = model_newest(lake(), key);
+        if (!version || version->is_marker || version->unknown)
+            continue;
+        struct mutation m = {
+            .kind = MUTATION_SET_METADATA, .bucket = lake_ref(), .key = model_key(key)};
+        m.set_metadata.version = (struct version_ref){.select = VERSION_NEWEST};
+        m.set_metadata.expected = metadata_of(version, expected);
+        version->metadata_mark = mix(++texts_made) | 1;
+        version->metadata_bytes = bytes[(key + texts_made) % ARRAY_LEN(bytes)];
+        m.set_metadata.metadata =
+            metadata_text(version->metadata_mark, version->metadata_bytes, text);
+        if (!commit_change(&m))
+            return;
+    }
 }
 
 static bool make_upload(unsigned key, struct model_upload *upload)
@@ -278,6 +301,7 @@ const struct change changes[CHANGES] = {
     {"delete", delete_packed},
     {"delete-file", delete_own_file},
     {"copy", copy},
+    {"metadata", set_metadata},
     {"multipart", multipart},
     {"bucket", create_bucket},
     {"delete-bucket", delete_bucket},

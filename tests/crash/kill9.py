@@ -29,7 +29,7 @@ KEYS_PER_CLIENT = 12
 POLICY = """{"Version": "2012-10-17", "Statement": {"Sid": "TEXT", "Effect": "Deny", "Principal": "*",
  "Action": "s3:PutObject", "Resource": "arn:aws:s3:::BUCKET/never/*"}}"""
 SETTINGS = {"bucket": "bucket made or removed", "policy": "policy", "lakegate-zones": "zones"}
-KINDS = {"put", "delete", "copy", "batch delete", "upload begun", "part", "upload completed", *SETTINGS.values()}
+KINDS = {"put", "delete", "copy", "tagged", "batch delete", "upload begun", "part", "upload completed", *SETTINGS.values()}
 ZONES = '{"Version": "2026-11-01", "Zones": [{"Name": "TEXT", "Prefix": "raw/", "Duplicates": "reject"}]}'
 
 
@@ -43,7 +43,7 @@ class Broken(Exception):
 
 
 class Client(threading.Thread):
-    """Writes its own keys. acknowledged: key → (version, size) or None, for every answered change; pending:
+    """Writes its own keys. acknowledged: key → (name, version, size, tag) or None, for every answered change; pending:
     what was sent without an answer yet."""
 
     def __init__(self, server, number, chance):
@@ -105,11 +105,14 @@ class Client(threading.Thread):
             self.delete_many()
         elif chance < 0.42:
             self.change_settings()
+        elif chance < 0.52:
+            self.tag(key)
         else:
             self.version += 1
             size = self.chance.choice(SIZES)
-            body = content(key, self.version, size)
-            self.change("put", key, (key, self.version, size), lambda: self.call("PUT", key, body=body))
+            body, tag = content(key, self.version, size), self.some_tag()
+            headers = {"x-amz-tagging": f"tag={tag}"} if tag else None
+            self.change("put", key, (key, self.version, size, tag), lambda: self.call("PUT", key, body=body, headers=headers))
 
     def change(self, kind, key, after, act):
         """pending stands from before the request until its answer."""
@@ -126,6 +129,23 @@ class Client(threading.Thread):
         source = self.chance.choice(sources)
         headers = {"x-amz-copy-source": f"/{BUCKET}/{source}"}
         self.change("copy", key, self.acknowledged[source], lambda: self.call("PUT", key, headers=headers))
+
+    def some_tag(self):
+        """None, one that is kept with the object's record, or one that is kept beside it."""
+        return self.chance.choice([None, f"v{self.version}", f"v{self.version}".ljust(256, "x")])
+
+    def tag(self, key):
+        state = self.acknowledged.get(key)
+        if state is None:
+            return
+        self.version += 1
+        tag = self.some_tag()
+        xml = f"<Tagging><TagSet><Tag><Key>tag</Key><Value>{tag}</Value></Tag></TagSet></Tagging>".encode()
+        after = (*state[:3], tag)
+        if tag is None:
+            self.change("tagged", key, after, lambda: self.call("DELETE", key, {"tagging": ""}))
+        else:
+            self.change("tagged", key, after, lambda: self.call("PUT", key, {"tagging": ""}, xml))
 
     def delete_many(self):
         """Each key goes or stays by itself."""
@@ -188,10 +208,11 @@ class Client(threading.Thread):
         """One step of an upload, which goes on behind a restart."""
         key = f"c{self.number:02d}/multi"
         if self.upload is None:
-            _, data = self.call("POST", key, {"uploads": ""})
             self.version += 1
+            tag = self.some_tag()
+            _, data = self.call("POST", key, {"uploads": ""}, headers={"x-amz-tagging": f"tag={tag}"} if tag else None)
             self.changes["upload begun"] += 1
-            self.upload = {"id": re.search(rb"<UploadId>(.*?)</UploadId>", data)[1].decode(), "parts": {}, "version": self.version}
+            self.upload = {"id": re.search(rb"<UploadId>(.*?)</UploadId>", data)[1].decode(), "parts": {}, "version": self.version, "tag": tag}
             return
         upload, number = self.upload, len(self.upload["parts"]) + 1
         size = PART_BYTES if number < 2 else 1000
@@ -203,13 +224,13 @@ class Client(threading.Thread):
             return
         xml = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{e}</ETag></Part>" for n, e in upload["parts"].items())
         xml = f"<CompleteMultipartUpload>{xml}</CompleteMultipartUpload>".encode()
-        self.change("upload completed", key, (f"multi {key}", upload["version"], PART_BYTES + 1000), lambda: self.call("POST", key, {"uploadId": upload["id"]}, xml))
+        self.change("upload completed", key, (f"multi {key}", upload["version"], PART_BYTES + 1000, upload["tag"]), lambda: self.call("POST", key, {"uploadId": upload["id"]}, xml))
         self.upload = None
 
     # ---- after a restart ----
 
     def body_of(self, state):
-        name, version, size = state
+        name, version, size, _ = state
         if name.startswith("multi "):
             key = name.split(" ")[1]
             return content(f"{key} part 1", version, PART_BYTES) + content(f"{key} part 2", version, 1000)
@@ -222,19 +243,25 @@ class Client(threading.Thread):
             possible = [self.acknowledged.get(key)] + ([self.pending[key]] if key in self.pending else [])
             reply, data = self.call("GET", key, accept=(200, 404))
             found = None if reply.status == 404 else data
+            tag = self.tag_of(key) if found is not None else None
             for state in possible:
-                if (state is None and found is None) or (state is not None and found is not None and found == self.body_of(state)):
+                if (state is None and found is None) or (state is not None and found is not None and tag == state[3] and found == self.body_of(state)):
                     self.acknowledged[key] = state
                     if state is not None:
                         present[key] = len(data)
                     break
             else:
-                had = "nothing" if found is None else f"{len(found)} bytes {hashlib.md5(found).hexdigest()}"
+                had = "nothing" if found is None else f"{len(found)} bytes {hashlib.md5(found).hexdigest()}, tag {tag}"
                 self.faults.append(f"{key}: found {had}, expected one of {possible}")
         self.pending.clear()
         self.check_upload()
         self.check_settings()
         return present
+
+    def tag_of(self, key):
+        _, data = self.call("GET", key, {"tagging": ""})
+        found = re.findall(rb"<Key>(.*?)</Key><Value>(.*?)</Value>", data)
+        return found[0][1].decode() if found else None
 
     def check_upload(self):
         if self.upload is None:

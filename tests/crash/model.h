@@ -43,6 +43,7 @@ struct model_version {
         writer; /* in owner, storage class and metadata: of an upload's result the upload's mark */
     uint32_t etag_parts;
     uint32_t metadata_bytes;
+    uint64_t metadata_mark; /* of metadata that was set later; 0: it is the writer's */
     uint32_t part_count;
     uint32_t part_numbers[MODEL_PARTS];
     uint64_t part_sizes[MODEL_PARTS];

@@ -37,6 +37,11 @@ void open_store(void);
 /* What the store is told. mark: in ETag and CRC; writer: in owner, storage class, metadata. */
 struct object_attributes attributes_of(
     uint64_t mark, uint64_t writer, uint32_t parts, uint32_t metadata_bytes);
+/* The metadata that a mark stands for. Buffer: METADATA_MAX_BYTES */
+enum { METADATA_MAX_BYTES = 4096 };
+struct span metadata_text(uint64_t mark, uint32_t bytes, char *buffer);
+/* What a version is to have. */
+struct span metadata_of(const struct model_version *version, char *buffer);
 bool info_same(const struct object_info *info, const struct model_version *version, bool metadata);
 struct version_ref ref_of(const struct model_version *version);
 struct span record_key(unsigned number, char buffer[static 16]);
@@ -45,7 +50,7 @@ extern const char *difference; /* the first one that all_same met */
 bool all_same(struct model *model, bool learn);
 void check_all(void);
 
-/* ---- steps (random_steps.c, random_uploads.c) ---- */
+/* ---- steps (random_steps.c, random_set_metadata.c, random_uploads.c) ---- */
 
 void run_step(void);
 struct model_content new_content(void);
@@ -60,6 +65,7 @@ enum model_condition any_condition(void);
 void learn_version(struct model_version *version, const struct mutation *m);
 /* Commits, and compares with what the model said: true when that was OK. */
 bool commit(const char *what, struct mutation *m, enum storage_err wanted);
+void step_set_metadata(void);
 void step_create_upload(void);
 void step_put_part(void);
 void step_copy_part(void);

@@ -2,21 +2,32 @@
 
 /* ---- what the store is told of a mark ---- */
 
+struct span metadata_text(uint64_t mark, uint32_t bytes, char *buffer)
+{
+    for (size_t i = 0; i < bytes; i++)
+        buffer[i] = (char)('a' + (mark + i) % 26);
+    return bytes ? span_of(buffer, bytes) : SPAN_ABSENT;
+}
+
+struct span metadata_of(const struct model_version *version, char *buffer)
+{
+    uint64_t mark = version->metadata_mark ? version->metadata_mark : version->writer;
+    return metadata_text(mark, version->metadata_bytes, buffer);
+}
+
 struct object_attributes attributes_of(
     uint64_t mark, uint64_t writer, uint32_t parts, uint32_t metadata_bytes)
 {
-    static char metadata[4096];
+    static char metadata[METADATA_MAX_BYTES];
     struct object_attributes attributes = {
         .etag.part_count = parts,
         .crc64nvme = mix(mark + 3),
         .owner_id = writer % 1000,
         .storage_class = (uint8_t)(writer % 3),
-        .metadata = metadata_bytes ? span_of(metadata, metadata_bytes) : SPAN_ABSENT,
+        .metadata = metadata_text(writer, metadata_bytes, metadata),
     };
     for (size_t i = 0; i < MD5_BYTES; i++)
         attributes.etag.md5[i] = (uint8_t)(mix(mark) >> (i % 8 * 8));
-    for (size_t i = 0; i < metadata_bytes; i++)
-        metadata[i] = (char)('a' + (writer + i) % 26);
     return attributes;
 }
 
@@ -36,8 +47,10 @@ bool info_same(const struct object_info *info, const struct model_version *versi
     if (info->version.is_null != version->version.is_null ||
         info->is_delete_marker != version->is_marker)
         return false;
+    static char buffer[METADATA_MAX_BYTES];
     struct object_attributes wanted =
-        attributes_of(version->mark, version->writer, version->etag_parts, version->metadata_bytes);
+        attributes_of(version->mark, version->writer, version->etag_parts, 0);
+    wanted.metadata = metadata_of(version, buffer);
     return version->is_marker || (info->size_bytes == content_size(&version->content) &&
                                      attributes_same(&info->attributes, &wanted, metadata));
 }

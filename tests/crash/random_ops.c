@@ -5,7 +5,7 @@
  * A run is a number of steps that a seed decides; now and then a step ends the process in the middle of a
  * change, and another one opens the store and goes on. A run that fails is made shorter, step by step, and
  * printed with the one command that shows it again: random_ops --seed N --steps N --only A,B,C.
- * With --break-it the model forgets deletes of one key: then the exit code is 0 when that is found, and made short. */
+ * With --break-it the model forgets deletes of some keys: then the exit code is 0 when that is found, and made short. */
 #include "random.h"
 
 #include <ftw.h>

@@ -314,6 +314,7 @@ static void step_copy(void)
         version->unknown = true;
         version->mark = version->writer = mark;
         version->metadata_bytes = metadata_bytes;
+        version->metadata_mark = 0;
     }
     if (commit("copy", &m, wanted))
         learn_version(version, &m);
@@ -328,7 +329,8 @@ static void delete_newest(struct model_bucket *bucket, unsigned key, struct muta
     if (wanted == STORAGE_OK && bucket->versioning != VERSIONING_OFF) {
         marker = model_write(bucket, key);
         marker->is_marker = true;
-    } else if (wanted == STORAGE_OK && bucket->version_counts[key] > 0 && !(breaking && key == 3)) {
+    } else if (wanted == STORAGE_OK && bucket->version_counts[key] > 0 &&
+               !(breaking && key % 4 == 3)) {
         model_remove(bucket, key, 0);
     }
     if (commit("delete", m, wanted) && marker)
@@ -438,6 +440,7 @@ static const struct {
     {step_records, 3},
     {step_put, 22},
     {step_copy, 8},
+    {step_set_metadata, 8},
     {step_delete, 12},
     {step_create_upload, 4},
     {step_put_part, 8},
