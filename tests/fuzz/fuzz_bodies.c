@@ -19,6 +19,7 @@ static const char *const lines[] = {
     "POST /v20180820/tags/arn%3Aaws%3As3%3A%3A%3Alake",
     "PUT /lake?versioning",
     "POST /",
+    "PUT /lake/key?tagging",
 };
 
 /* DeleteObjects wants it. */

@@ -1,5 +1,6 @@
-/* Line 1: Host; the rest: a request target. */
+/* Line 1: Host; the rest: a request target, and tags as x-amz-tagging has them, which are such a query. */
 #include "fuzz.h"
+#include "tags.h"
 #include "target.h"
 
 static void check_target(const struct target *target)
@@ -20,6 +21,35 @@ static void check_target(const struct target *target)
     }
 }
 
+static void check_tags(struct arena *arena, struct span text)
+{
+    struct tags tags = {NULL, 77}, again;
+    struct tags_fault fault;
+    struct buf written;
+    enum s3_err err = tags_from_query(arena, text, &tags, &fault);
+    if (err != S3_OK) {
+        CHECK(tags.count == 77 && (fault.message != NULL) == (err != S3_ERR_INTERNAL));
+        CHECK(err != S3_ERR_INTERNAL || arena->overflow);
+        return;
+    }
+    CHECK(tags.count <= TAGS_OBJECT_MAX);
+    for (size_t i = 0; i < tags.count; i++) {
+        CHECK(span_is_utf8(tags.items[i].key) && span_is_utf8(tags.items[i].value));
+        CHECK(tags.items[i].key.len > 0 && span_present(tags.items[i].value));
+        CHECK(span_find_char(tags.items[i].key, '\n', 0) == SIZE_MAX &&
+              span_find_char(tags.items[i].value, '\n', 0) == SIZE_MAX);
+    }
+    buf_init(&written, FUZZ_ARENA_BYTES);
+    tags_write_query(&written, &tags);
+    err = tags_from_query(arena, buf_span(&written), &again, &fault);
+    CHECK(err == S3_OK || arena->overflow);
+    CHECK(err != S3_OK || again.count == tags.count);
+    for (size_t i = 0; err == S3_OK && i < tags.count; i++)
+        CHECK(span_eq(again.items[i].key, tags.items[i].key) &&
+              span_eq(again.items[i].value, tags.items[i].value));
+    buf_free(&written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct span domains[] = {SPAN("s3.local"), SPAN("local")};
@@ -33,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_target(&target);
     else
         CHECK(err == S3_ERR_INVALID_URI || (err == S3_ERR_INTERNAL && arena.overflow));
+    check_tags(&arena, input);
     arena_free(&arena);
     return 0;
 }
