@@ -28,7 +28,7 @@ export const NAME = 'lake.test'
 const DIST = join(ROOT, 'build/console/dist')
 export const SHOTS = join(ROOT, 'build/console-shots')
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

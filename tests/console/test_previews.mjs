@@ -185,6 +185,32 @@ test('a large text is read by pieces', async () => {
   assert.equal(more, 256 * 1024)
 })
 
+test('no preview reads more than 16 MiB', async () => {
+  const MIB = 1024 * 1024
+  await put('huge.log', Buffer.alloc(17 * MIB, 'a line of sixteen\n'), 'text/plain')
+  await put('huge.json', Buffer.from(`["${'x'.repeat(17 * MIB)}"]`), 'application/json')
+  for (const key of ['huge.log', 'huge.json']) {
+    const read = await bytesRead(async () => {
+      await preview(key)
+      /* Looked for in the page: a locator would go through all of the text. */
+      const said = (words) => page.waitForFunction((text) => document.querySelector('.details p.row.muted')?.textContent.includes(text), words)
+      for (const words of ['256 KiB', '512 KiB', '1.0 MiB', '2.0 MiB', '4.0 MiB', '8.0 MiB']) {
+        await said(`The first ${words} of`)
+        await page.evaluate(() => document.querySelector('.details p.row.muted button').click())
+      }
+      await said('A preview reads no more than that')
+      assert.equal(await page.locator('.details p.row.muted button').count(), 0)
+    })
+    assert.equal(read, 16 * MIB, key)
+  }
+  for (const [key, type] of [['huge.png', 'image/png'], ['huge.pdf', 'application/pdf']]) {
+    await put(key, Buffer.alloc(17 * MIB, 1), type)
+    const read = await bytesRead(async () => await (await preview(key)).getByText(/16(\.0)? MiB/).first().waitFor())
+    assert.equal(read, 0, key)
+  }
+  assert.deepEqual(page.problems, [])
+})
+
 test('Parquet of every codec: schema, row groups, first rows', async () => {
   for (const [codec, content] of parquetFiles()) {
     await put(`${codec}.parquet`, content, 'application/octet-stream')

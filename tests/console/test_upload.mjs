@@ -276,6 +276,16 @@ test('a connection that breaks is tried again', async () => {
 })
 
 test('many files are shown by a list that holds those in sight', async () => {
+  await page.evaluate(() => {
+    const { send } = XMLHttpRequest.prototype
+    let now = 0
+    window.most = 0
+    XMLHttpRequest.prototype.send = function (body) {
+      window.most = Math.max(window.most, ++now)
+      this.addEventListener('readystatechange', () => this.readyState === 4 && now--)
+      send.call(this, body)
+    }
+  })
   const paths = Array.from({ length: 300 }, (_, i) => file(`many/${String(i).padStart(3, '0')}.txt`, `file ${i}`))
   await upload(paths, 'many/')
   await page.getByText('Uploads: 300 of 300').waitFor()
@@ -283,4 +293,5 @@ test('many files are shown by a list that holds those in sight', async () => {
   const listed = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'many/' }))
   assert.equal(listed.KeyCount, 300)
   assert.equal((await stored('many/299.txt')).toString(), 'file 299')
+  assert.equal(await page.evaluate(() => window.most), 4)
 })

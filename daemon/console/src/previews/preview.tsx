@@ -6,6 +6,7 @@ import { lazyPart } from '../ui/lazy'
 import { visible } from '../ui/format'
 import { parseCsv } from './csv'
 import { imageType, kindOf, looksBinary, type Kind } from './kinds'
+import { piecesOf } from './pieces'
 import './previews.css'
 import { READ_MAX, RangeReader } from './reader'
 
@@ -117,7 +118,9 @@ function TextOf({ bytes, kind, partial }: { bytes: Uint8Array; kind: Kind; parti
     )
   return (
     <pre class="source" tabIndex={0} aria-label="Content">
-      {kind === 'json' && !partial ? pretty(text) : text}
+      {piecesOf(kind === 'json' && !partial ? pretty(text) : text).map((piece, i) => (
+        <span key={i}>{piece}</span>
+      ))}
     </pre>
   )
 }
