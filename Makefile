@@ -148,6 +148,7 @@ fixture: $(BUILD)/tests/unit/storage/test_format
 .PHONY: power-way-back
 power-way-back: $(BUILD)/tests/crash/power_states
 	@$< --way-back snapshot && $< --way-back salvage
+	@for way in snapshot salvage; do for fault in folder index; do $< --way-back $$way --fault $$fault || exit 1; done; done
 # Many objects with a history: backed up, restored, salvaged, and compared each time.
 WAY_BACK_ARGS ?= --objects 100000
 .PHONY: way-back
@@ -165,8 +166,10 @@ $(BUILD)/tests/crash/random_ops: $(CRASH_OBJ) $(call objects,tests/crash/random_
 POWER_ARGS ?= --states 20000
 .PHONY: power
 power: $(BUILD)/tests/crash/power_states
+	@python3 tests/crash/calls.py $< $(BUILD)/libstorage.a
 	@$< $(POWER_ARGS)
 	@for fault in segment file folder index; do $< --fault $$fault || exit 1; done
+	@$< --each-sync 1
 # Calls on files that fail, one after the other.
 .PHONY: disk-faults
 disk-faults: $(BUILD)/tests/crash/disk_faults
@@ -180,10 +183,11 @@ rot: $(BUILD)/tests/crash/rot
 $(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c tests/crash/rot_ask.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/tests/crash/power_states: $(call objects,tests/crash/power_syncs.c tests/crash/power_way_back.c)
 $(BUILD)/tests/crash/power_states $(BUILD)/tests/crash/disk_faults: $(BUILD)/tests/crash/%: \
 		$(BUILD)/obj/tests/crash/%.o $(CRASH_OBJ) $(call objects,tests/crash/disk.c tests/crash/changes.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -rdynamic $^ $(LDLIBS) -ldl -o $@
+	$(CC) $(LDFLAGS) -rdynamic $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -ldl -o $@
 
 rules:
 	@scripts/check-rules

@@ -245,6 +245,55 @@ static enum storage_err sync_folders(const struct storage *storage)
     return err;
 }
 
+/* What an earlier try has left. */
+static void drop_unfinished(const struct storage *storage, const char *folder)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char *path = path_in(folder, names[i]);
+        if (path)
+            storage->sys->unlink(path);
+        free(path);
+    }
+    rmdir(folder);
+}
+
+/* A new index is made aside, and gets its name when it is whole and synced: the power may go meanwhile, and what is
+ * called an index is one. */
+static enum storage_err make_index(const struct storage *storage)
+{
+    struct index *index = NULL;
+    struct stat info;
+    char *there = path_in(storage->dir, "index/data.mdb"), *folder = path_in(storage->dir, "index"),
+         *aside = path_in(storage->dir, "index.new"),
+         *made = path_in(storage->dir, "index.new/data.mdb");
+    enum storage_err err = there && folder && aside && made ? STORAGE_OK : STORAGE_NO_MEMORY;
+    if (err == STORAGE_OK && stat(there, &info) != 0 && errno == ENOENT) {
+        if (has_bytes(storage->dir))
+            err = STORAGE_CORRUPT;
+        else
+            drop_unfinished(storage, aside);
+        if (err == STORAGE_OK)
+            err = index_open(
+                &(struct index_options){.dir = aside, .map_bytes = storage->options.map_bytes},
+                &index);
+        index_close(index);
+        if (err == STORAGE_OK)
+            err = sync_folder(storage, aside);
+        if (err == STORAGE_OK && ((storage->sys->mkdir(folder, 0700) != 0 && errno != EEXIST) ||
+                                     storage->sys->rename(made, there) != 0))
+            err = errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
+        int saved = errno;
+        drop_unfinished(storage, aside);
+        errno = saved;
+    }
+    free(there);
+    free(folder);
+    free(aside);
+    free(made);
+    return err;
+}
+
 static const char newer_release[] = "the data folder was written by a newer release";
 
 static enum storage_err open_parts(struct storage *storage, const char **ret_detail)
@@ -253,12 +302,14 @@ static enum storage_err open_parts(struct storage *storage, const char **ret_det
     struct buf scratch;
     enum index_failure failure = INDEX_FINE;
     *ret_detail = "the index is damaged or missing: see lakegate salvage";
-    enum storage_err err = open_index_in(storage->dir,
-        (struct index_options){.map_bytes = options->map_bytes,
-            .fatal = fatal,
-            .fatal_ctx = storage,
-            .ret_detail = ret_detail},
-        &storage->index);
+    enum storage_err err = make_index(storage);
+    if (err == STORAGE_OK)
+        err = open_index_in(storage->dir,
+            (struct index_options){.map_bytes = options->map_bytes,
+                .fatal = fatal,
+                .fatal_ctx = storage,
+                .ret_detail = ret_detail},
+            &storage->index);
     if (err == STORAGE_NEWER_FORMAT)
         *ret_detail = newer_release;
     else if (err != STORAGE_OK && err != STORAGE_CORRUPT)

@@ -17,6 +17,8 @@ enum { FDS_MAX = 1024, PATH_BYTES = 300, FILE_BYTES_MAX = 64 << 20 };
 struct disk_entry disk_calls[DISK_CALLS_MAX];
 uint32_t disk_call_count;
 enum disk_fault disk_fault;
+uint32_t disk_skipped_sync;
+static uint32_t syncs, skipped_file = DISK_NEVER;
 
 static struct file {
     bool is_folder;
@@ -140,21 +142,35 @@ static bool names_in(const struct disk_entry *entry, const struct file *folder)
     return strlen(folder->path) == len && strncmp(folder->path, path, len) == 0;
 }
 
+/* Does a sync of this file make durable what the call did? */
+static bool is_covered(const struct disk_entry *entry, uint32_t file)
+{
+    bool names =
+        entry->call == DISK_MAKE || entry->call == DISK_UNLINK || entry->call == DISK_RENAME;
+    return entry->synced_by == DISK_NEVER && entry->call != DISK_SYNC &&
+           (files[file].is_folder ? names_in(entry, &files[file]) : entry->file == file && !names);
+}
+
 static void add_sync(uint32_t file)
 {
-    uint32_t number = disk_call_count;
+    uint32_t number = disk_call_count, covered = 0;
     add(DISK_SYNC, file);
+    for (uint32_t i = 0; i < number; i++)
+        covered += is_covered(&disk_calls[i], file) && disk_calls[i].call != DISK_PUNCH;
+    if (covered > 0 && ++syncs == disk_skipped_sync) {
+        skipped_file = file;
+        return;
+    }
     if (is_left_out(&files[file]))
         return;
-    for (uint32_t i = 0; i < number; i++) {
-        struct disk_entry *entry = &disk_calls[i];
-        bool names =
-            entry->call == DISK_MAKE || entry->call == DISK_UNLINK || entry->call == DISK_RENAME;
-        bool covered =
-            files[file].is_folder ? names_in(entry, &files[file]) : entry->file == file && !names;
-        if (covered && entry->synced_by == DISK_NEVER)
-            entry->synced_by = number;
-    }
+    for (uint32_t i = 0; i < number; i++)
+        if (is_covered(&disk_calls[i], file))
+            disk_calls[i].synced_by = number;
+}
+
+const char *disk_skipped_path(void)
+{
+    return skipped_file == DISK_NEVER ? NULL : files[skipped_file].first_path;
 }
 
 /* ---- failing ---- */
@@ -467,6 +483,43 @@ int unlink(const char *path)
     return result;
 }
 
+int rmdir(const char *path)
+{
+    REAL(rmdir, int, const char *);
+    if (fails(below(path) != NULL))
+        return -1;
+    int result = real(path);
+    const char *name = below(path);
+    if (result == 0 && recording && name) {
+        pthread_mutex_lock(&lock);
+        uint32_t file = file_named(name);
+        if (file != DISK_NEVER) {
+            add(DISK_UNLINK, file);
+            snprintf(files[file].path, PATH_BYTES, "?");
+        }
+        pthread_mutex_unlock(&lock);
+    }
+    return result;
+}
+
+int remove(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) ? rmdir(path) : unlink(path);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+    REAL(unlinkat, int, int, const char *, int);
+    char link_path[64], path[PATH_BYTES + 260];
+    snprintf(link_path, sizeof link_path, "/proc/self/fd/%d", folder);
+    ssize_t len = recording && folder >= 0 ? readlink(link_path, path, PATH_BYTES) : -1;
+    if (len < 0 || flags != 0)
+        return real(folder, name, flags);
+    snprintf(path + len, sizeof path - (size_t)len, "/%.255s", name);
+    return unlink(path);
+}
+
 /* Another name for what has this one or lies below it. */
 static void move_path(char *path, const char *from, const char *to)
 {
@@ -549,6 +602,8 @@ void disk_record(const char *folder)
     snprintf(root, sizeof root, "%s", folder);
     file_count = 0;
     disk_call_count = 0;
+    syncs = 0;
+    skipped_file = DISK_NEVER;
     load(folder, "");
     recording = true;
 }
@@ -724,18 +779,20 @@ uint64_t disk_make(const char *folder, uint32_t at, const bool *kept, uint32_t t
             continue;
         apply(&images[entry->file], entry, call == torn ? tear : DISK_WHOLE, seed);
     }
-    for (uint32_t i = 0; i < file_count; i++) { /* a folder is known before what is in it */
+    /* Folders first: a file may have been renamed into one that was made after it. */
+    for (uint32_t i = 0; i < 2 * file_count; i++) {
+        const struct image *image = &images[i % file_count];
         char path[2 * PATH_BYTES];
-        if (!images[i].exists)
+        if (!image->exists || files[i % file_count].is_folder != (i < file_count))
             continue;
-        snprintf(path, sizeof path, "%s%s%s", folder, images[i].path[0] ? "/" : "", images[i].path);
+        snprintf(path, sizeof path, "%s%s%s", folder, image->path[0] ? "/" : "", image->path);
         hash = hash_bytes(hash, path + strlen(folder), strlen(path) - strlen(folder));
-        hash = hash_bytes(
-            hash ^ images[i].size, images[i].bytes ? images[i].bytes : "", (size_t)images[i].used);
-        if (files[i].is_folder)
+        hash =
+            hash_bytes(hash ^ image->size, image->bytes ? image->bytes : "", (size_t)image->used);
+        if (i < file_count)
             mkdir(path, 0700);
         else
-            write_out(path, &images[i]);
+            write_out(path, image);
     }
     return hash;
 }

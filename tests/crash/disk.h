@@ -53,6 +53,11 @@ enum disk_fault {
     DISK_NO_INDEX_SYNC,
 };
 extern enum disk_fault disk_fault;
+/* Or only the nth sync since disk_record is not done (1: the first), of those that have to do more than give space back.
+ * 0: all are. */
+extern uint32_t disk_skipped_sync;
+/* What that was a sync of, below the folder; NULL: there were not so many. */
+const char *disk_skipped_path(void);
 
 /* From now on the nth call that could change a file fails (0: none), and with `forever` all that follow.
  * error_number 0: a write takes half of its bytes. Only below the folder that is recorded. */

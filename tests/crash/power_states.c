@@ -1,8 +1,8 @@
 /* Every state that a power cut could leave of the store's disk: each opens, verifies, and has what was
  * acknowledged, byte for byte; what was under way is there whole or not at all.
  *
- * usage: power_states [--states N] [--seed N] [--fault segment|file|folder|index] [--sequence A,B,C]
- *                     [--way-back snapshot|salvage]
+ * usage: power_states [--states N] [--seed N] [--fault segment|file|folder|index] [--sequence A,B,C] [--fresh 1]
+ *                     [--way-back snapshot|salvage] [--each-sync 1] [--skip-sync N]
  *
  * Sequences of up to three changes on a small store are run while all calls on files are recorded (disk.h). For
  * each point between or within two calls the store is made anew as the disk could have left it: every subset of
@@ -10,11 +10,14 @@
  * order that the seed decides until N states were looked at (0: all of them).
  *
  * With --way-back snapshot or salvage the power goes while a snapshot of the index is made, or a lost index is salvaged:
- * each state opens or is salvaged, nothing is missing, and the check is clean.
+ * each state opens or is salvaged, nothing is missing, and the check is clean; and when it had ended with success, it
+ * need not be done again.
  *
- * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. */
-#include "changes.h"
-#include "disk.h"
+ * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. With --each-sync it
+ * leaves out one sync alone, each of some sequences in its turn, and every one must be found. */
+#include "power.h"
+
+#include <sys/stat.h>
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -24,11 +27,9 @@
 
 enum {
     SEQUENCE_MAX = 3,
-    COMMITS_MAX = 32,
     SUBSETS_EXHAUSTIVE = 6, /* pending calls */
     SUBSETS_SAMPLED = 24,
     SEEN_BITS = 20,
-    STATES_DEFAULT = 20000,
 };
 
 struct shared *shared;
@@ -37,19 +38,15 @@ struct arena arena;
 bool show;
 int calls_left;
 
-/* Of all processes. */
-static struct totals {
-    atomic_ulong states, same, sequences;
-    atomic_bool failed;
-    char failure[900];
-} * totals;
-
-static char work[96], base[112], live[112], state[112];
-static uint64_t seed = 1;
-static struct model base_model;
+struct totals *totals;
+char power_base[POWER_PATH_BYTES], power_live[POWER_PATH_BYTES], power_state[POWER_PATH_BYTES];
+uint64_t power_seed = 1;
+unsigned long states_wanted = STATES_DEFAULT;
+bool power_fresh, power_keeps_log;
+uint32_t commits;
+static char work[POWER_PATH_BYTES - 16];
+struct model base_model;
 static struct model models[COMMITS_MAX + 1]; /* [n]: after n commits */
-static uint32_t commits;
-static bool keeps_log; /* as if snapshots were kept */
 
 _Noreturn void fail(const char *format, ...)
 {
@@ -66,17 +63,17 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return remove(path);
 }
 
-static void remove_tree(const char *path)
+void remove_tree(const char *path)
 {
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static void open_at(const char *dir)
+void open_at(const char *dir)
 {
     struct storage_options options = {.dir = dir,
         .no_background = true,
         .segment_bytes = 2 * 1024 * 1024,
-        .snapshots = keeps_log ? 2 : 0};
+        .snapshots = power_keeps_log ? 2 : 0};
     const char *detail = "";
     enum storage_err err = storage_open(&options, &store, &detail);
     if (err != STORAGE_OK)
@@ -109,12 +106,12 @@ _Noreturn void change_failed(const char *what)
 void change_reopen(void)
 {
     storage_close(TAKE(store));
-    open_at(live);
+    open_at(power_live);
 }
 
 /* ---- looking at one state ---- */
 
-static void print_finding(void *ctx, const char *line)
+void print_finding(void *ctx, const char *line)
 {
     (void)ctx;
     if (shared->failure[0] == '\0')
@@ -127,7 +124,7 @@ _Noreturn static void check_state(uint32_t done)
     uint64_t findings = 0;
     const char *why;
     arena_init(&arena, (size_t)64 * 1024 * 1024);
-    open_at(state);
+    open_at(power_state);
     if (!all_same(&models[done], false)) {
         why = difference;
         if (done == commits || !all_same(&models[done + 1], false))
@@ -136,7 +133,7 @@ _Noreturn static void check_state(uint32_t done)
                 done == commits ? "" : difference);
     }
     storage_close(store);
-    if (storage_verify(state, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
+    if (storage_verify(power_state, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
         _exit(1);
     _exit(0);
 }
@@ -154,20 +151,21 @@ static bool look_at(
     uint32_t at, const bool *kept, uint32_t torn, enum disk_tear tear, uint32_t done)
 {
     int status = 0;
-    uint64_t hash = disk_make(state, at, kept, torn, tear, seed + at) + done;
+    uint64_t hash = disk_make(power_state, at, kept, torn, tear, power_seed + at) + done;
     if (!is_new(hash)) {
         atomic_fetch_add(&totals->same, 1);
-        remove_tree(state);
+        remove_tree(power_state);
         return true;
     }
     atomic_fetch_add(&totals->states, 1);
+    atomic_fetch_add(&totals->torn, tear != DISK_WHOLE);
     shared->failure[0] = '\0';
     pid_t pid = fork();
     if (pid == 0)
         check_state(done);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         fail("fork");
-    remove_tree(state);
+    remove_tree(power_state);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (shared->failure[0] == '\0')
@@ -196,7 +194,9 @@ static bool look_at_point(uint32_t at, uint32_t done)
     bool all = count <= SUBSETS_EXHAUSTIVE;
     uint64_t subsets = all ? 1ull << count : SUBSETS_SAMPLED;
     for (uint64_t i = 0; i < subsets; i++) {
-        uint64_t subset = all || i == 0 ? i : i == 1 ? UINT64_MAX : mix(seed * 31 + at * 1009 + i);
+        uint64_t subset = all || i == 0 ? i
+                          : i == 1      ? UINT64_MAX
+                                        : mix(power_seed * 31 + at * 1009 + i);
         choose(kept, pending, count, subset);
         if (!look_at(at, kept, DISK_NEVER, DISK_WHOLE, done))
             return false;
@@ -204,10 +204,11 @@ static bool look_at_point(uint32_t at, uint32_t done)
     for (size_t i = 0; i < count; i++) {
         if (disk_calls[pending[i]].call != DISK_WRITE || disk_calls[pending[i]].length <= 512)
             continue;
-        choose(kept, pending, count, mix(seed + i) | 1ull << (i % 64));
+        choose(kept, pending, count, mix(power_seed + i) | 1ull << (i % 64));
         kept[pending[i]] = true;
-        if (!look_at(at, kept, pending[i], i % 2 ? DISK_TORN_512 : DISK_TORN_4096, done))
-            return false;
+        for (enum disk_tear tear = DISK_TORN_512; tear <= DISK_TORN_4096; tear++)
+            if (!look_at(at, kept, pending[i], tear, done))
+                return false;
     }
     return true;
 }
@@ -217,17 +218,19 @@ static bool look_at_point(uint32_t at, uint32_t done)
 static void run_changes(const unsigned *sequence, size_t length)
 {
     arena_init(&arena, (size_t)64 * 1024 * 1024);
-    open_at(live);
     models[0] = shared->model;
     commits = 0;
+    open_at(power_live);
+    if (power_fresh)
+        change_begin();
     for (size_t i = 0; i < length; i++)
         changes[sequence[i]].run();
     disk_stop();
+    const char *skipped = disk_skipped_path();
+    snprintf(totals->skipped, sizeof totals->skipped, "%s", skipped ? skipped : "none");
 }
 
-static unsigned long states_wanted = STATES_DEFAULT;
-
-static bool enough(void)
+bool power_enough(void)
 {
     return states_wanted > 0 && atomic_load(&totals->states) >= states_wanted;
 }
@@ -240,11 +243,11 @@ static void describe(const unsigned *sequence, size_t length, uint32_t at)
             changes[sequence[i]].name);
     snprintf(totals->failure, sizeof totals->failure,
         "--sequence %s --seed %llu, before call %u has returned: %.500s", names,
-        (unsigned long long)seed, at, shared->failure);
+        (unsigned long long)power_seed, at, shared->failure);
     atomic_store(&totals->failed, true);
 }
 
-static void copy_tree(const char *from, const char *to)
+void copy_tree(const char *from, const char *to)
 {
     char command[300];
     snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
@@ -256,10 +259,13 @@ static void copy_tree(const char *from, const char *to)
 _Noreturn static void child(const unsigned *sequence, size_t length)
 {
     uint32_t done = 0;
-    copy_tree(base, live);
-    disk_record(live);
+    if (!power_fresh)
+        copy_tree(power_base, power_live);
+    else if (mkdir(power_live, 0700) != 0)
+        fail("mkdir");
+    disk_record(power_live);
     run_changes(sequence, length);
-    for (uint32_t at = 0; at < disk_call_count && !enough(); at++) {
+    for (uint32_t at = 0; at < disk_call_count && !power_enough(); at++) {
         if (disk_calls[at].call == DISK_MARK)
             done = disk_calls[at].mark;
         bool last = at + 1 == disk_call_count;
@@ -274,10 +280,10 @@ _Noreturn static void child(const unsigned *sequence, size_t length)
     _exit(0);
 }
 
-static void run_sequence(const unsigned *sequence, size_t length)
+void run_sequence(const unsigned *sequence, size_t length)
 {
     int status;
-    shared->model = base_model;
+    shared->model = power_fresh ? (struct model){0} : base_model;
     pid_t pid = fork();
     if (pid == 0)
         child(sequence, length);
@@ -287,152 +293,8 @@ static void run_sequence(const unsigned *sequence, size_t length)
             totals->failure, sizeof totals->failure, "running a sequence: %s", shared->failure);
         atomic_store(&totals->failed, true);
     }
-    remove_tree(live);
-    remove_tree(state);
-}
-
-/* ---- while a snapshot is made, or a lost index salvaged ---- */
-
-enum { WAY_BACK_STATES = 300 };
-
-static void note_line(void *ctx, const char *line)
-{
-    (void)ctx;
-    size_t len = strlen(shared->salvage_line);
-    snprintf(shared->salvage_line + len, sizeof shared->salvage_line - len, "%s; ", line);
-}
-
-static void lose_index(const char *dir)
-{
-    char path[160];
-    snprintf(path, sizeof path, "%s/index/data.mdb", dir);
-    unlink(path);
-}
-
-static void salvage(const char *dir)
-{
-    struct storage_salvage order = {.dir = dir, .report = note_line};
-    struct storage_salvage_figures figures;
-    const char *detail = "";
-    shared->salvage_line[0] = '\0';
-    if (storage_salvage(&order, &figures, &detail) != STORAGE_OK)
-        fail("salvage: %s", detail);
-    if (figures.unknown > 0)
-        fail("salvage does not know all: %s", shared->salvage_line);
-}
-
-/* In a process of its own. What does not open for want of an index is salvaged; then the index is lost once more. */
-_Noreturn static void check_way_back(void)
-{
-    uint64_t findings = 0;
-    struct storage_options options = {.dir = state, .no_background = true};
-    const char *detail = "";
-    arena_init(&arena, (size_t)64 * 1024 * 1024);
-    for (int i = 0; i < 2; i++) {
-        enum storage_err err = storage_open(&options, &store, &detail);
-        if (err == STORAGE_CORRUPT) {
-            salvage(state);
-            err = storage_open(&options, &store, &detail);
-        }
-        if (err != STORAGE_OK)
-            fail("it does not open: %s", detail);
-        if (!all_same(&shared->model, false))
-            fail("it differs in %s", difference);
-        storage_close(TAKE(store));
-        if (storage_verify(state, print_finding, NULL, &findings) != STORAGE_OK || findings > 0)
-            _exit(1);
-        lose_index(state);
-    }
-    _exit(0);
-}
-
-static bool look_way_back(uint32_t at, uint64_t subset)
-{
-    static bool kept[DISK_CALLS_MAX];
-    int status = 0;
-    for (uint32_t call = 0; call <= at; call++)
-        kept[call] =
-            disk_is_pending(call, at) && (subset == 0      ? false
-                                             : subset == 1 ? true
-                                                           : (mix(subset + call) & 1) != 0);
-    (void)disk_make(state, at, kept, DISK_NEVER, DISK_WHOLE, seed);
-    atomic_fetch_add(&totals->states, 1);
-    shared->failure[0] = '\0';
-    pid_t pid = fork();
-    if (pid == 0)
-        check_way_back();
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        fail("fork");
-    remove_tree(state);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return true;
-    snprintf(totals->failure, sizeof totals->failure,
-        "before call %u of %u has returned: %.500s (status %x)", at, disk_call_count,
-        shared->failure, (unsigned)status);
-    atomic_store(&totals->failed, true);
-    return false;
-}
-
-/* All around renames and syncs, where much is decided; then wherever the seed says. */
-static void look_all_around(void)
-{
-    for (uint32_t at = 0; at < disk_call_count; at++) {
-        bool decides = disk_calls[at].call == DISK_RENAME ||
-                       (at > 0 && disk_calls[at - 1].call == DISK_RENAME) ||
-                       at + 1 == disk_call_count;
-        for (uint64_t subset = 0; decides && subset < 4; subset++)
-            if (!look_way_back(at, subset))
-                return;
-    }
-    while (atomic_load(&totals->states) < states_wanted) {
-        uint64_t number = atomic_load(&totals->states);
-        if (!look_way_back((uint32_t)(mix(seed + number) % disk_call_count), number % 5))
-            return;
-    }
-}
-
-_Noreturn static void way_back_child(bool salvages)
-{
-    arena_init(&arena, (size_t)64 * 1024 * 1024);
-    keeps_log = true;
-    copy_tree(base, live);
-    open_at(live);
-    for (size_t i = 0; i < CHANGES && commits < COMMITS_MAX - 2; i++)
-        changes[i].run();
-    storage_close(TAKE(store));
-    if (salvages) {
-        if (snapshot_make(live, 0).err != STORAGE_OK)
-            fail("no snapshot could be made");
-        open_at(live);
-        for (size_t i = 0; i < 5 && commits < COMMITS_MAX - 2; i++)
-            changes[i].run();
-        storage_close(TAKE(store));
-        lose_index(live);
-    }
-    disk_record(live);
-    if (salvages)
-        salvage(live);
-    else if (snapshot_make(live, 0).err != STORAGE_OK)
-        fail("no snapshot could be made");
-    disk_stop();
-    look_all_around();
-    atomic_fetch_add(&totals->sequences, 1);
-    _exit(0);
-}
-
-static void run_way_back(bool salvages)
-{
-    int status;
-    shared->model = base_model;
-    if (states_wanted == STATES_DEFAULT)
-        states_wanted = WAY_BACK_STATES;
-    pid_t pid = fork();
-    if (pid == 0)
-        way_back_child(salvages);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-        snprintf(totals->failure, sizeof totals->failure, "running it: %s", shared->failure);
-        atomic_store(&totals->failed, true);
-    }
+    remove_tree(power_live);
+    remove_tree(power_state);
 }
 
 /* What all sequences begin with: a store with a bucket and some objects, closed well. */
@@ -442,7 +304,7 @@ static void make_base(void)
     pid_t pid = fork();
     if (pid == 0) {
         arena_init(&arena, (size_t)64 * 1024 * 1024);
-        open_at(base);
+        open_at(power_base);
         change_begin();
         storage_close(store);
         _exit(0);
@@ -462,12 +324,15 @@ static void run_all(void)
     for (uint32_t i = 0; i < COUNT; i++)
         order[i] = i;
     for (uint32_t i = COUNT - 1; i > CHANGES; i--) { /* the shortest stay in front */
-        uint32_t k = CHANGES + (uint32_t)(mix(seed + i) % (i - CHANGES + 1));
+        uint32_t k = CHANGES + (uint32_t)(mix(power_seed + i) % (i - CHANGES + 1));
         uint32_t other = order[k];
         order[k] = order[i];
         order[i] = other;
     }
-    for (uint32_t i = 0; i < COUNT && !enough() && !atomic_load(&totals->failed); i++) {
+    power_fresh = true; /* the very first opening, and the first objects */
+    run_sequence((const unsigned[]){0}, 1);
+    power_fresh = false;
+    for (uint32_t i = 0; i < COUNT && !power_enough() && !atomic_load(&totals->failed); i++) {
         unsigned sequence[SEQUENCE_MAX], number = order[i];
         size_t length = number < CHANGES ? 1 : number < CHANGES + CHANGES * CHANGES ? 2 : 3;
         number -= length == 1 ? 0 : length == 2 ? CHANGES : CHANGES + CHANGES * CHANGES;
@@ -477,9 +342,8 @@ static void run_all(void)
     }
 }
 
-static bool run_named(const char *list)
+size_t read_sequence(const char *list, unsigned ret_sequence[static SEQUENCE_MAX])
 {
-    unsigned sequence[SEQUENCE_MAX];
     size_t length = 0;
     struct span rest = span_str(list), name;
     while (length < SEQUENCE_MAX && span_split(&rest, ',', &name)) {
@@ -487,11 +351,21 @@ static bool run_named(const char *list)
         while (i < CHANGES && !span_eq(name, span_str(changes[i].name)))
             i++;
         if (i == CHANGES)
-            return false;
-        sequence[length++] = i;
+            return 0;
+        ret_sequence[length++] = i;
+    }
+    return length;
+}
+
+static void run_named(const char *list)
+{
+    unsigned sequence[SEQUENCE_MAX];
+    size_t length = read_sequence(list, sequence);
+    if (length == 0) {
+        fprintf(stderr, "there is no such sequence: %s\n", list);
+        exit(2);
     }
     run_sequence(sequence, length);
-    return true;
 }
 
 static void *share(size_t len)
@@ -517,13 +391,20 @@ static enum disk_fault fault_named(const char *name)
 int main(int argc, char **argv)
 {
     const char *sequence = NULL, *way_back = NULL;
+    bool each_sync = false;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--states") == 0)
             states_wanted = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0)
-            seed = strtoull(argv[i + 1], NULL, 10);
+            power_seed = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--fault") == 0)
             disk_fault = fault_named(argv[i + 1]);
+        else if (strcmp(argv[i], "--fresh") == 0)
+            power_fresh = true;
+        else if (strcmp(argv[i], "--each-sync") == 0)
+            each_sync = true;
+        else if (strcmp(argv[i], "--skip-sync") == 0)
+            disk_skipped_sync = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--sequence") == 0)
             sequence = argv[i + 1];
         else if (strcmp(argv[i], "--way-back") == 0)
@@ -535,23 +416,29 @@ int main(int argc, char **argv)
         perror(work);
         return 2;
     }
-    snprintf(base, sizeof base, "%s/base", work);
-    snprintf(live, sizeof live, "%s/live", work);
-    snprintf(state, sizeof state, "%s/state", work);
+    snprintf(power_base, sizeof power_base, "%s/base", work);
+    snprintf(power_live, sizeof power_live, "%s/live", work);
+    snprintf(power_state, sizeof power_state, "%s/state", work);
     shared = share(sizeof *shared);
     totals = share(sizeof *totals);
     model_init();
     make_base();
+    if (each_sync) {
+        bool found = run_each_sync();
+        remove_tree(work);
+        return found ? 0 : 1;
+    }
     if (way_back)
         run_way_back(strcmp(way_back, "salvage") == 0);
     else if (!sequence)
         run_all();
-    else if (!run_named(sequence))
-        fprintf(stderr, "there is no such sequence: %s\n", sequence);
+    else
+        run_named(sequence);
     remove_tree(work);
     bool failed = atomic_load(&totals->failed);
-    printf("%lu states of %lu sequences (%lu more were the same as others)%s%s\n",
-        atomic_load(&totals->states), atomic_load(&totals->sequences), atomic_load(&totals->same),
-        failed ? ": FAILED " : "", failed ? totals->failure : "");
-    return failed == (disk_fault != DISK_HONEST) ? 0 : 1;
+    printf("%lu states of %lu sequences, %lu with a torn write (%lu more were the same as "
+           "others)%s%s\n",
+        atomic_load(&totals->states), atomic_load(&totals->sequences), atomic_load(&totals->torn),
+        atomic_load(&totals->same), failed ? ": FAILED " : "", failed ? totals->failure : "");
+    return failed == (disk_fault != DISK_HONEST || disk_skipped_sync != 0) ? 0 : 1;
 }
