@@ -1,4 +1,4 @@
-/* HTTP: the only file that knows libmicrohttpd is server.c. Its I/O threads take requests apart,
+/* HTTP: only server*.c know libmicrohttpd. Its I/O threads take requests apart,
  * lead them through the pipeline, and run operations that never block; what may block runs on a
  * worker while the connection is suspended. */
 #ifndef DAEMON_SERVER_H
