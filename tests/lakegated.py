@@ -27,9 +27,17 @@ def program(name="lakegated"):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with reserved_port() as probe:
         return probe.getsockname()[1]
+
+
+def reserved_port():
+    """A socket whose port stays the caller's until it is closed, though nobody listens: the system gives it to nobody else,
+    neither to a client for its end of a connection, and a daemon can listen there, end, and listen again."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
 
 
 class Lakegated:
@@ -52,15 +60,13 @@ class Lakegated:
             **(environment or {}),
         }
         self.process = None
-        self.port = None
-        for _ in range(5):  # somebody else may take the port before the daemon does
-            self.port = free_port()
-            try:
-                self.start()
-                return
-            except RuntimeError as error:
-                failure = error
-        raise failure
+        self.reserved = reserved_port()
+        self.port = self.reserved.getsockname()[1]
+        try:
+            self.start()
+        except RuntimeError:
+            self.reserved.close()
+            raise
 
     @property
     def endpoint(self):
@@ -120,6 +126,7 @@ class Lakegated:
             self.stop(20)
         except RuntimeError:
             pass
+        self.reserved.close()
         if self.temporary:
             self.temporary.cleanup()
 

@@ -67,6 +67,7 @@ STAGES = [
     ("soak", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "soak"), {}),
     ("overload", ("build",), [PYTHON, "tests/load/overload.py"], {}),
     ("power", ("build",), make("CC=gcc", "power"), {}),
+    ("power-syncs", ("build",), make("CC=gcc", "power-syncs"), {}),
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
     ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
     ("rot", ("build",), make("CC=gcc", "rot"), {}),
@@ -90,7 +91,7 @@ STAGES = [
 ]
 
 # Those whose last words tell how much was tried, for docs/RELIABILITY.md.
-TELLING = {"crash", "soak", "overload", "power", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
+TELLING = {"crash", "soak", "overload", "power", "power-syncs", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
            "fuzz-run-1", "fuzz-run-2", "fuzz-run-3"}
 
 

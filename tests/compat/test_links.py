@@ -712,7 +712,6 @@ def test_requests_that_wait_for_a_source_leave_workers_to_others(odd):
 
     odd.paths = {"/odd-bucket?": lambda handler: answer(handler, LISTING), "/odd-bucket/k": silent}
     arguments = ["--workers", "2", "--remote-endpoints", "http://127.0.0.1:*",
-                 "--remote-addresses", f"127.0.0.1:{silent_port}",
                  "--remote-addresses", odd.endpoint.removeprefix("http://")]
     with lakegated.Lakegated(arguments=arguments) as server:
         name = link(server, odd.endpoint, "s3://odd-bucket")
