@@ -226,6 +226,46 @@ static void test_copies_of_a_changing_source(void **state)
     assert_true(copied > 50);
 }
 
+/* Tags and ACL stand in one run of bytes: who changes one takes nothing from who changes the other meanwhile. */
+static void test_tags_and_acls(void **state)
+{
+    world_do(*state, "DELETE /bkt?publicAccessBlock", NULL, NULL);
+    world_do(*state, "PUT /bkt?ownershipControls", NULL,
+        "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule>"
+        "</OwnershipControls>");
+    world_do(*state, "PUT /bkt/both", "x-amz-meta-a: 1", "x");
+    for (int round = 0; round < ROUNDS; round++) {
+        struct writer writers[WRITERS] = {0};
+        struct writer *winner = NULL;
+        bool is_public = round % 2 == 0;
+        for (int i = 0; i < WRITERS; i++) {
+            bool tags = i % 2 == 0;
+            writers[i].world = *state;
+            snprintf(writers[i].line, sizeof(writers[i].line), "PUT /bkt/both?%s",
+                tags ? "tagging" : "acl");
+            snprintf(writers[i].headers, sizeof(writers[i].headers), "%s",
+                tags        ? "x-a: b"
+                : is_public ? "x-amz-acl: public-read"
+                            : "x-amz-acl: private");
+            if (tags)
+                snprintf(writers[i].content, sizeof(writers[i].content),
+                    "<Tagging><TagSet><Tag><Key>round</Key><Value>%d</Value></Tag></TagSet>"
+                    "</Tagging>",
+                    round);
+        }
+        /* Each loses only to one that has won, so nobody loses more often than there are others. */
+        assert_int_equal(race(writers, &winner), WRITERS);
+        char value[32];
+        snprintf(value, sizeof(value), "%d", round);
+        REPLY kept = world_send(*state, "GET /bkt/both?tagging", NULL, SPAN(""));
+        assert_span(reply_element(&kept, "Value", 0), value);
+        REPLY acl = world_send(*state, "GET /bkt/both?acl", NULL, SPAN(""));
+        assert_int_equal(reply_count(&acl, "Permission"), is_public ? 2 : 1);
+        REPLY head = world_send(*state, "HEAD /bkt/both", NULL, SPAN(""));
+        assert_span(reply_header(&head, "x-amz-meta-a"), "1");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_one_complete_many_times),
         cmocka_unit_test(test_reads_during_overwrites),
         cmocka_unit_test(test_copies_of_a_changing_source),
+        cmocka_unit_test(test_tags_and_acls),
     };
     return cmocka_run_group_tests(tests, setup, world_drop);
 }
