@@ -30,11 +30,18 @@ enum s3_err object_exists(struct request *request, struct object_info *ret_info)
     return S3_OK;
 }
 
+/* What was looked at has changed, or is gone: what there is now, another look tells. */
+static bool is_worth_another_look(enum storage_err err)
+{
+    return err == STORAGE_CHANGED || err == STORAGE_NO_SUCH_KEY || err == STORAGE_NO_SUCH_VERSION ||
+           err == STORAGE_DELETE_MARKER;
+}
+
 enum s3_err object_change_metadata(struct request *request, const struct object_change *change)
 {
     struct object_info info;
     enum storage_err err = STORAGE_CHANGED;
-    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && err == STORAGE_CHANGED; tries++) {
+    for (int tries = 0; tries < OBJECT_CHANGED_TRIES && is_worth_another_look(err); tries++) {
         struct mutation mutation = object_mutation(request, MUTATION_SET_METADATA);
         TRY(object_look_up(request, &info));
         TRY(change->make(request, &info, change->ctx, &mutation.set_metadata.metadata));

@@ -2,6 +2,8 @@
  * src: Amazon S3 API Reference, "PutObjectTagging", "GetObjectTagging", "DeleteObjectTagging", "PutObject",
  * "CopyObject", "CreateMultipartUpload"; User Guide, "Categorizing your objects using tags" */
 #include "daemon/accounts.h"
+#include "daemon/object_tags.h"
+#include "daemon/ops/object_exists.h"
 #include "tests/ops/support_object.h"
 
 #define TAGGING(tags) "<Tagging><TagSet>" tags "</TagSet></Tagging>"
@@ -130,11 +132,22 @@ static void test_refused_documents(void **state)
     assert_tags(*state, "/bkt/k", K128 "=" K128 K128);
 }
 
+static void set_versioning(struct world *world, enum versioning versioning)
+{
+    struct arena arena CLEANUP(arena_free);
+    struct bucket_info bucket;
+    arena_init(&arena, 4096);
+    assert_int_equal(
+        storage_bucket_get(world->daemon.store, SPAN("bkt"), &arena, &bucket), STORAGE_OK);
+    struct mutation on = {.kind = MUTATION_SET_VERSIONING,
+        .bucket = {bucket.id, SPAN("bkt")},
+        .versioning = versioning};
+    assert_int_equal(storage_commit(world->daemon.store, &on), STORAGE_OK);
+}
+
 static void test_missing_objects_and_markers(void **state)
 {
     static const char *const methods[] = {"GET", "PUT", "DELETE"};
-    struct arena arena CLEANUP(arena_free);
-    struct bucket_info bucket;
     char line[256], marker[64] = {0};
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
         snprintf(line, sizeof(line), "%s /bkt/none?tagging", methods[i]);
@@ -146,14 +159,7 @@ static void test_missing_objects_and_markers(void **state)
         REPLY unknown = world_send(*state, line, NULL, body);
         assert_true(unknown.status == 400 || unknown.status == 404);
     }
-    arena_init(&arena, 4096);
-    struct world *world = *state;
-    assert_int_equal(
-        storage_bucket_get(world->daemon.store, SPAN("bkt"), &arena, &bucket), STORAGE_OK);
-    struct mutation on = {.kind = MUTATION_SET_VERSIONING,
-        .bucket = {bucket.id, SPAN("bkt")},
-        .versioning = VERSIONING_ON};
-    assert_int_equal(storage_commit(world->daemon.store, &on), STORAGE_OK);
+    set_versioning(*state, VERSIONING_ON);
     REPLY second = world_send(*state, "PUT /bkt/k", "x-amz-tagging: new=1", SPAN("second"));
     REPLY tagged = world_send(
         *state, "PUT /bkt/k?tagging&versionId=null", NULL, SPAN(TAGGING(TAG("old", "1"))));
@@ -298,6 +304,63 @@ static void test_uploads(void **state)
     assert_header(head, "x-amz-meta-a", "1");
     world_do(*state, "DELETE /bkt/up?tagging", NULL, NULL);
     assert_count(*state, "/bkt/up", NULL);
+}
+
+/* ---- what is done to the object between the look at it and the commit ---- */
+
+struct meanwhile {
+    struct world *world;
+    const char *line, *body;
+    int calls;
+};
+
+static enum s3_err make_metadata(struct request *request, const struct object_info *info,
+    const void *ctx, struct span *ret_metadata)
+{
+    struct tag tag = {SPAN("a"), SPAN("1")};
+    struct meanwhile *meanwhile = *(struct meanwhile *const *)ctx;
+    if (meanwhile->calls++ == 0)
+        world_do(meanwhile->world, meanwhile->line, NULL, meanwhile->body);
+    *ret_metadata = info->attributes.metadata;
+    return object_tags_keep(request, &(struct tags){&tag, 1}, ret_metadata);
+}
+
+static enum s3_err change_while(struct world *world, const char *line, const char *body)
+{
+    struct request request;
+    struct meanwhile meanwhile = {world, line, body, 0}, *ctx = &meanwhile;
+    request_init(&request, &world->daemon);
+    request.method = METHOD_PUT;
+    request.principal = root;
+    request.target.bucket = SPAN("bkt");
+    request.target.key = SPAN("k");
+    assert_int_equal(
+        storage_bucket_get(world->daemon.store, SPAN("bkt"), &request.arena, &request.bucket),
+        STORAGE_OK);
+    enum s3_err err =
+        object_change_metadata(&request, &(struct object_change){make_metadata, &ctx});
+    request_free(&request);
+    return err;
+}
+
+static void test_what_comes_in_between(void **state)
+{
+    assert_int_equal(change_while(*state, "PUT /bkt/k", "other"), S3_OK);
+    assert_tags(*state, "/bkt/k", "a=1");
+    world_do(*state, "DELETE /bkt/k?tagging", NULL, NULL);
+    assert_int_equal(change_while(*state, "PUT /bkt/k?tagging", TAGGING(TAG("b", "2"))), S3_OK);
+    assert_tags(*state, "/bkt/k", "a=1");
+    world_do(*state, "DELETE /bkt/k?tagging", NULL, NULL);
+    assert_int_equal(change_while(*state, "DELETE /bkt/k", NULL), S3_ERR_NO_SUCH_KEY);
+    set_versioning(*state, VERSIONING_ON);
+    world_do(*state, "PUT /bkt/k", NULL, "first");
+    set_versioning(*state, VERSIONING_SUSPENDED);
+    world_do(*state, "PUT /bkt/k", NULL, "null");
+    /* The null version goes: then the newest is the one before, and no version was named that could be missing. */
+    assert_int_equal(change_while(*state, "DELETE /bkt/k?versionId=null", NULL), S3_OK);
+    assert_tags(*state, "/bkt/k", "a=1");
+    world_do(*state, "PUT /bkt/k", NULL, "null");
+    assert_int_equal(change_while(*state, "DELETE /bkt/k", NULL), S3_ERR_METHOD_NOT_ALLOWED);
 }
 
 /* ---- who may ---- */
@@ -510,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_header, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_copies, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_uploads, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_what_comes_in_between, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_actions, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_existing_tags_in_policies, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_new_tags_in_policies, setup, world_drop),
