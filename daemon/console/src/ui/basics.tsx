@@ -1,7 +1,7 @@
 /* Small parts: buttons, badges, notes, fields, progress. All text goes through Preact's escaping; nothing here takes
  * HTML. */
 import type { ComponentChildren } from 'preact'
-import { useId, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { TargetedMouseEvent } from 'preact'
 import { Icon, type IconName } from './icons'
 import { copyText } from './clipboard'
@@ -223,8 +223,11 @@ export function Tabs<T extends string>({ tabs, value, onChange, label }: { tabs:
     onChange(next.id)
     ;(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('[role=tab]')[tabs.indexOf(next)]?.focus()
   }
+  /* On a narrow screen the one that is shown may be beside it. */
+  const ref = useRef<HTMLDivElement>(null)
+  useEffect(() => ref.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [value])
   return (
-    <div class="tabs" role="tablist" aria-label={label} onKeyDown={onKey}>
+    <div class="tabs" role="tablist" ref={ref} aria-label={label} onKeyDown={onKey}>
       {tabs.map((tab) => (
         <button key={tab.id} type="button" class="tab" role="tab" aria-selected={tab.id === value} tabIndex={tab.id === value ? 0 : -1} onClick={() => onChange(tab.id)}>
           {tab.label}

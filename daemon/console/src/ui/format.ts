@@ -9,7 +9,7 @@ export function bytes(count: number | undefined): string {
     value /= 1024
     unit++
   }
-  return `${unit === 0 ? value : value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+  return `${unit === 0 ? Math.round(value * 10) / 10 : value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
 const numbers = new Intl.NumberFormat('en')

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { href } from '../../router'
 import { Badge, Bar, Button, Empty, ErrorView, format, LinkButton, Spinner } from '../../ui'
 import { StateBadge, rate } from './job'
-import { isActive, listJobs, place, portionOf, type Job } from './jobs'
+import { isActive, listJobs, place, portionOf, reasons, type Job } from './jobs'
 
 const BUSY_MS = 2000
 const IDLE_MS = 15_000
@@ -59,7 +59,7 @@ function Row({ job }: { job: Job }) {
       </td>
       <td class="job-bar">
         {isActive(job) ? <Bar portion={portion ?? 0} label={`Progress of ${job.id}`} /> : null}
-        <span class="dense muted">{job.state === 'running' ? `${rate(progress.bytes_per_second)}${progress.seconds_left !== null ? `, ${format.duration(progress.seconds_left)} left` : ''}` : (job.reason ?? '')}</span>
+        <span class="dense muted">{job.state === 'running' ? `${rate(progress.bytes_per_second)}${progress.seconds_left !== null ? `, ${format.duration(progress.seconds_left)} left` : ''}` : (reasons[job.reason ?? ''] ?? job.reason ?? '')}</span>
       </td>
       <td class="num">{format.count(progress.copied_objects)}</td>
       <td class="num nowrap">{format.bytes(progress.copied_bytes)}</td>
