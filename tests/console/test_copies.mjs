@@ -127,7 +127,7 @@ test('a job is paused, goes on, and is canceled', async () => {
   await page.getByText('It was paused, and goes on when it is resumed.').waitFor()
   await hash(page, '#/copies')
   const row = page.getByRole('row', { name: /s3:\/\/slow\/s\// })
-  await row.getByText('paused').waitFor()
+  await row.getByText('paused', { exact: true }).waitFor()
   await shot(page, 'copies-list')
   assert.deepEqual(await axe(page), [])
   await row.getByRole('link').click()
