@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../pages'
 import { go, href } from '../router'
 import { bucketFacts, bucketNameProblem, createBucket, listBuckets, type BucketEntry, type BucketFacts } from '../s3/buckets'
-import { Badge, Button, Empty, Field, format, FormDialog, Load, openDialog, toast, useLoad } from '../ui'
+import { Badge, Button, Empty, Field, format, FormDialog, Load, openDialog, Table, toast, useLoad, type Column } from '../ui'
 import { AccessBadge, ZoneBadges } from './bucket-badges'
 import './buckets.css'
 
@@ -68,48 +68,27 @@ export default function Buckets({ params }: PageProps) {
 function BucketTable({ buckets, search }: { buckets: BucketEntry[]; search: string }) {
   const facts = useFacts(buckets)
   const shown = buckets.filter((bucket) => bucket.name.includes(search.toLowerCase()))
+  const figure = (of: BucketFacts | undefined, value: number | undefined, text: (value: number) => string) => (value === undefined ? <span class="muted">{of ? '–' : '…'}</span> : text(value))
+  const columns: Column<BucketEntry>[] = [
+    {
+      label: 'Name',
+      cell: ({ name }) => [
+        <a class="bucket-name" href={href('browse', { bucket: name })}>
+          {name}
+        </a>,
+        ' ',
+        facts.get(name)?.versioning === 'Enabled' && <Badge title="Versioning is on">versions</Badge>,
+      ],
+    },
+    { label: 'Zones', cell: ({ name }) => <ZoneBadges zones={facts.get(name)?.zones} /> },
+    { label: 'Access', cell: ({ name }) => <AccessBadge access={facts.get(name)?.access} /> },
+    { label: 'Objects', num: true, cell: ({ name }) => figure(facts.get(name), facts.get(name)?.objects, format.count) },
+    { label: 'Size', num: true, cell: ({ name }) => figure(facts.get(name), facts.get(name)?.bytes, format.bytes) },
+    { label: 'Created', class: 'nowrap muted', cell: ({ created }) => format.time(created) },
+  ]
   return (
     <div class="card table-wrap">
-      <table class="table buckets">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Zones</th>
-            <th scope="col">Access</th>
-            <th scope="col" class="num">
-              Objects
-            </th>
-            <th scope="col" class="num">
-              Size
-            </th>
-            <th scope="col">Created</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((bucket) => {
-            const of = facts.get(bucket.name)
-            return (
-              <tr key={bucket.name}>
-                <td>
-                  <a class="bucket-name" href={href('browse', { bucket: bucket.name })}>
-                    {bucket.name}
-                  </a>{' '}
-                  {of?.versioning === 'Enabled' && <Badge title="Versioning is on">versions</Badge>}
-                </td>
-                <td>
-                  <ZoneBadges zones={of?.zones} />
-                </td>
-                <td>
-                  <AccessBadge access={of?.access} />
-                </td>
-                <td class="num">{of?.objects === undefined ? <span class="muted">{of ? '–' : '…'}</span> : format.count(of.objects)}</td>
-                <td class="num">{of?.bytes === undefined ? <span class="muted">{of ? '–' : '…'}</span> : format.bytes(of.bytes)}</td>
-                <td class="nowrap muted">{format.time(bucket.created)}</td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
+      <Table class="buckets" rows={shown} keyOf={(bucket) => bucket.name} columns={columns} />
       {shown.length === 0 && <p class="buckets-none muted">No bucket has “{search}” in its name.</p>}
     </div>
   )

@@ -1,9 +1,9 @@
 /* Parquet: its schema, its row groups, its first rows. The footer is read first; of the rows only the columns that
  * fit into what a preview may read. */
-import { type ColumnChunk, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema, type SchemaTree } from 'hyparquet'
+import { type ColumnChunk, type FileMetaData, type RowGroup, parquetMetadataAsync, parquetReadObjects, parquetSchema, type SchemaTree } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { useMemo, useState } from 'preact/hooks'
-import { format, Load, Note, Tabs, useLoad } from '../ui'
+import { format, Load, Note, Table, Tabs, useLoad, type Column } from '../ui'
 import { visible } from '../ui/format'
 import { Grid } from './preview'
 import type { RangeReader } from './reader'
@@ -156,41 +156,17 @@ function Schema({ metadata }: { metadata: FileMetaData }) {
 const GROUPS_MAX = 200
 
 function Groups({ metadata }: { metadata: FileMetaData }) {
+  const chunks = (group: RowGroup) => group.columns.map((column) => column.meta_data)
+  const columns: Column<RowGroup>[] = [
+    { label: '#', num: true, class: 'muted', cell: (_, index) => index + 1 },
+    { label: 'Rows', num: true, cell: (group) => format.count(Number(group.num_rows)) },
+    { label: 'Compressed', num: true, cell: (group) => format.bytes(chunks(group).reduce((sum, chunk) => sum + Number(chunk?.total_compressed_size ?? 0), 0)) },
+    { label: 'Bytes', num: true, cell: (group) => format.bytes(Number(group.total_byte_size)) },
+    { label: 'Codecs', cell: (group) => [...new Set(chunks(group).map((chunk) => chunk?.codec ?? ''))].join(', ') },
+  ]
   return (
     <div class="grid-wrap" tabIndex={0} role="region" aria-label="Row groups">
-      <table class="table data-grid">
-        <thead>
-          <tr>
-            <th scope="col" class="num">
-              #
-            </th>
-            <th scope="col" class="num">
-              Rows
-            </th>
-            <th scope="col" class="num">
-              Compressed
-            </th>
-            <th scope="col" class="num">
-              Bytes
-            </th>
-            <th scope="col">Codecs</th>
-          </tr>
-        </thead>
-        <tbody>
-          {metadata.row_groups.slice(0, GROUPS_MAX).map((group, i) => {
-            const chunks = group.columns.map((column) => column.meta_data)
-            return (
-              <tr key={i}>
-                <td class="num muted">{i + 1}</td>
-                <td class="num">{format.count(Number(group.num_rows))}</td>
-                <td class="num">{format.bytes(chunks.reduce((sum, chunk) => sum + Number(chunk?.total_compressed_size ?? 0), 0))}</td>
-                <td class="num">{format.bytes(Number(group.total_byte_size))}</td>
-                <td>{[...new Set(chunks.map((chunk) => chunk?.codec ?? ''))].join(', ')}</td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
+      <Table class="data-grid" rows={metadata.row_groups.slice(0, GROUPS_MAX)} keyOf={(_, index) => index} columns={columns} />
       {metadata.row_groups.length > GROUPS_MAX && <p class="muted">The first {GROUPS_MAX} of {format.count(metadata.row_groups.length)}.</p>}
     </div>
   )

@@ -1,6 +1,6 @@
 /* Access keys of a user: the secret is shown once, when it is made. */
 import { iam, iamRecords, record, text, type Rec } from '../../s3/iam'
-import { Badge, Button, confirmAction, CopyField, Dialog, format, Load, Menu, Note, openDialog, toast, useLoad } from '../../ui'
+import { Badge, Button, confirmAction, CopyField, Dialog, format, Load, Menu, Note, openDialog, Table, toast, useLoad } from '../../ui'
 import { reported, Section } from './parts'
 
 function SecretOnce({ made, onClose }: { made: Rec; onClose: () => void }) {
@@ -49,37 +49,29 @@ export function AccessKeys({ user }: { user: string }) {
             <p class="muted">None. A user has two at most, so that one can replace the other.</p>
           ) : (
             <div class="table-wrap">
-              <table class="table" aria-label="Access keys">
-                <thead>
-                  <tr>
-                    <th>Key</th>
-                    <th>State</th>
-                    <th>Last used</th>
-                    <th>
-                      <span class="sr">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((key) => (
-                    <tr key={key.id}>
-                      <td class="mono">{key.id}</td>
-                      <td>{key.active ? <Badge tone="ok">active</Badge> : <Badge>inactive</Badge>}</td>
-                      <td class="nowrap">{key.used}</td>
-                      <td class="actions">
-                        <Menu
-                          small
-                          label={`Actions on ${key.id}`}
-                          entries={[
-                            { label: key.active ? 'Deactivate' : 'Activate', icon: key.active ? 'pause' : 'play', run: () => reported(() => setActive(key.id, !key.active)) },
-                            { label: 'Delete', icon: 'trash', danger: true, run: () => remove(key.id) },
-                          ]}
-                        />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+              <Table
+                label="Access keys"
+                rows={list}
+                keyOf={(key) => key.id}
+                columns={[
+                  { label: 'Key', class: 'mono', cell: (key) => key.id },
+                  { label: 'State', cell: (key) => (key.active ? <Badge tone="ok">active</Badge> : <Badge>inactive</Badge>) },
+                  { label: 'Last used', class: 'nowrap', cell: (key) => key.used },
+                  {
+                    label: '',
+                    cell: (key) => (
+                      <Menu
+                        small
+                        label={`Actions on ${key.id}`}
+                        entries={[
+                          { label: key.active ? 'Deactivate' : 'Activate', icon: key.active ? 'pause' : 'play', run: () => reported(() => setActive(key.id, !key.active)) },
+                          { label: 'Delete', icon: 'trash', danger: true, run: () => remove(key.id) },
+                        ]}
+                      />
+                    ),
+                  },
+                ]}
+              />
             </div>
           )
         }

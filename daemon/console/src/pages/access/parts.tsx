@@ -5,7 +5,7 @@ import { href } from '../../router'
 import { iam, members, text, list } from '../../s3/iam'
 import { asApiError } from '../../s3/errors'
 import type { Checked } from '../../editor'
-import { Button, Empty, Field, format, FormDialog as PlainFormDialog, openDialog, toastError, type FormDialogProps, type IconName } from '../../ui'
+import { Button, Empty, Field, format, FormDialog as PlainFormDialog, openDialog, Table, toastError, type Column, type FormDialogProps, type IconName } from '../../ui'
 
 export type Tab = 'users' | 'groups' | 'roles' | 'policies' | 'simulate'
 
@@ -14,12 +14,6 @@ export function accessHref(tab: Tab, name?: string): string {
 }
 
 const SHOWN = 200
-
-export interface Column<T> {
-  label: string
-  num?: boolean
-  cell: (row: T) => ComponentChildren
-}
 
 /** A table with a filter over the names; a few hundred rows at a time, since accounts may have thousands. */
 export function NameTable<T>({ label, rows, nameOf, linkOf, columns, empty, children }: {
@@ -47,32 +41,12 @@ export function NameTable<T>({ label, rows, nameOf, linkOf, columns, empty, chil
         <Empty icon={empty.icon} title={wanted ? 'Nothing has such a name' : empty.title} />
       ) : (
         <div class="card table-wrap">
-          <table class="table" aria-label={label}>
-            <thead>
-              <tr>
-                <th>Name</th>
-                {columns.map((column) => (
-                  <th key={column.label} class={column.num ? 'num' : ''}>
-                    {column.label}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {found.slice(0, shown).map((row) => (
-                <tr key={linkOf(row)}>
-                  <td class="wrap">
-                    <a href={linkOf(row)}>{format.visible(nameOf(row))}</a>
-                  </td>
-                  {columns.map((column) => (
-                    <td key={column.label} class={column.num ? 'num' : 'wrap'}>
-                      {column.cell(row)}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Table
+            label={label}
+            rows={found.slice(0, shown)}
+            keyOf={linkOf}
+            columns={[{ label: 'Name', class: 'wrap', cell: (row) => <a href={linkOf(row)}>{format.visible(nameOf(row))}</a> }, ...columns.map((column) => ({ class: column.num ? '' : 'wrap', ...column }))]}
+          />
         </div>
       )}
       {found.length > shown && (

@@ -1,7 +1,7 @@
 /* Tags of users, roles and policies: aws:PrincipalTag/… and aws:ResourceTag/… in conditions. */
 import { useState } from 'preact/hooks'
 import { iam, members, text, type Rec } from '../../s3/iam'
-import { Button, confirmAction, Field, format, openDialog } from '../../ui'
+import { Button, confirmAction, Field, format, openDialog, Table } from '../../ui'
 import { FormDialog, Section } from './parts'
 
 export type Tagged = 'User' | 'Role' | 'Policy'
@@ -44,19 +44,17 @@ export function Tags({ kind, name, tags, onChange }: { kind: Tagged; name: strin
       {tags.length === 0 ? (
         <p class="muted">None</p>
       ) : (
-        <table class="table" aria-label="Tags">
-          <tbody>
-            {tags.map((tag) => (
-              <tr key={text(tag.Key)}>
-                <td class="wrap">{format.visible(text(tag.Key))}</td>
-                <td class="wrap">{format.visible(text(tag.Value))}</td>
-                <td class="actions">
-                  <Button small kind="plain" icon="close" label={`Remove the tag ${format.visible(text(tag.Key))}`} onClick={() => remove(text(tag.Key))} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table
+          label="Tags"
+          head={false}
+          rows={tags}
+          keyOf={(tag) => text(tag.Key)}
+          columns={[
+            { label: 'Key', class: 'wrap', cell: (tag) => format.visible(text(tag.Key)) },
+            { label: 'Value', class: 'wrap', cell: (tag) => format.visible(text(tag.Value)) },
+            { label: '', cell: (tag) => <Button small kind="plain" icon="close" label={`Remove the tag ${format.visible(text(tag.Key))}`} onClick={() => remove(text(tag.Key))} /> },
+          ]}
+        />
       )}
     </Section>
   )

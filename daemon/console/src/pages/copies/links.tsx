@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { href } from '../../router'
 import { daemonJson } from '../../s3/fetch'
-import { Badge, Button, Check, confirmAction, Empty, Field, format, Load, openDialog, toast, useLoad } from '../../ui'
+import { Badge, Button, Check, confirmAction, Empty, Field, format, Load, openDialog, Table, toast, useLoad } from '../../ui'
 import { FormDialog } from '../access/parts'
 
 interface Link {
@@ -87,37 +87,25 @@ export function Links() {
             <Empty icon="link" title="No linked buckets" />
           ) : (
             <div class="card table-wrap">
-              <table class="table" aria-label="Linked buckets">
-                <thead>
-                  <tr>
-                    <th>Name here</th>
-                    <th>Source</th>
-                    <th>Keys</th>
-                    <th>Made</th>
-                    <th>
-                      <span class="sr">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((link) => (
-                    <tr key={link.name}>
-                      <td>
-                        <a href={href('browse', { bucket: link.name })}>{format.visible(link.name)}</a> {!link.usable && <Badge tone="danger">not allowed now</Badge>}
-                      </td>
-                      <td class="wrap mono">
-                        {format.visible(link.source)}
-                        <div class="muted">{format.visible([link.endpoint_url, link.region].filter(Boolean).join(', '))}</div>
-                      </td>
-                      <td class="mono">{link.access_key ? format.visible(link.access_key) : 'none'}</td>
-                      <td class="nowrap">{format.time(link.created)}</td>
-                      <td class="actions">
-                        <Button small kind="plain" icon="trash" label={`Remove ${link.name}`} onClick={() => remove(link)} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+              <Table
+                label="Linked buckets"
+                rows={list}
+                keyOf={(link) => link.name}
+                columns={[
+                  {
+                    label: 'Name here',
+                    cell: (link) => [<a href={href('browse', { bucket: link.name })}>{format.visible(link.name)}</a>, ' ', !link.usable && <Badge tone="danger">not allowed now</Badge>],
+                  },
+                  {
+                    label: 'Source',
+                    class: 'wrap mono',
+                    cell: (link) => [format.visible(link.source), <div class="muted">{format.visible([link.endpoint_url, link.region].filter(Boolean).join(', '))}</div>],
+                  },
+                  { label: 'Keys', class: 'mono', cell: (link) => (link.access_key ? format.visible(link.access_key) : 'none') },
+                  { label: 'Made', class: 'nowrap', cell: (link) => format.time(link.created) },
+                  { label: '', cell: (link) => <Button small kind="plain" icon="trash" label={`Remove ${link.name}`} onClick={() => remove(link)} /> },
+                ]}
+              />
             </div>
           )
         }
