@@ -13,8 +13,19 @@
 
 #include "daemon/request.h"
 
-/* All heads together: whoever sends them is not known yet. */
+/* All heads together, of which an address has three quarters at most: whoever sends them is not known yet. What a head took
+ * is given back with the request, since its fields are used until then. */
 enum { BODY_HEAD_MAX_BYTES = 256 * 1024, BODY_HEADS_MAX_BYTES = 64 * 1024 * 1024 };
+
+struct body_heads;
+/* NULL: out of memory. */
+struct body_heads *body_heads_new(void);
+/* Takes NULL. */
+void body_heads_free(struct body_heads *heads);
+/* Thread-safe. False: there is too little left, or left for this client (shares.h). */
+bool body_heads_take(struct body_heads *heads, uint32_t client, size_t bytes) MUST_USE;
+void body_heads_give(struct body_heads *heads, uint32_t client, size_t bytes);
+uint64_t body_heads_used(struct body_heads *heads);
 
 /* err: MISSING_CONTENT_LENGTH (forms), MAX_MESSAGE_LENGTH_EXCEEDED, PRECONDITION_FAILED (no form),
  * INVALID_ARGUMENT */
@@ -29,5 +40,7 @@ enum s3_err body_head_end(struct request *request) MUST_USE;
 
 /* Takes a request without one. */
 void body_head_free(struct request *request);
+/* Gives back what the request's head took. */
+void body_head_give(struct request *request);
 
 #endif

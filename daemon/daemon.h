@@ -65,7 +65,7 @@ struct daemon {
     char host_id[17];                     /* of this start: 16 hex digits and a NUL */
     atomic_uint_fast64_t request_counter; /* begins at random, so ids differ between starts */
     uint64_t client_seed;                 /* random, of this start: request_client */
-    atomic_size_t head_bytes;             /* of body_head.h, of all connections */
+    struct body_heads *heads;             /* body_head.h: the memory for beginnings of bodies */
     atomic_size_t streams;                /* stream.h: under way */
     atomic_bool draining;                 /* SIGTERM came: not ready any more */
 };

@@ -1,6 +1,7 @@
 /* lakegated: builds the world, serves until a signal, takes it down again. */
 #include "base/encode.h"
 #include "daemon/accounts.h"
+#include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
@@ -251,13 +252,14 @@ static bool start_parts(struct world *world)
     daemon->key_cache = sigv4_key_cache_new();
     daemon->documents = bucket_documents_new();
     daemon->staging = staging_new(config->staging_bytes);
+    daemon->heads = body_heads_new();
     daemon->workers = workers_new(config->workers, config->worker_queue);
     daemon->connections =
         connections_new(config->connections, config->header_timeout_s, config->min_rate);
     daemon->metrics = metrics_new(config->metrics_buckets);
     if (daemon->key_cache == NULL || daemon->documents == NULL || daemon->staging == NULL ||
-        daemon->workers == NULL || daemon->connections == NULL || daemon->metrics == NULL ||
-        (daemon->history = metrics_history_new(daemon)) == NULL)
+        daemon->heads == NULL || daemon->workers == NULL || daemon->connections == NULL ||
+        daemon->metrics == NULL || (daemon->history = metrics_history_new(daemon)) == NULL)
         return refuse(
             "not enough memory or threads; lower workers, or raise the limits of this user");
     return true;
@@ -321,6 +323,7 @@ static void stop(struct world *world)
     metrics_history_free(daemon->history);
     storage_close(daemon->store);
     connections_free(daemon->connections);
+    body_heads_free(daemon->heads);
     staging_free(daemon->staging);
     bucket_documents_free(daemon->documents);
     account_blocks_free(daemon->account_blocks);

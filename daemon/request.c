@@ -52,6 +52,7 @@ void request_free(struct request *request)
 {
     receive_free(request);
     body_head_free(request);
+    body_head_give(request);
     post_form_free(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));

@@ -160,6 +160,10 @@ struct request {
     const struct link *link;   /* a reference, when the bucket is a link; NULL: it is none */
     struct documents_held *documents; /* bucket_documents.h */
 
+    struct {
+        uint32_t client; /* an address */
+        size_t bytes;
+    } head_taken;            /* of daemon->heads */
     struct body_head *head;  /* NULL: no body that begins with who asks, or its head is over */
     struct receive *receive; /* NULL: no body is expected */
     struct post_form *form;  /* NULL: no form */

@@ -34,9 +34,9 @@ class Reply:
 
 
 class Connection:
-    """A connection of one's own. address: (host, port), a path of a Unix socket; without it the server's."""
+    """A connection of one's own. address: (host, port), a path of a Unix socket; without it the server's. source: from there."""
 
-    def __init__(self, server, address=None, tls=None, timeout=30, receive_buffer=None):
+    def __init__(self, server, address=None, tls=None, timeout=30, receive_buffer=None, source=None):
         self.address = address or ("127.0.0.1", server.port)
         self.host = f"127.0.0.1:{server.port}" if server else "localhost"
         family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
@@ -44,6 +44,8 @@ class Connection:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(self.address)
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

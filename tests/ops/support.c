@@ -55,6 +55,8 @@ int world_make(void **state)
     assert_non_null(mkdtemp(world->dir));
     world->staging = staging_new(STAGING_BUDGET_BYTES);
     world->daemon.staging = world->staging;
+    world->daemon.heads = body_heads_new();
+    assert_non_null(world->daemon.heads);
     world->daemon.region = SPAN("us-east-1");
     uint64_t counter;
     random_bytes(&counter, sizeof(counter));
@@ -92,6 +94,7 @@ int world_drop(void **state)
     accounts_free(world->daemon.accounts);
     credentials_free((struct credentials *)world->daemon.credentials);
     close_store(world);
+    body_heads_free(world->daemon.heads);
     staging_free(world->staging);
     nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(world);

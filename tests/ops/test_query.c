@@ -1,5 +1,6 @@
 /* IAM's actions on users, groups and access keys, without HTTP: what they answer, refuse, and ask for first. */
 #include "daemon/body_head.h"
+#include "daemon/shares.h"
 #include "tests/ops/support.h"
 
 #define FORM "Content-Type: application/x-www-form-urlencoded"
@@ -236,13 +237,14 @@ static void test_memory_for_forms(void **state)
     struct world *world = *state;
     static const char form[] = "Action=ListUsers";
     size_t room = sizeof(form) - 1;
-    atomic_store(&world->daemon.head_bytes, BODY_HEADS_MAX_BYTES - room);
+    struct body_heads *heads = world->daemon.heads;
+    assert_true(body_heads_take(heads, CLIENT_NOBODY, BODY_HEADS_MAX_BYTES - room));
     done(world, form);
-    assert_int_equal(atomic_load(&world->daemon.head_bytes), BODY_HEADS_MAX_BYTES - room);
-    atomic_store(&world->daemon.head_bytes, BODY_HEADS_MAX_BYTES - room + 1);
+    assert_int_equal(body_heads_used(heads), BODY_HEADS_MAX_BYTES - room);
+    assert_true(body_heads_take(heads, CLIENT_NOBODY, 1));
     refused(world, form, 503, "SlowDown");
-    assert_int_equal(atomic_load(&world->daemon.head_bytes), BODY_HEADS_MAX_BYTES - room + 1);
-    atomic_store(&world->daemon.head_bytes, 0);
+    assert_int_equal(body_heads_used(heads), BODY_HEADS_MAX_BYTES - room + 1);
+    body_heads_give(heads, CLIENT_NOBODY, BODY_HEADS_MAX_BYTES - room + 1);
 }
 
 /* Everything is there after a restart. */

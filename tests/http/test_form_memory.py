@@ -1,0 +1,46 @@
+"""Beginnings of forms are kept before anybody knows who sends them: what one address may begin leaves room for others."""
+import contextlib
+
+import pytest
+
+import conftest
+import raw
+
+PIECE = 240 * 1024
+QUERY = "application/x-www-form-urlencoded"
+BOUNDARY = "xyz"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+FIELD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x-amz-meta-a"\r\n\r\n'.encode()
+
+
+def begin(server, target, kind, source):
+    """A form whose end does not come."""
+    connection = raw.Connection(server, source=source)
+    begun = FIELD if kind == FORM else b"Action=CreateUser&UserName="
+    connection.send(raw.head("POST", target, [("Host", "h"), ("Content-Type", kind), ("Content-Length", PIECE + 1000)]))
+    connection.send_what_goes(begun + b"a" * (PIECE - len(begun)))
+    return connection
+
+
+def finish(connection):
+    """The answer to all of it, or to what came before."""
+    connection.send_what_goes(b"a" * 1000)
+    return connection.reply()
+
+
+@pytest.mark.parametrize("kind,target,refusal", [(QUERY, "/", "Throttling"), (FORM, "/forms", "SlowDown")], ids=["query", "form"])
+def test_one_address_cannot_take_all_memory_for_forms(start, kind, target, refusal):
+    server = start("--connections", "1000")
+    assert raw.request(server, "PUT", "/forms").status == 200
+    with contextlib.ExitStack() as open_ones:
+        begun = [open_ones.enter_context(begin(server, target, kind, "127.0.0.1")) for _ in range(230)]
+        reply = finish(begun[-1])
+        assert reply.code == refusal, reply  # 48 MiB are three quarters of what there is
+        reply = finish(open_ones.enter_context(begin(server, target, kind, "127.0.0.2")))
+        assert reply.code not in (None, refusal), reply
+        reply = finish(begun[0])
+        assert reply.code not in (None, refusal), reply
+    assert raw.wait_for(lambda: conftest.open_connections(server) <= 1)
+    with begin(server, target, kind, "127.0.0.1") as again:  # all was given back
+        reply = finish(again)
+        assert reply.code not in (None, refusal), reply
