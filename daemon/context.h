@@ -31,6 +31,10 @@ bool context_uses_tags(const struct access_request *access, enum policy_tag_fami
 enum s3_err context_fill_tags(struct request *request, const struct access_ask *ask,
     const struct access_request *access, struct context *context) MUST_USE;
 
+/* Of these those of the object that is there, where the action looks at them. */
+enum s3_err context_fill_existing_tags(struct request *request, const struct access_ask *ask,
+    const struct access_request *access, struct policy_context *context) MUST_USE;
+
 /* Sets a key to one value; absent: leaves it absent. */
 void context_set(struct context *context, enum policy_key key, struct span value);
 

@@ -3,7 +3,7 @@
 #include "daemon/context.h"
 #include "daemon/object_tags.h"
 
-static enum s3_err set_tags(struct request *request, struct context *context,
+static enum s3_err set_tags(struct request *request, struct policy_context *context,
     enum policy_tag_family family, const struct tags *tags)
 {
     struct policy_tag *items = arena_array(&request->arena, struct policy_tag, tags->count);
@@ -11,8 +11,8 @@ static enum s3_err set_tags(struct request *request, struct context *context,
         return FAIL(request, INTERNAL, NULL);
     for (size_t i = 0; i < tags->count; i++)
         items[i] = (struct policy_tag){tags->items[i].key, tags->items[i].value};
-    context->policy.tags[family].items = items;
-    context->policy.tags[family].count = tags->count;
+    context->tags[family].items = items;
+    context->tags[family].count = tags->count;
     return S3_OK;
 }
 
@@ -27,7 +27,7 @@ static enum s3_err fill_bucket_tags(struct request *request, const struct access
     TRY(bucket_tags_of(request, ask->bucket, &tags));
     if (tags == NULL || tags->count == 0)
         return S3_OK;
-    return set_tags(request, context, POLICY_TAGS_RESOURCE, tags);
+    return set_tags(request, &context->policy, POLICY_TAGS_RESOURCE, tags);
 }
 
 /* src: Service Authorization Reference, "Actions defined by Amazon S3", the column of condition keys */
@@ -46,8 +46,8 @@ static bool looks_at_existing_tags(const struct request *request, const char *ac
     return false;
 }
 
-static enum s3_err fill_existing_tags(struct request *request, const struct access_ask *ask,
-    const struct access_request *access, struct context *context)
+enum s3_err context_fill_existing_tags(struct request *request, const struct access_ask *ask,
+    const struct access_request *access, struct policy_context *context)
 {
     struct object_info info;
     struct tags tags;
@@ -89,13 +89,13 @@ static enum s3_err fill_new_tags(struct request *request, const struct access_as
         names[i] = tags->items[i].key;
     context->policy.keys[POLICY_KEY_S3_REQUEST_OBJECT_TAG_KEYS] =
         (struct policy_values){names, tags->count};
-    return set_tags(request, context, POLICY_TAGS_REQUEST_OBJECT, tags);
+    return set_tags(request, &context->policy, POLICY_TAGS_REQUEST_OBJECT, tags);
 }
 
 enum s3_err context_fill_tags(struct request *request, const struct access_ask *ask,
     const struct access_request *access, struct context *context)
 {
     TRY(fill_bucket_tags(request, ask, access, context));
-    TRY(fill_existing_tags(request, ask, access, context));
+    TRY(context_fill_existing_tags(request, ask, access, &context->policy));
     return fill_new_tags(request, ask, access, context);
 }

@@ -40,6 +40,7 @@ struct simulation {
     struct policy_context *context;
     bool with_state;           /* LakegateResourceState */
     struct bucket_info bucket; /* whose state was looked at; id 0: none */
+    bool tags_of_state;        /* context has the tags of the object that was simulated last */
 
     const struct span *actions, *resources;
     size_t action_count, resource_count;
@@ -49,7 +50,7 @@ struct simulation {
 /* The bucket of arn:aws:s3:::BUCKET and arn:aws:s3:::BUCKET/KEY; absent for others. key: absent for buckets */
 struct span simulation_bucket(struct span resource, struct span *ret_key);
 
-/* ACLs and public access block of the resource's bucket, where they were asked for.
+/* ACLs and public access block of the resource's bucket, and the object's tags, where they were asked for.
  * err: ACCESS_DENIED: who asks may not read them */
 enum s3_err simulation_add_state(
     struct simulation *simulation, struct span resource, struct access_request *access) MUST_USE;

@@ -1,8 +1,9 @@
-/* What policies do not say: ACLs, ownership and the public access block of the bucket, as they are now. AWS's simulator
- * does not look at them; LakegateResourceState asks for it. */
+/* What policies do not say: ACLs, ownership and the public access block of the bucket, tags of the object, as they are
+ * now. AWS's simulator does not look at them; LakegateResourceState asks for it. */
 #include "daemon/accounts.h"
 #include "daemon/authorize.h"
 #include "daemon/authorize_decide.h"
+#include "daemon/context.h"
 #include "daemon/query/simulate.h"
 
 /* To be told what they do one may as well read them. */
@@ -40,12 +41,29 @@ static struct principal principal_of(const struct simulation *simulation)
     return (struct principal){.kind = PRINCIPAL_IDENTITY, .account_id = simulation->account};
 }
 
+/* The object's tags, where the entries name none, for who may read them. */
+static enum s3_err add_tags(struct simulation *simulation, const struct access_ask *ask,
+    const struct access_request *access)
+{
+    struct request *request = simulation->request;
+    struct access_ask read = {
+        .action = "s3:GetObjectTagging", .bucket = ask->bucket, .key = ask->key};
+    if (simulation->context->tags[POLICY_TAGS_EXISTING_OBJECT].count > 0 ||
+        !context_uses_tags(access, POLICY_TAGS_EXISTING_OBJECT) || !span_present(ask->key) ||
+        !authorize_allows(request, &read, NULL))
+        return S3_OK;
+    simulation->tags_of_state = true;
+    return context_fill_existing_tags(request, ask, access, simulation->context);
+}
+
 enum s3_err simulation_add_state(
     struct simulation *simulation, struct span resource, struct access_request *access)
 {
     struct request *request = simulation->request;
     struct span key, bucket = simulation_bucket(resource, &key);
     bool there = false;
+    if (simulation->tags_of_state)
+        simulation->context->tags[POLICY_TAGS_EXISTING_OBJECT].count = 0;
     if (!simulation->with_state || !span_present(bucket))
         return S3_OK;
     TRY(find_bucket(simulation, bucket, &there));
@@ -58,7 +76,8 @@ enum s3_err simulation_add_state(
         return FAIL(request, INTERNAL, NULL);
     access->resource_account =
         arena_format(&request->arena, "%012llu", (unsigned long long)simulation->bucket.owner_id);
-    return decide_state(request, &who, &ask, access);
+    TRY(decide_state(request, &who, &ask, access));
+    return add_tags(simulation, &ask, access);
 }
 
 void simulation_write_state(struct buf *out, const struct simulation *simulation,

@@ -291,3 +291,31 @@ def test_the_state_of_a_bucket_is_told_to_who_may_read_it(server, s3, bucket):
     with refused("ValidationError", 400):
         iam = lakegated.connect(server, "iam")
         iam.simulate_custom_policy(PolicyInputList=[], ActionNames=["s3:GetObject"])
+
+
+def test_tags_of_objects_agree_with_the_deed(server, s3, bucket):
+    """One after the other, with tags and without, so that none is left of the one before."""
+    objects = f"arn:aws:s3:::{bucket}/*"
+    allowed = policy(("Allow", "s3:GetObject", objects, {"StringEquals": {"s3:ExistingObjectTag/open": "yes"}}))
+    user, iam = make_user(server, allowed), with_state(lakegated.connect(server, "iam"))
+    keys = {"open": "open=yes", "closed": "open=no", "bare": "", "other": "open=yes&a=b", "bare2": ""}
+    for key, tagging in keys.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x", Tagging=tagging)
+
+    def simulated(by, **more):
+        arns = [f"arn:aws:s3:::{bucket}/{key}" for key in keys]
+        results = by.simulate_principal_policy(PolicySourceArn=user.arn, ActionNames=["s3:GetObject"], ResourceArns=arns, **more)["EvaluationResults"]
+        return [result["EvalDecision"] == "allowed" for result in results]
+
+    def done(key):
+        try:
+            user.s3.get_object(Bucket=bucket, Key=key)
+            return True
+        except ClientError:
+            return False
+
+    assert simulated(iam) == [done(key) for key in keys] == [True, False, False, True, False]
+    named = [{"ContextKeyName": "s3:ExistingObjectTag/open", "ContextKeyValues": ["yes"], "ContextKeyType": "string"}]
+    assert simulated(iam, ContextEntries=named) == [True] * 5
+    blind = make_user(server, policy(("Allow", ["iam:*", "s3:GetBucketAcl", "s3:GetBucketOwnershipControls", "s3:GetBucketPublicAccessBlock"], "*")))
+    assert simulated(with_state(blind.iam)) == [False] * 5
