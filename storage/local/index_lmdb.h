@@ -6,6 +6,7 @@
 #include "storage/local/index_scan.h"
 #include "storage/local/slots.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <lmdb.h>
 
@@ -61,7 +62,22 @@ static inline struct span span_of_val(MDB_val value)
 }
 
 /* What a read that failed means. */
-enum storage_err index_read_err(int rc);
+static inline enum storage_err index_read_err(int rc)
+{
+    switch (rc) {
+    case MDB_SUCCESS:
+        return STORAGE_OK;
+    case MDB_NOTFOUND:
+        return STORAGE_NO_SUCH_KEY;
+    case ENOMEM:
+    case MDB_READERS_FULL:
+        return STORAGE_NO_MEMORY;
+    case EIO:
+        return STORAGE_IO;
+    default:
+        return STORAGE_CORRUPT;
+    }
+}
 /* *ret_old: they were looked for under their first name.
  * err: NO_SUCH_KEY when nothing was ever committed; NEWER_FORMAT, CORRUPT, IO, NO_MEMORY */
 enum storage_err index_read_tallies(

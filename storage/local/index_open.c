@@ -35,23 +35,6 @@ const char *index_table_name(enum table table)
     return table < TABLE_COUNT ? table_names[table] : "?";
 }
 
-enum storage_err index_read_err(int rc)
-{
-    switch (rc) {
-    case MDB_SUCCESS:
-        return STORAGE_OK;
-    case MDB_NOTFOUND:
-        return STORAGE_NO_SUCH_KEY;
-    case ENOMEM:
-    case MDB_READERS_FULL:
-        return STORAGE_NO_MEMORY;
-    case EIO:
-        return STORAGE_IO;
-    default:
-        return STORAGE_CORRUPT;
-    }
-}
-
 static void assert_failed(MDB_env *env, const char *what)
 {
     struct index *index = mdb_env_get_userctx(env);
