@@ -57,6 +57,8 @@ STAGES = [
     ("compat", ("build",), pytest("compat"), {}),
     ("pipelines", ("build",), pytest("pipelines"), {}),
     ("http-asan", ("build-asan",), pytest("http"), sanitized("build/asan")),
+    # Sanitizers keep freed memory: whether it comes back is asked of the daemon as it is installed.
+    ("http-memory", ("build",), [*pytest("http"), "-k", "memory or leak"], {}),
     ("build-tsan", (), make(*TSAN, "build/tsan/lakegated"), {}),
     ("http-tsan", ("build-tsan",), pytest("http"), sanitized("build/tsan")),
     ("tidy", ("build",), make("-k", "CC=gcc", "tidy"), {}),
@@ -64,9 +66,9 @@ STAGES = [
     ("ops", ("build-asan",), make(*ASAN, "ops"), sanitized("build/asan")),
     ("shapes", ("ops",), make(*ASAN, f"PYTHON={PYTHON}", "shapes"), sanitized("build/asan")),
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
-    ("soak", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "soak"), {}),
+    ("soak", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "SOAK_ARGS=--minutes 3", "soak"), {}),
     ("overload", ("build",), [PYTHON, "tests/load/overload.py"], {}),
-    ("power", ("build",), make("CC=gcc", "power"), {}),
+    ("power", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "power"), {}),
     ("power-syncs", ("build",), make("CC=gcc", "power-syncs"), {}),
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
     ("history-broken", ("history",), [PYTHON, "tests/crash/history.py", "--seconds", "3", "--break-it"], {}),
@@ -92,7 +94,7 @@ STAGES = [
 
 # Those whose last words tell how much was tried, for docs/RELIABILITY.md.
 TELLING = {"crash", "soak", "overload", "power", "power-syncs", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
-           "fuzz-run-1", "fuzz-run-2", "fuzz-run-3"}
+           "http-asan", "fuzz-run-1", "fuzz-run-2", "fuzz-run-3"}
 
 
 class Result:

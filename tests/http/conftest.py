@@ -1,5 +1,6 @@
 """One lakegated for the tests of a worker, and what must be true of it after all of them: that it still
 serves, and that no descriptor, thread or staged file is left over."""
+import collections
 import itertools
 import json
 import os
@@ -141,3 +142,17 @@ def certificates(tmp_path_factory):
         return certificate, key
 
     return make
+
+
+HOSTILE = {
+    "test_desync.py": "that two readers could take apart differently", "test_smuggling.py": "smuggled", "test_stops.py": "that stop",
+    "test_slow_clients.py": "slow", "test_truncated.py": "cut off", "test_mutations.py": "damaged by chance",
+}
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How much of it was hostile, for docs/RELIABILITY.md."""
+    passed = collections.Counter(report.nodeid.partition("::")[0].rpartition("/")[2] for report in terminalreporter.stats.get("passed", ()))
+    told = ", ".join(f"{passed[name]} {words}" for name, words in HOSTILE.items() if passed[name])
+    if told:
+        terminalreporter.write_line(f"{sum(passed[name] for name in HOSTILE)} hostile cases had the answer that they should have: {told}")
