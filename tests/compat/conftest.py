@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import copying  # noqa: E402
 import lakegated  # noqa: E402
 
 _numbers = itertools.count(1)
@@ -58,6 +59,27 @@ def s3(server):
 
 def new_name(prefix="bucket"):
     return f"{prefix}-{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}-{next(_numbers)}"
+
+
+# Of modules that copy into a daemon of their own: their fixture `target`.
+
+
+@pytest.fixture
+def here(target):
+    return lakegated.client(target)
+
+
+@pytest.fixture
+def copies(target):
+    return copying.Copies(target)
+
+
+@pytest.fixture
+def lake(here):
+    """A bucket there."""
+    name = new_name("lake")
+    here.create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import subprocess
 import copying
 import lakegated
 import pytest
-from conftest import new_name
 
 COLUMNS = 100
 
@@ -83,13 +82,6 @@ class Terminal:
         _, status = os.waitpid(self.pid, 0)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
-
-
-@pytest.fixture
-def lake(target):
-    name = new_name("lake")
-    lakegated.client(target).create_bucket(Bucket=name)
-    return name
 
 
 def visible(text):

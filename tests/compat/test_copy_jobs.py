@@ -35,24 +35,6 @@ def there(source):
     return lakegated.client(source)
 
 
-@pytest.fixture
-def here(target):
-    return lakegated.client(target)
-
-
-@pytest.fixture
-def copies(target):
-    return copying.Copies(target)
-
-
-@pytest.fixture
-def lake(here):
-    """A bucket here."""
-    name = new_name("lake")
-    here.create_bucket(Bucket=name)
-    return name
-
-
 @pytest.fixture(scope="module")
 def public(source):
     """200 small objects, and some others, in a public bucket elsewhere."""

@@ -7,7 +7,6 @@ import time
 import copying
 import lakegated
 import pytest
-from conftest import new_name
 
 GOOD = {f"k{i:02}": b"content %d" % i for i in range(10)}
 
@@ -19,23 +18,6 @@ def target():
         "--remote-endpoints", "http://*.invalid:*", "--remote-addresses", "127.0.0.1/32",
     ]) as server:
         yield server
-
-
-@pytest.fixture
-def here(target):
-    return lakegated.client(target)
-
-
-@pytest.fixture
-def copies(target):
-    return copying.Copies(target)
-
-
-@pytest.fixture
-def lake(here):
-    name = new_name("lake")
-    here.create_bucket(Bucket=name)
-    return name
 
 
 def copy(copies, source, lake, **members):
