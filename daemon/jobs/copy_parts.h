@@ -1,5 +1,5 @@
-/* An object that is copied part by part: its parts, and the upload that they go to. Private to copy_large.c and
- * copy_parts.c. */
+/* An object that is copied part by part: its parts (copy_parts.c), those under way (copy_slots.c), and the upload that they
+ * go to (copy_large.c). Private to these. */
 #ifndef DAEMON_JOBS_COPY_PARTS_H
 #define DAEMON_JOBS_COPY_PARTS_H
 
@@ -58,6 +58,16 @@ void copy_parts_done(
 uint64_t copy_parts_rebuilt(const struct copy_parts *parts, struct etag *ret_etag);
 /* The body of Complete, into parts->complete. */
 void copy_parts_write(struct copy_parts *parts);
+
+/* Goes on with what is under way and begins more. True: the object has ended, as of copy_object_step.
+ * out: *ret_all  all parts are there */
+bool copy_slots_step(struct copy_object *object, bool *ret_all) MUST_USE;
+void copy_slots_cancel(struct copy_parts *parts);
+bool copy_slots_in_line(const struct copy_parts *parts);
+/* Received so far, of parts that have ended, too. */
+uint64_t copy_slots_bytes(struct copy_parts *parts);
+/* False: not yet; an event tells. */
+bool copy_slots_close(struct copy_parts *parts) MUST_USE;
 
 void copy_upload_abort(struct copy_object *object, struct upload_id id);
 /* A crash may have come between the upload's beginning and the record of it: one without parts, since the job
