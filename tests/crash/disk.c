@@ -313,6 +313,17 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
     return wrote;
 }
 
+/* A read fails with EIO alone: a full disk can be read. */
+ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
+{
+    REAL(pread, ssize_t, int, void *, size_t, off_t);
+    if (is_known(fd) && is_due() && failing.error_number == EIO) {
+        errno = EIO;
+        return -1;
+    }
+    return real(fd, bytes, len, offset);
+}
+
 /* One write, however many pieces it was given in. */
 static void add_pieces(int fd, const struct iovec *parts, int count, size_t left, uint64_t offset)
 {

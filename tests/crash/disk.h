@@ -59,8 +59,9 @@ extern uint32_t disk_skipped_sync;
 /* What that was a sync of, below the folder; NULL: there were not so many. */
 const char *disk_skipped_path(void);
 
-/* From now on the nth call that could change a file fails (0: none), and with `forever` all that follow.
- * error_number 0: a write takes half of its bytes. Only below the folder that is recorded. */
+/* From now on the nth call that changes a file, or reads one at a place, fails (0: none), and with `forever` all that
+ * follow. error_number 0: a write takes half of its bytes. Reads fail with EIO alone. Only below the folder that is
+ * recorded. */
 void disk_fail(uint32_t nth, int error_number, bool forever);
 /* How many such calls there were since then, and did one fail? */
 uint32_t disk_calls_tried(void);

@@ -22,7 +22,8 @@ bool show;
 int calls_left;
 
 static char work[96], live[112];
-static unsigned stops, refusals; /* runs that ended on purpose; that refused a change */
+static unsigned stops, refusals,
+    unread; /* runs that ended on purpose; that refused a change; with a read that failed */
 static struct model base_model;
 
 /* After each the process may have ended on purpose: any failed sync ends it, and LMDB takes a short write of its
@@ -99,6 +100,37 @@ void change_reopen(void)
         fail("it does not open after an opening that failed: %s", detail);
 }
 
+/* What is read is right, or an error that says so: never other bytes. */
+static void read_all(void)
+{
+    static char got[400000], wanted[sizeof got];
+    struct model_bucket *bucket = &shared->model.buckets[0];
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        const struct model_version *version = model_newest(bucket, key);
+        struct object_info info;
+        struct blob_reader *reader = NULL;
+        if (!version || version->is_marker || version->unknown)
+            continue;
+        enum storage_err err = storage_object_open(
+            store, bucket->id, model_key(key), ref_of(version), &arena, &info, &reader);
+        if (err != STORAGE_OK)
+            fail("an object cannot be opened: %s", storage_err_text(err));
+        for (uint64_t at = 0, size = blob_size(reader); at < size;) {
+            size_t len = 0;
+            err = blob_read(reader, at, got, sizeof got, true, &len);
+            if (err == STORAGE_IO && disk_has_failed()) {
+                shared->reads_failed++;
+                break;
+            }
+            content_bytes(&version->content, at, wanted, len);
+            if (err != STORAGE_OK || len == 0 || memcmp(got, wanted, len) != 0)
+                fail("an object is read with \"%s\", and %zu bytes", storage_err_text(err), len);
+            at += len;
+        }
+        blob_close(reader);
+    }
+}
+
 /* ---- one run ---- */
 
 static uint32_t scenario(void)
@@ -110,8 +142,11 @@ static uint32_t scenario(void)
             fail("it does not open: %s", detail);
         return disk_calls_tried();
     }
-    for (size_t i = 0; i < CHANGES; i++)
+    for (size_t i = 0; i < CHANGES; i++) {
         changes[i].run();
+        if (i % 4 == 3)
+            read_all();
+    }
     /* A disk that was full is not: writes go on. */
     uint32_t tried = disk_calls_tried();
     disk_fail(0, 0, false);
@@ -193,11 +228,13 @@ static bool run(uint32_t call, const struct failure *failure, bool forever)
     shared->model = shared->before = base_model;
     shared->in_step = false;
     shared->next_step = 0;
+    shared->reads_failed = 0;
     shared->failure[0] = '\0';
     int status = in_child(child_run, call, failure, forever);
     bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == STOPPED_ON_PURPOSE;
     stops += stopped;
     refusals += call != 0 && shared->next_step != 0;
+    unread += shared->reads_failed != 0;
     bool ok = (WIFEXITED(status) && WEXITSTATUS(status) == 0) || stopped;
     if (ok) {
         status = in_child(child_check, call, stopped ? failure : NULL, forever);
@@ -273,10 +310,9 @@ int main(int argc, char **argv)
                 failed += !run(call, &failures[i], forever);
             }
     nftw(work, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    printf("%u calls, %u failures made: %u ended the process on purpose, %u had changes refused; "
-           "%u were "
-           "not borne\n",
-        calls, runs, stops, refusals, failed);
+    printf("%u calls, %u failures made: %u ended the process on purpose, %u had changes refused, "
+           "%u reads that failed; %u were not borne\n",
+        calls, runs, stops, refusals, unread, failed);
     /* Failures that nobody notices would prove nothing. */
-    return failed || (!only && (stops == 0 || refusals == 0)) ? 1 : 0;
+    return failed || (!only && (stops == 0 || refusals == 0 || unread == 0)) ? 1 : 0;
 }

@@ -9,7 +9,8 @@
 struct shared {
     struct model model, before;
     unsigned next_step;
-    bool in_step; /* model: with the step's change; before: without it */
+    unsigned reads_failed; /* disk_faults.c */
+    bool in_step;          /* model: with the step's change; before: without it */
     char failure[600];
     char salvage_line[400]; /* the last one that salvage told */
     struct tried {          /* of all runs */
