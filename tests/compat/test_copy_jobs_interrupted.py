@@ -229,6 +229,25 @@ def test_each_write_is_asked_for_with_the_policies_of_the_moment(source, target,
     check_all(source, target, "data/0")
 
 
+def test_only_so_many_failures_are_listed_and_a_retry_finds_the_others(source, target, lake):
+    """docs/LIMITS.md: 10,000 of a job."""
+    _, key, secret = make_user(target, "dan", ALL, {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::lake/*"})
+    copies = copying.Copies(target, key, secret)
+    done = copies.until(copies.create(of(source), lake))
+    assert (done["state"], done["progress"]["failed_objects"], done["warnings"]["failures_not_listed"]) == ("done", SMALL, SMALL - 10000)
+    listed, after = [], 0
+    while page := copies.failures(done, f"?max=1000&after={after}")["failures"]:
+        listed += page
+        after = page[-1]["n"]
+    assert len(listed) == len({failure["key"] for failure in listed}) == 10000
+    lakegated.connect(target, "iam").put_user_policy(UserName="dan", PolicyName="may", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [ALL]}))
+    copies.change(done, "retry")
+    done = copies.until(done)
+    assert (done["progress"]["copied_objects"], done["progress"]["failed_objects"], done["warnings"]["failures_not_listed"]) == (SMALL, 0, 0)
+    check_all(source, target)
+
+
 def test_who_may_not_write_or_compare_makes_no_job(source, target, lake):
     _, key, secret = make_user(target, "eve", {"Effect": "Allow", "Action": ["s3:PutObject", "lakegate:CreateCopyJob"], "Resource": "*"})
     copies = copying.Copies(target, key, secret)
