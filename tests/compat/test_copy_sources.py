@@ -12,8 +12,13 @@ GOOD = {f"k{i:02}": b"content %d" % i for i in range(10)}
 
 
 @pytest.fixture(scope="module")
-def target():
-    with lakegated.Lakegated(arguments=[
+def target(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    for name in ".netrc", "_netrc", ".curlrc":
+        (home / name).write_text("machine 127.0.0.1 login somebody password secret\ndefault login anybody password secret\n")
+        (home / name).chmod(0o600)
+    proxies = {name: "http://127.0.0.1:1" for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")}
+    with lakegated.Lakegated(environment={"HOME": str(home), "NETRC": str(home / ".netrc"), **proxies}, arguments=[
         "--remote-endpoints", "http://127.0.0.1:*", "--remote-endpoints", "http://localhost:*", "--remote-endpoints", "http://127.0.0.2:*",
         "--remote-endpoints", "http://*.invalid:*", "--remote-addresses", "127.0.0.1/32",
     ]) as server:
@@ -33,8 +38,16 @@ def body_of(here, lake, key):
 
 
 def test_a_good_one_is_copied(here, copies, lake):
-    with copying.FakeSource(copying.serving(GOOD)) as source:
+    """Anonymously, past the proxies and the .netrc of the daemon's environment."""
+    names = set()
+
+    def instead(request):
+        names.update(name.lower() for name in request.headers)
+        return False
+
+    with copying.FakeSource(copying.serving(GOOD, instead)) as source:
         done = copy(copies, source, lake)
+    assert "host" in names and not names & {"authorization", "cookie", "proxy-authorization", "referer"}, names
     assert done["state"] == "done" and done["progress"]["copied_objects"] == 10
     assert done["progress"]["verified"]["md5"] == 10
     assert all(body_of(here, lake, key) == body for key, body in GOOD.items())
