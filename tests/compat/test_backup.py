@@ -46,6 +46,8 @@ def test_a_running_store_is_copied_and_restored(server, tmp_path):
     objects = {f"key-{n}": os.urandom(20_000) for n in range(200)} | {"large": os.urandom(3 << 20), "small": b"x"}
     for name, body in objects.items():
         s3.put_object(Bucket="bkt", Key=name, Body=body)
+    for name in "key-0", "large", "small":
+        s3.put_object_tagging(Bucket="bkt", Key=name, Tagging={"TagSet": [{"Key": "a", "Value": name.ljust(256, "x")}]})
     written, stopping = [], threading.Event()
 
     def write():
@@ -70,6 +72,8 @@ def test_a_running_store_is_copied_and_restored(server, tmp_path):
         reader = client(again, key["AccessKeyId"], key["SecretAccessKey"])
         for name, body in objects.items():
             assert reader.get_object(Bucket="bkt", Key=name)["Body"].read() == body
+        for name in "key-0", "large", "small":
+            assert reader.get_object_tagging(Bucket="bkt", Key=name)["TagSet"] == [{"Key": "a", "Value": name.ljust(256, "x")}]
         client(again).put_object(Bucket="bkt", Key="new", Body=b"goes on")
 
 

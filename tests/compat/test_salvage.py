@@ -49,7 +49,13 @@ def test_a_lost_index_is_made_anew(server):
     objects = {f"key-{n}": os.urandom(n * 300) for n in range(60)} | {"large": os.urandom(3 << 20)}
     for name, body in objects.items():
         s3.put_object(Bucket="bkt", Key=name, Body=b"older")
-        s3.put_object(Bucket="bkt", Key=name, Body=body, Metadata={"name": name})
+        s3.put_object(Bucket="bkt", Key=name, Body=body, Metadata={"name": name}, Tagging=f"put={name}")
+    # With the object, changed later, made too long for its record, and taken away.
+    tags = {name: [{"Key": "put", "Value": name}] for name in objects}
+    for n, name in enumerate(sorted(objects)):
+        if n % 4 > 0:
+            tags[name] = [[{"Key": "set", "Value": name}], [{"Key": "long", "Value": "v" * 256}], []][n % 4 - 1]
+            s3.put_object_tagging(Bucket="bkt", Key=name, Tagging={"TagSet": tags[name]})
     s3.delete_object(Bucket="bkt", Key="key-7")
     server.kill9()
     shutil.rmtree(os.path.join(server.data, "index"))
@@ -66,6 +72,7 @@ def test_a_lost_index_is_made_anew(server):
             continue
         found = s3.get_object(Bucket="bkt", Key=name)
         assert found["Body"].read() == body and found["Metadata"] == {"name": name}
+        assert s3.get_object_tagging(Bucket="bkt", Key=name)["TagSet"] == tags[name]
     assert s3.get_bucket_tagging(Bucket="bkt")["TagSet"] == [{"Key": "a", "Value": "b"}]
     assert s3.list_objects_v2(Bucket="bkt")["KeyCount"] == len(objects) - 1
     server.stop()
