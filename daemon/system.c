@@ -12,6 +12,7 @@
 #include "daemon/ops/json_answer.h"
 #include "daemon/query.h"
 #include "daemon/revoked_sessions.h"
+#include "storage/storage_care.h"
 
 enum {
     PAGE_MAX = 100,

@@ -5,7 +5,7 @@
 #include "daemon/clock.h"
 #include "daemon/private_file.h"
 #include "json_read.h"
-#include "storage/storage.h"
+#include "storage/storage_care.h"
 
 #include <dirent.h>
 #include <errno.h>

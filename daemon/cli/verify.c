@@ -1,6 +1,6 @@
 #include "daemon/cli/cli.h"
 
-#include "storage/storage.h"
+#include "storage/storage_care.h"
 
 #include <sys/stat.h>
 

@@ -4,6 +4,7 @@
 #define DAEMON_JOBS_SCRUB_INTERNAL_H
 
 #include "daemon/jobs/scrub.h"
+#include "storage/storage_care.h"
 
 #include <pthread.h>
 

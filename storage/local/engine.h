@@ -9,6 +9,7 @@
 #include "storage/local/index.h"
 #include "storage/local/snapshot.h"
 #include "storage/local/space.h"
+#include "storage/storage_care.h"
 
 enum {
     BUCKETS_MAX = 100000,

@@ -5,6 +5,7 @@
  * usage: disk_faults [--every N] [--call N --error NAME [--forever 1]]     every N-th call; 1: each */
 #include "changes.h"
 #include "disk.h"
+#include "storage/storage_care.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -16,6 +16,7 @@
  * With --fault the disk lies, and the program is to find it: then its exit code is 0 when it does. With --each-sync it
  * leaves out one sync alone, each of some sequences in its turn, and every one must be found. */
 #include "power.h"
+#include "storage/storage_care.h"
 
 #include <sys/stat.h>
 

@@ -1,4 +1,5 @@
 #include "power.h"
+#include "storage/storage_care.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

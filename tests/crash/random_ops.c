@@ -7,6 +7,7 @@
  * printed with the one command that shows it again: random_ops --seed N --steps N --only A,B,C.
  * With --break-it the model forgets deletes of some keys: then the exit code is 0 when that is found, and made short. */
 #include "random.h"
+#include "storage/storage_care.h"
 
 #include <ftw.h>
 #include <stdarg.h>

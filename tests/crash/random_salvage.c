@@ -1,5 +1,6 @@
 /* The index is lost, and salvaged: everything that was acknowledged must be known again (random_ops --salvage 1). */
 #include "random.h"
+#include "storage/storage_care.h"
 
 #include <fcntl.h>
 #include <ftw.h>

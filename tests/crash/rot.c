@@ -6,6 +6,7 @@
  *        --flip: that one of the run alone, and what comes of it; --blind: as if the check found nothing, which
  *        must be found out */
 #include "rot.h"
+#include "storage/storage_care.h"
 
 #include <dirent.h>
 #include <errno.h>
