@@ -72,12 +72,7 @@ static int add(struct arena *arena, const struct cli_options *options, const cha
 
 static void print_account(const struct json_node *account)
 {
-    cli_print_text(cli_member(account, "id"));
-    printf("  ");
-    cli_print_text(cli_member(account, "canonical_id"));
-    printf("  ");
-    cli_print_text(cli_member(account, "name"));
-    putchar('\n');
+    cli_print_members(account, (const char *const[]){"id", "canonical_id", "name", NULL});
 }
 
 static const struct cli_pages accounts = {"/-/accounts", "accounts", "id", print_account};

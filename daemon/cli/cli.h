@@ -95,6 +95,8 @@ struct json_node *cli_json(
 
 /* A member that is a text; empty when there is none. */
 struct span cli_member(const struct json_node *node, const char *name);
+/* A line of such members; names end with NULL. */
+void cli_print_members(const struct json_node *node, const char *const *names);
 
 /* A daemon's text may hold anything; a terminal gets only what can be read. */
 void cli_print_text(struct span text);

@@ -75,12 +75,7 @@ static const struct cli_pages jobs = {"/-/copies", "copies", "id", print_job};
 
 static void print_failure(const struct json_node *failure)
 {
-    cli_print_text(cli_member(failure, "key"));
-    printf("  ");
-    cli_print_text(cli_member(failure, "reason"));
-    printf("  ");
-    cli_print_text(cli_member(failure, "message"));
-    putchar('\n');
+    cli_print_members(failure, (const char *const[]){"key", "reason", "message", NULL});
 }
 
 static int failures(const struct cli_options *options, const char *id)

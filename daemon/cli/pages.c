@@ -20,6 +20,15 @@ struct span cli_member(const struct json_node *node, const char *name)
     return json_node_string(json_node_member(node, name), SPAN(""));
 }
 
+void cli_print_members(const struct json_node *node, const char *const *names)
+{
+    for (size_t i = 0; names[i] != NULL; i++) {
+        fputs(i > 0 ? "  " : "", stdout);
+        cli_print_text(cli_member(node, names[i]));
+    }
+    putchar('\n');
+}
+
 /* The path of the page behind an item. */
 static void write_next(
     struct buf *path, const struct cli_pages *pages, const struct json_node *last)
