@@ -82,10 +82,13 @@ class Client(threading.Thread):
             self.fault = error
 
 
+def command_of(server, seconds, options, seed):
+    return ["wrk", "-t", str(min(2, options.connections)), "-c", str(options.connections), "-d", f"{seconds}s", "--timeout", "20s",
+            "-s", str(HERE / "mixed.lua"), server.endpoint, "--", str(options.objects), str(seed)]
+
+
 def wrk(server, seconds, options, seed):
-    command = ["wrk", "-t", str(min(2, options.connections)), "-c", str(options.connections), "-d", f"{seconds}s", "--timeout", "20s", "-s", str(HERE / "mixed.lua"),
-               server.endpoint, "--", str(options.objects), str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
+    done = subprocess.run(command_of(server, seconds, options, seed), capture_output=True, text=True, timeout=seconds + 120)
     try:
         return json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
     except (ValueError, IndexError):
@@ -121,6 +124,19 @@ def mixed(server, options, faults):
     if grown > MEMORY_GROWTH_BYTES:
         faults.append(f"memory grew by {grown} bytes within a third of the time")
     return sum(one["requests"] for one in slices), median([one["p99_us"] for one in slices]) / 1000, sum(client.rounds for client in clients)
+
+
+def opened_after_a_kill(server, options):
+    """Milliseconds from the start of the daemon, which was killed under its clients, until it is ready: a figure, no test."""
+    clients = subprocess.Popen(command_of(server, SLICE_S, options, options.seed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert raw.wait_for(lambda: conftest.open_connections(server) > options.connections // 2)
+    server.kill9()
+    began = time.monotonic()
+    server.start()
+    took_ms = (time.monotonic() - began) * 1000
+    clients.kill()
+    clients.wait()
+    return took_ms
 
 
 def delete(server, keys):
@@ -202,6 +218,7 @@ def main():
         requests, p99_ms, rounds = mixed(server, options, faults)
         if not raw.wait_for(lambda: conftest.open_connections(server) <= 1 and conftest.descriptors(server) <= before, 60):
             faults.append(f"descriptors: {before} before, {conftest.descriptors(server)} after")
+        opened_ms = opened_after_a_kill(server, options)
         keys, kept = remaining(server), []
         gone = [key for key in keys if chance.random() < 0.5 or kept.append(key)]
         delete(server, gone)
@@ -214,7 +231,7 @@ def main():
             faults.append(f"lakegate verify ended with {verify.returncode}:\n{verify.stdout[-2000:]}")
     for fault in faults:
         print("FAILED", fault)
-    print(f"{requests} requests on {options.objects} objects and {rounds} uploads in parts, p99 {p99_ms:.1f} ms; files take "
+    print(f"{requests} requests on {options.objects} objects and {rounds} uploads in parts, p99 {p99_ms:.1f} ms; ready {opened_ms:.0f} ms after a kill; files take "
           f"{ratios[0]:.2f} and {ratios[1]:.2f} of what lives after deleting 50 % and 90 %; {time.monotonic() - began:.0f} s")
     return 1 if faults else 0
 
