@@ -78,9 +78,12 @@ static void give(struct request *request, size_t bytes)
     request->head_taken.bytes -= bytes;
 }
 
-void body_head_give(struct request *request)
+static void free_head(struct request *request)
 {
-    give(request, request->head_taken.bytes);
+    if (request->head == NULL)
+        return;
+    buf_free(&request->head->bytes);
+    request->head = NULL;
 }
 
 enum s3_err body_head_begin(struct request *request)
@@ -113,7 +116,7 @@ static enum s3_err form_bytes(struct request *request, struct span *input, bool 
     size_t kept = before - input->len;
     give(request, kept < most ? most - kept : 0);
     if (*ret_over)
-        body_head_free(request);
+        free_head(request);
     return S3_OK;
 }
 
@@ -141,14 +144,13 @@ enum s3_err body_head_end(struct request *request)
         return FAIL(request, INTERNAL, NULL);
     request->body.text = text;
     request->body.size_bytes = text.len;
-    body_head_free(request);
+    free_head(request);
     return S3_OK;
 }
 
-void body_head_free(struct request *request)
+void body_head_drop(struct request *request)
 {
-    if (request->head == NULL)
-        return;
-    buf_free(&request->head->bytes);
-    request->head = NULL;
+    free_head(request);
+    post_form_free(request);
+    give(request, request->head_taken.bytes);
 }

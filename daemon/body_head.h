@@ -38,9 +38,8 @@ enum s3_err body_head_bytes(struct request *request, struct span *input, bool *r
 /* err: what a form lacks that ends in its head */
 enum s3_err body_head_end(struct request *request) MUST_USE;
 
-/* Takes a request without one. */
-void body_head_free(struct request *request);
-/* Gives back what the request's head took. */
-void body_head_give(struct request *request);
+/* Gives memory back, of a form too; also of one that is refused: what still comes is then read for nothing, as slowly as
+ * its client likes, and nobody is to want for memory meanwhile. Takes a request without a head. */
+void body_head_drop(struct request *request);
 
 #endif

@@ -76,8 +76,10 @@ static enum s3_err admit(struct request *request)
 static enum s3_err take_head(struct request *request, struct span *input)
 {
     bool over = false;
-    TRY(body_head_bytes(request, input, &over));
-    return over ? admit(request) : S3_OK;
+    enum s3_err err = body_head_bytes(request, input, &over);
+    if (err != S3_OK)
+        body_head_drop(request);
+    return err == S3_OK && over ? admit(request) : err;
 }
 
 enum s3_err pipeline_begin(struct request *request)

@@ -51,9 +51,7 @@ uint32_t request_client(const struct request *request)
 void request_free(struct request *request)
 {
     receive_free(request);
-    body_head_free(request);
-    body_head_give(request);
-    post_form_free(request);
+    body_head_drop(request);
     stage_discard(TAKE(request->body.stage));
     blob_close(TAKE(request->response.reader));
     stream_close(&request->response.stream);

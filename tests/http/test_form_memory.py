@@ -38,7 +38,7 @@ def finish(connection):
 
 @pytest.mark.parametrize("kind,target,refusal", [(QUERY, "/", "Throttling"), (FORM, "/forms", "SlowDown")], ids=["query", "form"])
 def test_one_address_cannot_take_all_memory_for_forms(start, kind, target, refusal):
-    server = start("--connections", "1000")
+    server = start("--connections", "1000", environment={"LAKEGATE_MIN_RATE": "0", "LAKEGATE_IDLE_TIMEOUT": "600"})
     assert raw.request(server, "PUT", "/forms").status == 200
     with contextlib.ExitStack() as open_ones:
         begun = [open_ones.enter_context(begin(server, target, kind, "127.0.0.1")) for _ in range(230)]
