@@ -255,6 +255,41 @@ static void test_the_header(void **state)
     assert_code(two, 400, "InvalidArgument");
 }
 
+/* Ten tags of as many letters as may be, each of three bytes: in a document, in the header, and back. */
+static void test_the_largest(void **state)
+{
+    struct buf document CLEANUP(buf_free) = {0}, header CLEANUP(buf_free) = {0};
+    buf_init(&document, 64 * 1024);
+    buf_init(&header, 64 * 1024);
+    buf_add_lit(&document, "<Tagging><TagSet>");
+    buf_add_lit(&header, "x-amz-tagging: ");
+    for (int i = 0; i < 10; i++) {
+        buf_addf(&document, "<Tag><Key>\xe4\xb8%c", 0x80 + i);
+        buf_addf(&header, "%s%%E4%%B8%%%X", i > 0 ? "&" : "", 0x80 + i);
+        for (int k = 1; k < 128 + 256; k++) {
+            buf_add(&document, k == 128 ? SPAN("</Key><Value>") : SPAN(""));
+            buf_add(&header, k == 128 ? SPAN("=") : SPAN(""));
+            buf_add_lit(&document, "\xe2\x82\xac");
+            buf_add_lit(&header, "%e2%82%ac");
+        }
+        buf_add_lit(&document, "</Value></Tag>");
+    }
+    buf_add_lit(&document, "</TagSet></Tagging>");
+    buf_add_char(&header, '\0');
+    REPLY put = world_send(*state, "PUT /bkt/k?tagging", NULL, buf_span(&document));
+    assert_status(put, 200);
+    REPLY by_header = world_send(*state, "PUT /bkt/h", header.ptr, SPAN("x"));
+    assert_status(by_header, 200);
+    REPLY copied = world_send(*state, "PUT /bkt/copy", "x-amz-copy-source: bkt/h", SPAN(""));
+    assert_status(copied, 200);
+    static const char *const lines[] = {
+        "GET /bkt/k?tagging", "GET /bkt/h?tagging", "GET /bkt/copy?tagging"};
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        REPLY reply = world_send(*state, lines[i], NULL, SPAN(""));
+        assert_true(span_ends(reply.body, span_from(buf_span(&document), sizeof("<Tagging>") - 1)));
+    }
+}
+
 static void test_copies(void **state)
 {
     static const struct {
@@ -571,6 +606,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_documents, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_missing_objects_and_markers, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_the_header, setup, world_drop),
+        cmocka_unit_test_setup_teardown(test_the_largest, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_copies, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_uploads, setup, world_drop),
         cmocka_unit_test_setup_teardown(test_what_comes_in_between, setup, world_drop),
