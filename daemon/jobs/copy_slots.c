@@ -116,6 +116,11 @@ bool copy_slots_step(struct copy_object *object, bool *ret_all)
         running += slot->number != 0;
     }
     *ret_all = running == 0 && parts->done == parts->count;
+    /* What is broken off begins no part, and where none runs no event would come any more. */
+    if (object->run->dropping && running == 0 && !*ret_all) {
+        object->then = COPY_DROP;
+        return true;
+    }
     return false;
 }
 

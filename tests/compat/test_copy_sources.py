@@ -404,6 +404,22 @@ def test_parts_are_the_sources_own_or_guessed_and_the_etag_is_the_same(here, cop
     assert found["ETag"] == etag and found["Body"].read() == content
 
 
+def test_a_cancel_at_any_moment_ends_the_job(here, copies, lake):
+    """Also between the parts of a large object, and before its first one, when nothing is under way that could be broken off."""
+    content = bytes(range(256)) * 4096 * 12
+    answer, _ = multipart(content, 5 << 20, True)
+    with copying.FakeSource(answer) as source:
+        for n in range(40):
+            job = copies.create({"bucket": "there", "endpoint": source.endpoint}, f"{lake}/{n}/")
+            time.sleep(n % 20 / 400)  # that it is another moment each time; none is waited for
+            copies.cancel(job)
+            deadline = time.monotonic() + 60
+            while copies.get(job)["state"] not in copying.ENDED:
+                assert time.monotonic() < deadline, copies.get(job)
+                time.sleep(0.005)
+    assert "Uploads" not in here.list_multipart_uploads(Bucket=lake)
+
+
 def test_boundaries_that_cannot_be_guessed_give_another_etag_that_counts_as_the_same(here, copies, lake):
     content = bytes(range(256)) * 4096 * 17
     answer, etag = multipart(content, (5 << 20) + 100000, False)
