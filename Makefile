@@ -128,7 +128,7 @@ shapes: $(OPS_TESTS)
 RANDOM_ARGS ?= --runs 20
 .PHONY: random
 random: $(BUILD)/tests/crash/random_ops
-	@$< --break-it 1 --steps 150 --runs 100 >/dev/null
+	@$< --break-it 1 --from 1 --steps 150 --runs 100 >$(BUILD)/wrong-model.log || { cat $(BUILD)/wrong-model.log; exit 1; }
 	@$< $(RANDOM_ARGS)
 # The same, and the index is lost and salvaged in between.
 SALVAGE_ARGS ?= --runs 20 --steps 150

@@ -8,6 +8,7 @@ The disk is a tmpfs of its own, in a namespace of its own; where that is not all
 import argparse
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -131,6 +132,10 @@ def round_of(clients, folder, pool):
     clients.check(pool)
 
 
+def store_status(server):
+    return json.loads(raw.request(server, "GET", "/-/status").body)["store"]
+
+
 def verified(server):
     assert server.stop() == 0, server.log_tail()
     done = subprocess.run([lakegated.program("lakegate"), "verify", server.data], capture_output=True, text=True)
@@ -159,6 +164,8 @@ def copy_job(folder):
             lakegated.Lakegated(data=folder + "/copies", arguments=copying.allowing(source.port), environment=settings) as server:
         assert raw.request(server, "PUT", "/full").status == 200
         ballast.write_bytes(bytes(free_bytes(folder) - RESERVE_BYTES - (48 << 20)))
+        # It asks the system once a second, and a job is faster.
+        assert raw.wait_for(lambda: store_status(server)["disk_free_bytes"] <= free_bytes(folder), 30), "the daemon does not see the ballast"
         copies = copying.Copies(server)
         job = copies.create({"bucket": "there", "endpoint": source.endpoint}, "full/there/")
         paused = copies.until(job, "paused")
@@ -186,8 +193,7 @@ def small_map():
             assert raw.request(server, "GET", key).body == b"x" * 300
             assert raw.request(server, "GET", "/map?list-type=2&max-keys=5").status == 200
         list(pool.map(one, range(2500)))
-        import json
-        store = json.loads(raw.request(server, "GET", "/-/status").body)["store"]
+        store = store_status(server)
         assert store["index_map_bytes"] > 2 << 20 and store["index_bytes_used"] > 1 << 20, store
         verified(server)
     return 2500

@@ -1,11 +1,12 @@
 /* Random operations against the store and against the model (model.h), every answer compared.
  *
- * usage: random_ops [--seed N] [--steps N] [--minutes N] [--runs N] [--salvage 1] [--break-it 1]
+ * usage: random_ops [--seed N | --from N] [--steps N] [--minutes N] [--runs N] [--salvage 1] [--break-it 1]
  *
  * A run is a number of steps that a seed decides; now and then a step ends the process in the middle of a
  * change, and another one opens the store and goes on. A run that fails is made shorter, step by step, and
  * printed with the one command that shows it again: random_ops --seed N --steps N --only A,B,C.
- * With --break-it the model forgets deletes of some keys: then the exit code is 0 when that is found, and made short. */
+ * With --seed there is one run; --from is the seed of the first of many. With --break-it the model forgets deletes of some
+ * keys: then the exit code is 0 when that is found, and made short. */
 #include "random.h"
 #include "storage/storage_care.h"
 
@@ -306,6 +307,8 @@ int main(int argc, char **argv)
         unsigned long long value = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--seed") == 0)
             seed = value, one = true;
+        else if (strcmp(argv[i], "--from") == 0)
+            seed = value;
         else if (strcmp(argv[i], "--steps") == 0)
             steps = value > STEPS_MAX ? STEPS_MAX : (unsigned)value;
         else if (strcmp(argv[i], "--runs") == 0)
