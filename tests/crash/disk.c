@@ -475,22 +475,25 @@ int mkdir(const char *path, mode_t mode)
     return result;
 }
 
+static void record_gone(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    uint32_t file = file_named(name);
+    if (file != DISK_NEVER) {
+        add(DISK_UNLINK, file);
+        snprintf(files[file].path, PATH_BYTES, "?"); /* a name that no file has */
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 int unlink(const char *path)
 {
     REAL(unlink, int, const char *);
     if (fails(below(path) != NULL))
         return -1;
     int result = real(path);
-    const char *name = below(path);
-    if (result == 0 && recording && name) {
-        pthread_mutex_lock(&lock);
-        uint32_t file = file_named(name);
-        if (file != DISK_NEVER) {
-            add(DISK_UNLINK, file);
-            snprintf(files[file].path, PATH_BYTES, "?"); /* a name that no file has */
-        }
-        pthread_mutex_unlock(&lock);
-    }
+    if (result == 0 && recording && below(path))
+        record_gone(below(path));
     return result;
 }
 
@@ -500,16 +503,8 @@ int rmdir(const char *path)
     if (fails(below(path) != NULL))
         return -1;
     int result = real(path);
-    const char *name = below(path);
-    if (result == 0 && recording && name) {
-        pthread_mutex_lock(&lock);
-        uint32_t file = file_named(name);
-        if (file != DISK_NEVER) {
-            add(DISK_UNLINK, file);
-            snprintf(files[file].path, PATH_BYTES, "?");
-        }
-        pthread_mutex_unlock(&lock);
-    }
+    if (result == 0 && recording && below(path))
+        record_gone(below(path));
     return result;
 }
 
