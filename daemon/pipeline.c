@@ -125,7 +125,7 @@ bool pipeline_is_quick(const struct request *request)
     case CLASS_INLINE:
         return true;
     case CLASS_COMMIT:
-        return request->again == NULL && receive_is_quick(request);
+        return receive_is_quick(request);
     case CLASS_WORKER:
         break;
     }

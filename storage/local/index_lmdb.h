@@ -78,6 +78,7 @@ static inline enum storage_err index_read_err(int rc)
         return STORAGE_CORRUPT;
     }
 }
+
 /* *ret_old: they were looked for under their first name.
  * err: NO_SUCH_KEY when nothing was ever committed; NEWER_FORMAT, CORRUPT, IO, NO_MEMORY */
 enum storage_err index_read_tallies(
