@@ -123,16 +123,11 @@ static enum outcome attempt(struct batch *batch, enum storage_err *ret_err, bool
 /* Bodies that were left in memory until now, so that one call writes those of all. */
 static void place_bodies(struct batch *batch)
 {
-    size_t count = 0, of[BATCH_MAX];
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->refused[i] = STORAGE_OK;
-        batch->bodies[count] = mutation_stage_to_place(batch->items[i]);
-        if (batch->bodies[count])
-            of[count++] = i;
-    }
-    stages_place(batch->bodies, count);
-    for (size_t i = 0; i < count; i++)
-        batch->refused[of[i]] = stage_failed(batch->bodies[i]);
+    for (size_t i = 0; i < batch->count; i++)
+        batch->bodies[i] = mutation_stage_to_place(batch->items[i]);
+    stages_place(batch->bodies, batch->count);
+    for (size_t i = 0; i < batch->count; i++)
+        batch->refused[i] = batch->bodies[i] ? stage_failed(batch->bodies[i]) : STORAGE_OK;
 }
 
 size_t batch_run(struct batch *batch, bool *ret_committed)

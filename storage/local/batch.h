@@ -10,7 +10,7 @@ struct batch {
     struct mutation *items[BATCH_MAX];
     enum storage_err
         refused[BATCH_MAX]; /* not OK: is left out, from the start or when the batch is replayed */
-    struct stage *bodies[BATCH_MAX];
+    struct stage *bodies[BATCH_MAX]; /* that it has to write; NULL: none */
 };
 
 /* Applies and commits as many of the items as one commit takes, in order, and sets their err; does

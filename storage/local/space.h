@@ -76,7 +76,7 @@ const struct extent *stage_extent(const struct stage *stage);
 /* The bytes themselves while they are still only in memory, else absent: those of lent bodies, and of bodies under
  * STAGE_INLINE_BYTES. The engine may store them inline, or has stages_place write them. */
 struct span stage_bytes(const struct stage *stage);
-/* Writes finished bodies that are still only in memory into segments, neighbours in one call. What becomes of each is
+/* Writes finished bodies that are still only in memory into segments, neighbours in one call; NULLs are passed over. What becomes of each is
  * its own affair: stage_failed. Blocks. One thread at a time for each stage. */
 void stages_place(struct stage *const *stages, size_t count);
 /* What a write of its bytes said. OK: nothing went wrong so far */

@@ -380,7 +380,7 @@ void stages_place(struct stage *const *stages, size_t count)
     struct gathered gathered;
     gathered.count = 0;
     for (size_t i = 0; i < count; i++)
-        if (stages[i]->place == STAGE_MEMORY && stages[i]->failed == STORAGE_OK)
+        if (stages[i] && stages[i]->place == STAGE_MEMORY && stages[i]->failed == STORAGE_OK)
             stages[i]->failed = gathered_add(&gathered, stages[i]);
     gathered_write(&gathered);
 }
