@@ -4,6 +4,7 @@
 # make install    DESTDIR and PREFIX are honoured
 # Variants live in build folders of their own: make BUILD=build/asan SANITIZE=address,undefined
 VERSION := 0.1.0
+.DEFAULT_GOAL := all
 BUILD ?= build
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc

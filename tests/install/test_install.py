@@ -21,6 +21,12 @@ def installed(tmp_path_factory):
     return folder
 
 
+def test_make_alone_builds_the_programs_and_not_the_console_only(tmp_path):
+    planned = subprocess.run(["make", "--dry-run", f"BUILD={tmp_path}"], cwd=lakegated.ROOT, check=True, capture_output=True, text=True).stdout
+    for name in ("lakegated", "lakegate", "libs3proto.a", "libs3proto.so"):
+        assert f"{tmp_path}/{name}" in planned, name
+
+
 def test_what_lies_where(installed):
     prefix = str(installed) + PREFIX
     for name in (
