@@ -187,9 +187,10 @@ rot: $(BUILD)/tests/crash/rot
 $(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c tests/crash/rot_ask.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+DISK_OBJ := $(call objects,tests/crash/disk_log.c tests/crash/disk_calls.c tests/crash/disk_states.c tests/crash/changes.c)
 $(BUILD)/tests/crash/power_states: $(call objects,tests/crash/power_syncs.c tests/crash/power_way_back.c)
 $(BUILD)/tests/crash/power_states $(BUILD)/tests/crash/disk_faults: $(BUILD)/tests/crash/%: \
-		$(BUILD)/obj/tests/crash/%.o $(CRASH_OBJ) $(call objects,tests/crash/disk.c tests/crash/changes.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+		$(BUILD)/obj/tests/crash/%.o $(CRASH_OBJ) $(DISK_OBJ) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -rdynamic $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -ldl -o $@
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Does disk.c stand in for every function of the C library that changes files, of those that the store and LMDB call?
+"""Does disk_calls.c stand in for every function of the C library that changes files, of those that the store and LMDB call?
 
-usage: calls.py PROGRAM LIBSTORAGE    PROGRAM has disk.c in it, and is linked with LMDB
+usage: calls.py PROGRAM LIBSTORAGE    PROGRAM has disk_calls.c in it, and is linked with LMDB
 """
 import re
 import subprocess
@@ -35,7 +35,7 @@ def main():
     stood_in = {name for kind, name in symbols("-D", "--defined-only", program) if kind in "TW"}
     missing = {name for name in called - stood_in if re.sub(r"^__|_chk$|64(_2)?$", "", name) not in PASSED_OVER}
     for name in sorted(missing):
-        print(f"FAILED {name} is called by the store or LMDB, and disk.c does not record it")
+        print(f"FAILED {name} is called by the store or LMDB, and disk_calls.c does not record it")
     print(f"{len(called)} functions that change files are called by the store and LMDB: {len(called & stood_in)} are recorded, "
           f"{len(called - stood_in - missing)} change nothing that lasts, {len(missing)} are missed")
     return 1 if missing or len(called & stood_in) < 10 else 0

@@ -5,7 +5,9 @@
  * What was not synced when the power went may be there or not, each change by itself and in any order; a write
  * may be torn at 512 bytes or 4 KiB. A sync makes durable what was done to that file before; that of a folder what
  * was made, renamed or removed in it. Writes through a descriptor opened with O_DSYNC are durable when they
- * return. A file or folder that is renamed has the one name or the other. src: the model of CrashMonkey and ALICE */
+ * return. A file or folder that is renamed has the one name or the other. src: the model of CrashMonkey and ALICE
+ *
+ * disk_calls.c records, disk_log.c is the log, disk_states.c makes the states. */
 #ifndef TESTS_CRASH_DISK_H
 #define TESTS_CRASH_DISK_H
 
