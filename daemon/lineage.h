@@ -6,6 +6,7 @@
 #define DAEMON_LINEAGE_H
 
 #include "daemon/request.h"
+#include "storage/storage_lineage.h"
 
 enum { LINEAGE_DECLARED_MAX = 100 }; /* sources of one request */
 

@@ -21,11 +21,12 @@ struct daemon;    /* daemon/daemon.h: configuration, store, key cache, metrics, 
 struct receive;   /* daemon/receive.c: the body on its way in */
 struct body_head; /* daemon/body_head.h: its beginning, when that says who asks or what */
 struct documents_held;
-struct link;       /* daemon/links.h */
-struct post_form;  /* daemon/post_form.h */
-struct query_call; /* daemon/query.h */
-struct tags;       /* tags.h */
-struct zones_held; /* daemon/zones.h */
+struct lineage_end; /* storage/storage_lineage.h */
+struct link;        /* daemon/links.h */
+struct post_form;   /* daemon/post_form.h */
+struct query_call;  /* daemon/query.h */
+struct tags;        /* tags.h */
+struct zones_held;  /* daemon/zones.h */
 struct request;
 
 enum method {

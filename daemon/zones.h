@@ -10,6 +10,7 @@
 
 #include "daemon/request.h"
 #include "libs3proto/zones.h"
+#include "storage/storage_zones.h"
 #include "storage/zone.h"
 
 /* What may be read to compare one request's bytes with those of candidates, where no setting says. */

@@ -9,7 +9,10 @@
  * - Any thread may call anything, but one struct stage, mutation or blob_reader belongs to one thread at
  *   a time. Reads never block on writers. What may block on the disk says so.
  * - The library never logs and never exits, but for one case: a failed sync or EIO ends the process
- *   through options.on_fatal, since nothing may be acknowledged after it. */
+ *   through options.on_fatal, since nothing may be acknowledged after it.
+ *
+ * What it knows of zones, and of what versions were made from, is in storage_zones.h and storage_lineage.h; its care
+ * (backup, scrubbing, salvage) in storage_care.h. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
@@ -17,6 +20,7 @@
 #include "base/integrity.h"
 #include "storage/zone.h"
 
+struct lineage_source; /* storage_lineage.h */
 struct storage;
 
 enum storage_err {
@@ -255,60 +259,6 @@ struct list_page {
 enum storage_err storage_list(struct storage *storage, const struct list_query *query,
     struct arena *arena, struct list_page *ret_page) MUST_USE;
 
-/* ---- lineage: which versions a version was made from ---- */
-
-enum lineage_kind {       /* the numbers are stored: never change them */
-    LINEAGE_RECORDED = 1, /* the store has seen the copy */
-    LINEAGE_DECLARED = 2, /* the writer says so */
-    /* Fetched from elsewhere: end.key is from where, end.etag what it had there, end.version the caller's own
-     * numbers, which tell such sources of one version apart. No other version knows of it. */
-    LINEAGE_COPIED = 3,
-};
-
-/* A version as one end of an edge. */
-struct lineage_end {
-    uint64_t bucket_id;
-    struct span bucket, key, zone; /* zone: absent when it is in none */
-    struct version version;
-    struct etag etag;
-};
-
-struct lineage_source {
-    enum lineage_kind kind;
-    struct lineage_end end; /* as the caller has read it */
-};
-
-/* Sources of one version; what is beyond is left out. Of a multipart upload they add up over its parts. */
-enum { STORAGE_LINEAGE_SOURCES_MAX = 1000 };
-
-struct lineage_edge {
-    enum lineage_kind kind;
-    struct lineage_end end; /* the other version */
-    bool gone;              /* which is no more; the edge stays for storage_options.lineage_ms */
-    struct span who;        /* wrote the derived one; the caller's text */
-    int64_t at_ms;          /* of the derived one's commit */
-};
-
-struct lineage_query {
-    uint64_t bucket_id;
-    struct span key;
-    struct version_ref version;
-    bool derived;      /* what was made from it, instead of what it was made from */
-    struct span after; /* `next` of the page before; absent: from the start */
-    size_t max;
-};
-
-struct lineage_page {
-    struct lineage_edge *items;
-    size_t count;
-    bool truncated;
-    struct span next;
-};
-
-/* Edges live as long as either end. err: NO_SUCH_KEY, NO_SUCH_VERSION, INVALID (after), CORRUPT, NO_MEMORY */
-enum storage_err storage_lineage(struct storage *storage, const struct lineage_query *query,
-    struct arena *arena, struct lineage_page *ret_page) MUST_USE;
-
 /* ---- multipart uploads ---- */
 
 struct upload_id {
@@ -400,84 +350,6 @@ struct bucket_document {
 enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
     enum document_kind kind, struct arena *arena, struct span *ret_text,
     uint64_t *ret_generation) MUST_USE;
-
-/* ---- zones ---- */
-
-/* A bucket's rules; an empty set when it has none. Does not block.
- * err: CORRUPT, IO, NO_MEMORY */
-enum storage_err storage_zones_get(struct storage *storage, uint64_t bucket_id, struct arena *arena,
-    struct zone_set *ret_set) MUST_USE;
-
-/* A current version in the index of contents. */
-struct content_ref {
-    uint64_t row_id, sequence; /* sequence 0: none */
-};
-
-struct content_match {
-    struct content_ref ref;
-    struct span key;
-    struct version version;
-};
-
-struct content_page {
-    struct content_match *items; /* the oldest key first */
-    size_t count;
-    bool truncated;
-};
-
-/* The current versions in a zone that have this size and CRC64NVME, but for the key itself: what the writer of
- * such bytes compares with. Nothing for a key or a size that the zone does not look at. Does not block.
- * err: CORRUPT, IO, NO_MEMORY */
-enum storage_err storage_content_find(struct storage *storage, uint64_t bucket_id,
-    const struct zone_rule *rule, struct span key, uint64_t size_bytes, uint64_t crc64nvme,
-    size_t max, struct arena *arena, struct content_page *ret_page) MUST_USE;
-
-struct zone_stats {
-    uint64_t objects, bytes;                            /* all versions, without delete markers */
-    uint64_t duplicates_found, bytes_saved, promotions; /* since the zone is there */
-    int64_t oldest_ms,
-        newest_ms;   /* LastModified over all versions; 0: there is none, or not known yet */
-    int64_t ages_ms; /* when these two were counted; 0: not yet */
-    bool indexing;   /* what was there before the rules is being counted: the figures grow */
-    uint64_t indexed_objects; /* versions that it has looked at so far */
-};
-
-/* err: NO_SUCH_ZONE */
-enum storage_err storage_zone_stats(struct storage *storage, uint64_t bucket_id, uint64_t zone_id,
-    struct zone_stats *ret_stats) MUST_USE;
-
-/* Groups of current versions with the same size and CRC64NVME. */
-struct duplicates_after {
-    uint64_t size_bytes, crc64nvme;
-};
-
-struct duplicates_query {
-    uint64_t bucket_id, zone_id;
-    bool has_after;
-    struct duplicates_after after; /* go on behind this group */
-    size_t max_groups;
-    size_t max_keys; /* of a group; further ones are only counted, to DUPLICATES_COUNT_MAX */
-};
-enum { DUPLICATES_COUNT_MAX = 10000, DUPLICATES_ROWS_MAX = 50000 /* looked at for a page */ };
-
-struct duplicates_group {
-    uint64_t size_bytes, crc64nvme;
-    struct content_match *items; /* the oldest key first */
-    size_t count;                /* of items */
-    size_t total;
-};
-
-struct duplicates_page {
-    struct duplicates_group *items; /* by size, the largest first */
-    size_t count;                   /* may be 0 though there are more */
-    bool truncated;
-    struct duplicates_after after; /* for the next page */
-};
-
-/* err: NO_SUCH_ZONE, CORRUPT, IO, NO_MEMORY */
-enum storage_err storage_duplicates_list(struct storage *storage,
-    const struct duplicates_query *query, struct arena *arena,
-    struct duplicates_page *ret_page) MUST_USE;
 
 /* ---- records: what the caller keeps of its own ----
  * Small values under byte-string keys, of no bucket: identities, accounts, settings, jobs. Reads do not
@@ -603,6 +475,11 @@ struct copy_from {
  * bytes may lie in the index, the caller stages the bytes and uses MUTATION_PUT_PART: INVALID otherwise.
  * INVALID also when the range has so many pieces that it has to be written anew. */
 enum { STORAGE_COPY_PART_MIN_BYTES = 512 };
+
+/* A current version in the index of contents. */
+struct content_ref {
+    uint64_t row_id, sequence; /* sequence 0: none */
+};
 
 /* What the writer of an object says about its zone's rules: PUT_OBJECT, COPY_OBJECT, COMPLETE_UPLOAD, and of
  * DELETE_OBJECT bypass_retention. Zeroed: it has looked at nothing. On CHANGED it reads rules and contents

@@ -5,7 +5,7 @@
 #define DAEMON_JOBS_COPY_LINEAGE_H
 
 #include "base/arena.h"
-#include "storage/storage.h"
+#include "storage/storage_lineage.h"
 
 /* part_count of an ETag that is none of S3's form: md5 is then that of its text. */
 #define COPY_ETAG_HASHED UINT32_MAX

@@ -5,6 +5,7 @@
 
 #include "conditions.h"
 #include "daemon/request.h"
+#include "storage/storage_lineage.h"
 
 struct copy_origin {
     struct bucket_info bucket;

@@ -7,6 +7,7 @@
 #define STORAGE_LOCAL_LINEAGE_H
 
 #include "storage/local/commit.h"
+#include "storage/storage_lineage.h"
 
 #define LINEAGE_DEFAULT_MS (365ll * 24 * 3600 * 1000)
 

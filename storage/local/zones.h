@@ -10,6 +10,7 @@
 #define STORAGE_LOCAL_ZONES_H
 
 #include "storage/local/index.h"
+#include "storage/storage_zones.h"
 
 enum zone_row { ZONE_ROW_RULE = 0, ZONE_ROW_STATE = 1 };
 enum { ZONE_KEY_BYTES = 17, CONTENT_KEY_BYTES = 40 };

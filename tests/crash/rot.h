@@ -3,7 +3,8 @@
 #ifndef TESTS_CRASH_ROT_H
 #define TESTS_CRASH_ROT_H
 
-#include "storage/storage.h"
+#include "storage/storage_lineage.h"
+#include "storage/storage_zones.h"
 
 enum { QUESTIONS_MAX = 4000 };
 

@@ -2,6 +2,7 @@
  * and zones); and what a newer release writes is refused as that, never as damaged.
  *
  * A release with a new schema version adds its own by `make fixture`, which runs `test_format --write DIR`. */
+#include "storage/storage_lineage.h"
 #include "zone_support.h"
 
 #include <lmdb.h>

@@ -1,5 +1,6 @@
 /* What was made from what: recorded in the commit, kept as long as either end is. */
 #include "gc_support.h"
+#include "storage/storage_lineage.h"
 
 static struct bucket_ref lake;
 

@@ -5,6 +5,7 @@
 
 #include "storage/local/log.h"
 #include "storage/local/snapshot.h"
+#include "storage/storage_lineage.h"
 
 #include <fcntl.h>
 #include <glob.h>

@@ -3,6 +3,7 @@
 #define TESTS_ZONE_SUPPORT_H
 
 #include "engine_support.h"
+#include "storage/storage_zones.h"
 
 #define DAY_MS (24ll * 3600 * 1000)
 
