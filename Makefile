@@ -295,7 +295,7 @@ $(BUILD)/fuzz/fuzz_records $(BUILD)/fuzz/fuzz_extents $(BUILD)/fuzz/fuzz_deflate
 $(BUILD)/fuzz/fuzz_bodies $(BUILD)/fuzz/fuzz_requests: $(FUZZ_WORLD_OBJ)
 fuzz-corpus: $(FUZZ)
 	@for program in $^; do \
-		$$program -runs=0 tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
+		$$program -runs=0 -artifact_prefix=$$program- tests/fuzz/corpus/$$(basename $$program | sed 's/^fuzz_//') >$$program.log 2>&1 || \
 			{ cat $$program.log; exit 1; }; done
 	@echo "$(words $^) fuzz corpora hold"
 FUZZ_SECONDS ?= 60

@@ -333,6 +333,30 @@ static bool check_web(struct loader *loader)
     return true;
 }
 
+/* Letters, digits and what else is in names of hosts and regions; no dot at an end. */
+static bool is_name(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!isalnum((unsigned char)name.ptr[i]) && strchr("-._", name.ptr[i]) == NULL)
+            return false;
+    return name.len > 0 && name.ptr[0] != '.' && name.ptr[name.len - 1] != '.';
+}
+
+/* A domain that no Host can end with, or a region that no signature can name, would be none. */
+static bool check_names(struct loader *loader)
+{
+    const struct config *config = loader->config;
+    for (size_t i = 0; i < config->domain.count; i++)
+        if (!is_name(span_str(config->domain.items[i])))
+            return fail(loader, "lakegated", "domain",
+                "must be a name such as s3.example.org, without scheme, port or *");
+    if (config->region[0] == '\0')
+        return fail(loader, "lakegated", "region", "must not be empty");
+    if (!is_name(span_str(config->region)))
+        return fail(loader, "lakegated", "region", "must be of letters, digits and -._");
+    return true;
+}
+
 static bool check_together(struct loader *loader)
 {
     const struct config *config = loader->config;
@@ -340,8 +364,8 @@ static bool check_together(struct loader *loader)
         return fail(loader, "lakegated", "tls_cert and tls_key", "must be given together");
     if (config->listen.count == 0)
         return fail(loader, "lakegated", "listen", "names no address");
-    if (config->region[0] == '\0')
-        return fail(loader, "lakegated", "region", "must not be empty");
+    if (!check_names(loader))
+        return false;
     size_t token = strlen(config->metrics_token);
     if (token > 0 && token < 16)
         return fail(loader, "lakegated", "metrics_token", "must have at least 16 characters");

@@ -65,6 +65,10 @@ def test_example_settings(installed, tmp_path):
     names = set(re.findall(r"^#?([a-z_]+) =", example, re.M))
     manual = set(re.findall(r"^\.BR ([a-z_]+) \" = ", (lakegated.ROOT / "docs/man/lakegate.conf.5").read_text(), re.M))
     assert names == manual
+    shown = dict(re.findall(r"^#?([a-z_]+) = *(.*)$", example, re.M))
+    printed = subprocess.run([lakegated.program(), "--help"], capture_output=True, text=True, check=True).stdout
+    for name, default in re.findall(r"^  (?:--)?([a-z_-]+) \S+   \[(.*)\]$", printed, re.M):
+        assert shown[name.replace("-", "_")] == default, name
     config = tmp_path / "lakegate.conf"
     config.write_text(example)
     with lakegated.Lakegated(arguments=["--config", str(config)]) as server:

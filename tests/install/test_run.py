@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -34,8 +35,8 @@ def read_until(stream, wanted, seconds=60):
     raise AssertionError(f"no '{wanted}' in:\n{''.join(lines)}")
 
 
-def start(environment):
-    return subprocess.Popen([lakegated.ROOT / "scripts/run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+def start(environment, *options):
+    return subprocess.Popen([lakegated.ROOT / "scripts/run", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def test_the_lines_to_paste_work(environment, tmp_path):
@@ -71,3 +72,46 @@ def test_the_lines_to_paste_work(environment, tmp_path):
     finally:
         again.send_signal(signal.SIGTERM)
         assert again.wait(60) == 0
+
+
+def make_bucket(printed, environment, **more):
+    line = re.search(r"^aws-cli +(.*)$", printed, re.M)[1]
+    made = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env={**environment, **more})
+    assert made.stdout == "make_bucket: first\n", made.stderr
+
+
+def test_keys_are_printed_at_an_ipv6_address_and_the_lines_name_region_and_folder_of_the_options(environment, tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    listen = f"[::1]:{lakegated.free_port()}"
+    process = start({**environment, "LAKEGATE_LISTEN": listen}, "--region", "eu-west-1", f"--data={tmp_path / 'elsewhere'}")
+    try:
+        printed = read_until(process.stdout, "mc alias set")
+        assert f"endpoint    http://{listen}\n" in printed and f"data        {tmp_path / 'elsewhere'}\n" in printed
+        assert re.search(r"secret key  \S{30,}\n", printed)
+        make_bucket(printed, environment)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_keys_are_printed_over_tls(environment, tmp_path):
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    process = start(environment, "--tls-cert", certificate, "--tls-key", key)
+    try:
+        printed = read_until(process.stdout, "mc alias set")
+        assert f"endpoint    https://{environment['LAKEGATE_LISTEN']}\n" in printed
+        make_bucket(printed, environment, AWS_CA_BUNDLE=certificate)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_a_socket_that_cannot_be_waited_at_is_told(environment):
+    process = start({**environment, "LAKEGATE_LISTEN": "unix:/tmp/socket"})
+    assert process.wait(60) == 2
+    assert "--listen unix:/tmp/socket" in process.stderr.read()

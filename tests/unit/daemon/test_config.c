@@ -133,6 +133,12 @@ static void test_what_is_wrong_is_refused(void **state)
         {"--object-sandbox", "off", "object_sandbox"},
         {"--listen", "", "listen"},
         {"--region", "", "region"},
+        {"--region", "eu/west", "region"},
+        {"--domain", "https://s3.example.org", "domain"},
+        {"--domain", "s3.example.org:9000", "domain"},
+        {"--domain", "*.s3.example.org", "domain"},
+        {"--domain", ".s3.example.org", "domain"},
+        {"--domain", "s3.example.org, two words", "domain"},
         {"--config", "/no/such/file", "/no/such/file"},
         {"--root-secret-key", "abcdefgh", "--root-secret-key"},
     };
