@@ -11,6 +11,7 @@
 #include "daemon/staging.h"
 #include "daemon/system.h"
 #include "daemon/workers.h"
+#include "storage/storage_care.h"
 
 static enum s3_err answer(struct request *request, int status, const char *type, size_t max_bytes)
 {

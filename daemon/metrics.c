@@ -7,6 +7,7 @@
 #include "daemon/metrics_buckets.h"
 #include "daemon/staging.h"
 #include "daemon/workers.h"
+#include "storage/storage_care.h"
 
 #include <sched.h>
 #include <stdatomic.h>

@@ -4,6 +4,7 @@
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"
+#include "storage/storage_care.h"
 
 #include <pthread.h>
 #include <unistd.h>

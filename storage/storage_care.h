@@ -1,8 +1,44 @@
-/* The care of a store: backup, scrubbing, snapshots and salvage. Part of the store's contract (storage.h). */
+/* The care of a store: figures, backup, scrubbing, snapshots and salvage. Part of the store's contract (storage.h). */
 #ifndef STORAGE_STORAGE_CARE_H
 #define STORAGE_STORAGE_CARE_H
 
 #include "storage/storage.h"
+
+/* ---- figures, and giving space back ---- */
+
+enum { STORAGE_BATCH_BUCKETS = 12 };
+
+struct storage_stats {
+    uint64_t commits;                            /* transactions since start */
+    uint64_t mutations;                          /* committed since start */
+    uint64_t batch_sizes[STORAGE_BATCH_BUCKETS]; /* commits with up to 2^i mutations */
+    uint64_t queue_depth;
+    uint64_t index_pages_used, index_page_bytes, index_map_bytes;
+    uint64_t index_free_pages;
+    uint64_t segments;      /* packed ones */
+    uint64_t segment_bytes; /* on disk, up to their tails */
+    uint64_t segment_live_bytes;
+    uint64_t files; /* blobs with a file of their own */
+    uint64_t file_bytes;
+    uint64_t freed_pending; /* blobs to be taken apart */
+    uint64_t compactions;
+    uint64_t reclaimed_bytes;
+    uint64_t corrupt_blocks;     /* met since start */
+    uint32_t snapshots;          /* kept */
+    int64_t snapshot_ms;         /* when the newest was made; 0: there is none */
+    uint64_t snapshot_bytes;     /* of the newest */
+    uint64_t snapshot_log_bytes; /* of log written since the newest, or since start */
+    uint64_t snapshot_failures;  /* since start */
+    bool snapshot_no_room;       /* so log goes that salvage would need */
+    bool snapshot_damage;        /* the last one failed, since the index is damaged */
+    uint64_t disk_free_bytes, disk_total_bytes;
+    bool lacks_last; /* opened without its last commit, which failed, or whose number is damaged */
+};
+void storage_stats(struct storage *storage, struct storage_stats *ret_stats);
+
+/* One bounded step of reclaiming and compacting, on the caller's thread. *ret_more: there is more to do.
+ * For tests and for stores opened with no_background. Blocks on the disk. */
+enum storage_err storage_gc_step(struct storage *storage, bool *ret_more) MUST_USE;
 
 /* ---- backup ---- */
 

@@ -7,6 +7,7 @@
 #define STORAGE_LOCAL_SNAPSHOT_H
 
 #include "storage/local/schema.h"
+#include "storage/storage_care.h"
 
 #include <limits.h>
 #include <pthread.h>

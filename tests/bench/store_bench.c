@@ -1,6 +1,7 @@
 /* How fast is the store without HTTP?  store_bench DIR [SECONDS] [THREADS] [OBJECT BYTES]
  * Puts with a full sync each, then gets and listings of what was put. One line for each. Then, turn by turn,
  * puts and gets in a bucket without zones and in one that looks for duplicates. */
+#include "storage/storage_care.h"
 #include "storage/storage_zones.h"
 
 #include <pthread.h>

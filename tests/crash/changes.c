@@ -1,4 +1,5 @@
 #include "changes.h"
+#include "storage/storage_care.h"
 
 static struct model_bucket *lake(void)
 {

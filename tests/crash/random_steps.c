@@ -1,4 +1,5 @@
 #include "random.h"
+#include "storage/storage_care.h"
 
 /* ---- what steps need ---- */
 

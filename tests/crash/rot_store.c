@@ -1,4 +1,5 @@
 #include "rot.h"
+#include "storage/storage_care.h"
 
 #include <stdio.h>
 #include <stdlib.h>

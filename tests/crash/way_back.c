@@ -4,6 +4,7 @@
  * usage: way_back [--objects N] [--seed N] */
 #include "model.h"
 #include "storage/local/engine.h"
+#include "storage/storage_care.h"
 
 #include <ftw.h>
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* CopyObject and UploadPartCopy. */
 #include "tests/ops/support_object.h"
 
+#include "storage/storage_care.h"
+
 #define ETAG "\"5eb63bbbe01eeed093cb22bb8f5acdc3\""
 #define ZERO_ETAG "\"00000000000000000000000000000000\""
 #define LONG_AGO "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -2,6 +2,7 @@
 #include "tests/ops/support_object.h"
 
 #include "http_time.h"
+#include "storage/storage_care.h"
 
 #define ETAG "\"5eb63bbbe01eeed093cb22bb8f5acdc3\""
 #define OTHER_ETAG "\"00000000000000000000000000000000\""

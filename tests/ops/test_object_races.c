@@ -1,6 +1,8 @@
 /* Writers that race for one key: of conditional ones exactly one wins, whatever the scheduling. */
 #include "tests/ops/support_object.h"
 
+#include "storage/storage_care.h"
+
 #include <pthread.h>
 
 enum { WRITERS = 8, ROUNDS = 25 };

@@ -1,6 +1,8 @@
 /* Text in a zone with Compress takes less room, and reads as it was written. */
 #include "support.h"
 
+#include "storage/storage_care.h"
+
 enum { TEXT_BYTES = 600000 };
 static char text[TEXT_BYTES];
 
