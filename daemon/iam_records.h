@@ -6,6 +6,7 @@
 #include "daemon/iam.h"
 #include "daemon/json.h"
 #include "json_read.h"
+#include "storage/storage_records.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

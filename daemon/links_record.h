@@ -3,6 +3,7 @@
 #define DAEMON_LINKS_RECORD_H
 
 #include "daemon/links.h"
+#include "storage/storage_records.h"
 
 enum { LINK_SECRET_MAX_BYTES = 256, LINK_ARENA_BYTES = 256 * 1024 };
 #define LINK_RECORD_PREFIX SPAN("link/")

@@ -3,7 +3,7 @@
 #ifndef DAEMON_RECORDS_H
 #define DAEMON_RECORDS_H
 
-#include "storage/storage.h"
+#include "storage/storage_records.h"
 
 /* Calls take for each record whose key begins with prefix, in the order of the keys, until it returns false. The
  * record's bytes are gone after the call. Records may be changed meanwhile, by take, too. Does not block; memory for one

@@ -11,8 +11,8 @@
  * - The library never logs and never exits, but for one case: a failed sync or EIO ends the process
  *   through options.on_fatal, since nothing may be acknowledged after it.
  *
- * What it knows of zones, and of what versions were made from, is in storage_zones.h and storage_lineage.h; its care
- * (figures, backup, scrubbing, salvage) in storage_care.h. */
+ * What it knows of zones, and of what versions were made from, is in storage_zones.h and storage_lineage.h; records of
+ * the caller's own in storage_records.h; its care (figures, backup, scrubbing, salvage) in storage_care.h. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
@@ -21,6 +21,7 @@
 #include "storage/zone.h"
 
 struct lineage_source; /* storage_lineage.h */
+struct record_change;  /* storage_records.h */
 struct storage;
 
 enum storage_err {
@@ -350,51 +351,6 @@ struct bucket_document {
 enum storage_err storage_document_get(struct storage *storage, uint64_t bucket_id,
     enum document_kind kind, struct arena *arena, struct span *ret_text,
     uint64_t *ret_generation) MUST_USE;
-
-/* ---- records: what the caller keeps of its own ----
- * Small values under byte-string keys, of no bucket: identities, accounts, settings, jobs. Reads do not
- * block. A record's generation is of the change that wrote it, and never used again. */
-
-enum {
-    STORAGE_RECORD_KEY_MAX_BYTES = 400,
-    STORAGE_RECORD_VALUE_MAX_BYTES = 64 * 1024,
-    STORAGE_RECORD_CHANGES_MAX = 256, /* in one mutation */
-};
-
-struct record_entry {
-    struct span key, value;
-    uint64_t generation;
-};
-
-/* err: NO_SUCH_RECORD, INVALID (no key), CORRUPT, IO, NO_MEMORY */
-enum storage_err storage_record_get(struct storage *storage, struct span key, struct arena *arena,
-    struct span *ret_value, uint64_t *ret_generation) MUST_USE;
-
-struct record_page {
-    struct record_entry *items; /* in byte order of the keys */
-    size_t count;
-    bool truncated; /* then the next page's `after` is the last key */
-};
-
-/* Records whose keys begin with prefix and come after `after` (both may be empty). */
-enum storage_err storage_record_list(struct storage *storage, struct span prefix, struct span after,
-    size_t max, struct arena *arena, struct record_page *ret_page) MUST_USE;
-
-/* What a change wants to find; decided in the commit. */
-enum record_expectation {
-    RECORD_ANY,
-    RECORD_ABSENT,    /* else STORAGE_RECORD_EXISTS */
-    RECORD_PRESENT,   /* else NO_SUCH_RECORD */
-    RECORD_UNCHANGED, /* of this generation; else CHANGED, or NO_SUCH_RECORD when it is gone */
-};
-
-struct record_change {
-    struct span key;   /* 1 to STORAGE_RECORD_KEY_MAX_BYTES, any bytes */
-    struct span value; /* absent: the record goes, if there is one */
-    bool keep;         /* nothing is written: an expectation alone */
-    enum record_expectation expect;
-    uint64_t generation; /* RECORD_UNCHANGED */
-};
 
 /* ---- staging: bytes on their way in ---- */
 

@@ -9,7 +9,7 @@
 #include "daemon/jobs/copy_actor.h"
 #include "daemon/jobs/copy_spec.h"
 #include "daemon/stream.h"
-#include "storage/storage.h"
+#include "storage/storage_records.h"
 
 #include <pthread.h>
 

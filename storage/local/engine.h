@@ -10,6 +10,7 @@
 #include "storage/local/snapshot.h"
 #include "storage/local/space.h"
 #include "storage/storage_care.h"
+#include "storage/storage_records.h"
 
 enum {
     BUCKETS_MAX = 100000,

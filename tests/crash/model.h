@@ -4,7 +4,7 @@
 #ifndef TESTS_CRASH_MODEL_H
 #define TESTS_CRASH_MODEL_H
 
-#include "storage/storage.h"
+#include "storage/storage_records.h"
 
 enum {
     MODEL_BUCKETS = 3,

@@ -4,6 +4,7 @@
 #define TESTS_CRASH_ROT_H
 
 #include "storage/storage_lineage.h"
+#include "storage/storage_records.h"
 #include "storage/storage_zones.h"
 
 enum { QUESTIONS_MAX = 4000 };

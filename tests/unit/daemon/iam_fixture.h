@@ -7,6 +7,7 @@
 #include "daemon/iam.h"
 #include "daemon/identities.h"
 #include "daemon/vault.h"
+#include "storage/storage_records.h"
 
 #include <ftw.h>
 #include <setjmp.h>
