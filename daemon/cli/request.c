@@ -95,6 +95,10 @@ int cli_send(struct arena *arena, const struct cli_options *options, const struc
             options->endpoint_url);
         return CLI_USAGE;
     }
+    if ((!options->access_key || !options->secret_key) && options->data_dir)
+        return cli_fail("no keys: %s/root-credentials is not there or cannot be read; set "
+                        "LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY",
+            options->data_dir);
     if (!options->access_key || !options->secret_key)
         return cli_fail(
             "no keys: set LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY, or name "

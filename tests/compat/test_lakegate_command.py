@@ -45,6 +45,13 @@ def test_status_with_the_keys_of_the_folder(tmp_path):
         assert "no keys" in command.stderr
 
 
+def test_folder_without_keys_is_named(tmp_path, server):
+    """A daemon that has its keys from its settings leaves none in the folder."""
+    command = Client(lakegated.program("lakegate"))
+    command.run("status", "--endpoint-url", server.endpoint, "--data", server.data, code=3)
+    assert f"{server.data}/root-credentials" in command.stderr and command.stderr.count("\n") == 1
+
+
 def test_status_refusals(lakegate, server):
     lakegate.run("status", "--endpoint-url", f"http://127.0.0.1:{lakegated.free_port()}", code=3)
     assert lakegate.stderr.startswith("lakegate: http://127.0.0.1:") and lakegate.stderr.count("\n") == 1
