@@ -238,7 +238,7 @@ install-bin: $(BUILD)/lakegated $(BUILD)/lakegate
 # libs3proto for others: headers, both libraries, pkg-config. What is private is filtered out.
 PROTO_PACKAGES := libxml-2.0 zlib libcrypto jansson
 PROTO_SONAME := libs3proto.so.0
-PROTO_HEADERS := $(filter-out libs3proto/base/crc.h libs3proto/base/crypto.h libs3proto/policy_internal.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
+PROTO_HEADERS := $(filter-out libs3proto/base/crc.h libs3proto/base/md5_impl.h libs3proto/base/crypto.h libs3proto/policy_internal.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
 $(BUILD)/libs3proto.so: $(BASE_OBJ) $(PROTO_OBJ) libs3proto/libs3proto.map
 	$(CC) -shared $(filter-out -pie,$(LDFLAGS)) -Wl,-soname,$(PROTO_SONAME) \
 		-Wl,--version-script=libs3proto/libs3proto.map $(filter %.o,$^) \

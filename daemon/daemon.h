@@ -29,6 +29,7 @@ struct revoked_sessions;
 struct source_networks;
 struct staging;
 struct vault;
+struct md5_group;
 struct workers;
 
 struct daemon {
@@ -54,6 +55,7 @@ struct daemon {
     struct links *links;                           /* links.h; NULL: there are none */
     struct staging *staging;         /* staging.h: the memory for bodies on their way in */
     struct workers *workers;         /* workers.h */
+    struct md5_group *md5_group;     /* md5_group.h */
     struct connections *connections; /* connections.h */
     struct copy_jobs *copies;        /* jobs/copy_jobs.h; NULL: there are none */
     struct metrics *metrics;         /* metrics.h; NULL: nothing is counted */

@@ -316,7 +316,7 @@ bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx)
 enum storage_err intake_drain(struct intake *intake)
 {
     assert(!works(intake));
-    if (intake->stage != NULL && intake->err == STORAGE_OK)
+    if (intake->err == STORAGE_OK)
         intake->options.digest(intake->options.digest_ctx, intake_gathered(intake));
     return intake->err;
 }

@@ -24,8 +24,8 @@ struct intake_options {
     bool at_most;            /* perhaps fewer */
     bool in_memory;          /* gather it whatever its size */
     bool compress;           /* keep it compressed */
-    /* Digests the bytes of a streamed body, in order, on one thread after another. Not called for a
-     * gathered one. */
+    /* Digests the bytes of a streamed body, in order, on one thread after another; those of a gathered
+     * one in intake_drain. */
     void (*digest)(void *ctx, struct span bytes);
     void *digest_ctx;
 };
@@ -55,7 +55,7 @@ bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx);
 /* Is the body so short that the store writes it with its commit? Then it stays in the intake's memory, which must not
  * be closed before the stage is gone, and intake_finish does not block. */
 bool intake_lends(const struct intake *intake);
-/* Everything is in: digests what was not handed on. Then intake_finish hands the rest to a stage and
+/* Everything is in: digests what was not handed on; a gathered body may do without. Then intake_finish hands the rest to a stage and
  * finishes it; NULL when there were no bytes. Both may block. */
 enum storage_err intake_drain(struct intake *intake) MUST_USE;
 enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage) MUST_USE;

@@ -15,6 +15,7 @@
 #include "daemon/jobs/scrub.h"
 #include "daemon/links.h"
 #include "daemon/log.h"
+#include "daemon/md5_group.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_history.h"
 #include "daemon/notify.h"
@@ -245,6 +246,13 @@ static bool read_proxies(struct world *world)
     return true;
 }
 
+/* Half of the processors: what the others receive and write meanwhile is the next ones' company. */
+static struct md5_group *new_md5_group(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return md5_group_new(processors > 1 ? (size_t)processors / 2 : 1);
+}
+
 static bool start_parts(struct world *world)
 {
     struct daemon *daemon = &world->daemon;
@@ -254,12 +262,14 @@ static bool start_parts(struct world *world)
     daemon->staging = staging_new(config->staging_bytes);
     daemon->heads = body_heads_new();
     daemon->workers = workers_new(config->workers, config->worker_queue);
+    daemon->md5_group = new_md5_group();
     daemon->connections =
         connections_new(config->connections, config->header_timeout_s, config->min_rate);
     daemon->metrics = metrics_new(config->metrics_buckets);
     if (daemon->key_cache == NULL || daemon->documents == NULL || daemon->staging == NULL ||
-        daemon->heads == NULL || daemon->workers == NULL || daemon->connections == NULL ||
-        daemon->metrics == NULL || (daemon->history = metrics_history_new(daemon)) == NULL)
+        daemon->heads == NULL || daemon->workers == NULL || daemon->md5_group == NULL ||
+        daemon->connections == NULL || daemon->metrics == NULL ||
+        (daemon->history = metrics_history_new(daemon)) == NULL)
         return refuse(
             "not enough memory or threads; lower workers, or raise the limits of this user");
     return true;
@@ -322,6 +332,7 @@ static void stop(struct world *world)
     scrubber_free(daemon->scrubber);
     metrics_history_free(daemon->history);
     storage_close(daemon->store);
+    md5_group_free(daemon->md5_group);
     connections_free(daemon->connections);
     body_heads_free(daemon->heads);
     staging_free(daemon->staging);

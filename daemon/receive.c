@@ -5,6 +5,7 @@
 #include "checksum.h"
 #include "daemon/daemon.h"
 #include "daemon/intake.h"
+#include "daemon/md5_group.h"
 #include "daemon/ops/upload_common.h"
 #include "daemon/post_form.h"
 #include "daemon/zones.h"
@@ -21,7 +22,8 @@ struct receive {
     struct aws_chunked *chunked; /* NULL: as it comes */
     struct intake *intake;       /* NULL: nothing to keep */
 
-    struct digest md5;
+    struct md5_group *md5_group;
+    struct md5 md5;
     uint64_t crc64nvme;
     struct digest sha256;   /* of a signed payload */
     struct digest checksum; /* of the client's algorithm, unless md5, sha256 or crc64nvme has it */
@@ -127,8 +129,8 @@ static bool start_digests(struct receive *receive)
     enum digest_algo algo = receive->expected.algo;
     bool needs_sha256 = receive->has_sha256 || algo == DIGEST_SHA256;
     bool needs_other = algo == DIGEST_CRC32 || algo == DIGEST_CRC32C || algo == DIGEST_SHA1;
-    return digest_init(&receive->md5, DIGEST_MD5) &&
-           (!needs_sha256 || digest_init(&receive->sha256, DIGEST_SHA256)) &&
+    md5_init(&receive->md5);
+    return (!needs_sha256 || digest_init(&receive->sha256, DIGEST_SHA256)) &&
            (!needs_other || digest_init(&receive->checksum, algo));
 }
 
@@ -144,20 +146,40 @@ static enum s3_err start_decoder(struct request *request, struct receive *receiv
     return receive->chunked != NULL ? S3_OK : FAIL(request, INTERNAL, NULL);
 }
 
-/* One pass: each run is in the cache from the digest before. */
-static void digest_run(void *ctx, struct span run)
+/* All but MD5. */
+static void digest_others(struct receive *receive, struct span part)
 {
-    struct receive *receive = ctx;
+    receive->crc64nvme = crc64nvme_update(receive->crc64nvme, part);
+    if (receive->sha256.algo != DIGEST_NONE)
+        digest_update(&receive->sha256, part);
+    if (receive->checksum.algo != DIGEST_NONE)
+        digest_update(&receive->checksum, part);
+}
+
+/* One pass: each part is in the cache from the digest before. */
+static void digest_here(struct receive *receive, struct span run)
+{
     while (run.len > 0) {
         struct span part = span_first(run, DIGEST_RUN_BYTES);
-        digest_update(&receive->md5, part);
-        receive->crc64nvme = crc64nvme_update(receive->crc64nvme, part);
-        if (receive->sha256.algo != DIGEST_NONE)
-            digest_update(&receive->sha256, part);
-        if (receive->checksum.algo != DIGEST_NONE)
-            digest_update(&receive->checksum, part);
+        md5_update(&receive->md5, part);
+        digest_others(receive, part);
         run = span_from(run, part.len);
     }
+}
+
+/* On a worker, which may wait for others: MD5 costs most, and less for several bodies together. */
+static void digest_on_worker(void *ctx, struct span run)
+{
+    struct receive *receive = ctx;
+    md5_group_update(receive->md5_group, &receive->md5, run);
+    digest_others(receive, run);
+}
+
+/* Not while it arrives, but by a worker: what a worker has to do with anyway. */
+static bool is_digested_late(const struct receive *receive)
+{
+    bool is_gathered_blob = receive->kind == BODY_BLOB && receive->length > STAGE_LENT_MAX_BYTES;
+    return receive->intake != NULL && (is_gathered_blob || intake_is_streamed(receive->intake));
 }
 
 enum s3_err receive_begin(struct request *request)
@@ -169,6 +191,7 @@ enum s3_err receive_begin(struct request *request)
     if (receive == NULL)
         return FAIL(request, INTERNAL, NULL);
     receive->kind = request->op->body;
+    receive->md5_group = request->daemon->md5_group;
     request->receive = receive;
     TRY(check_length(request, receive));
     TRY(read_digests(request, receive));
@@ -190,7 +213,7 @@ enum s3_err receive_begin(struct request *request)
         .size_bytes = room,
         .at_most = receive->kind == BODY_FORM,
         .in_memory = receive->kind == BODY_XML,
-        .digest = digest_run,
+        .digest = digest_on_worker,
         .digest_ctx = receive,
     };
     if (is_staged(receive->kind))
@@ -210,8 +233,8 @@ static enum s3_err keep(struct request *request, struct receive *receive, struct
         return receive->length != LENGTH_UNKNOWN ? FAIL(request, INCOMPLETE_BODY, NULL)
                                                  : FAIL(request, MAX_MESSAGE_LENGTH_EXCEEDED, NULL);
     receive->received += run.len;
-    if (!intake_is_streamed(receive->intake))
-        digest_run(receive, run);
+    if (!is_digested_late(receive))
+        digest_here(receive, run);
     intake_add(receive->intake, run);
     return S3_OK;
 }
@@ -316,10 +339,9 @@ static void computed_checksum(struct receive *receive, const uint8_t sha256[stat
 static enum s3_err compare(struct request *request, struct receive *receive)
 {
     struct body *body = &request->body;
-    uint8_t md5[DIGEST_MAX_BYTES], sha256[DIGEST_MAX_BYTES] = {0};
+    uint8_t sha256[DIGEST_MAX_BYTES] = {0};
     body->crc64nvme = receive->crc64nvme;
-    digest_final(&receive->md5, md5);
-    memcpy(body->etag.md5, md5, MD5_BYTES);
+    md5_final(&receive->md5, body->etag.md5);
     if (receive->sha256.algo != DIGEST_NONE)
         digest_final(&receive->sha256, sha256);
     if (receive->has_sha256 && memcmp(sha256, receive->expected_sha256, SHA256_BYTES) != 0) {
@@ -330,7 +352,7 @@ static enum s3_err compare(struct request *request, struct receive *receive)
         request_error_field(request, SPAN("S3ComputedContentSHA256"), span_str(hex));
         return FAIL(request, X_AMZ_CONTENT_SHA256_MISMATCH, NULL);
     }
-    if (receive->has_md5 && memcmp(md5, receive->expected_md5, MD5_BYTES) != 0)
+    if (receive->has_md5 && memcmp(body->etag.md5, receive->expected_md5, MD5_BYTES) != 0)
         return FAIL(
             request, BAD_DIGEST, "The Content-MD5 you specified did not match what we received.");
     computed_checksum(receive, sha256, &body->checksum);
@@ -367,8 +389,7 @@ enum s3_err receive_end(struct request *request)
     request->body.size_bytes = receive->received;
     if (receive->kind == BODY_XML)
         request->body.text = receive->intake != NULL ? intake_gathered(receive->intake) : SPAN("");
-    bool digested = receive->intake == NULL || !intake_is_streamed(receive->intake);
-    return digested ? compare(request, receive) : S3_OK;
+    return is_digested_late(receive) ? S3_OK : compare(request, receive);
 }
 
 enum s3_err receive_store(struct request *request)
@@ -376,7 +397,7 @@ enum s3_err receive_store(struct request *request)
     struct receive *receive = request->receive;
     if (receive == NULL || !is_staged(receive->kind) || receive->intake == NULL)
         return S3_OK;
-    if (intake_is_streamed(receive->intake)) {
+    if (is_digested_late(receive)) {
         enum storage_err drained = intake_drain(receive->intake);
         if (drained != STORAGE_OK)
             return FAIL_STORAGE(request, drained);
@@ -407,7 +428,6 @@ void receive_free(struct request *request)
     request->receive = NULL;
     intake_close(receive->intake);
     aws_chunked_free(receive->chunked);
-    digest_free(&receive->md5);
     digest_free(&receive->sha256);
     digest_free(&receive->checksum);
 }

@@ -4,7 +4,9 @@
 #include "daemon/acl.h"
 #include "daemon/authorize.h"
 #include "daemon/clock.h"
+#include "daemon/daemon.h"
 #include "daemon/lineage.h"
+#include "daemon/md5_group.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/object_common.h"
 #include "daemon/version_id.h"
@@ -176,7 +178,7 @@ enum s3_err copy_origin_too_large(struct request *request)
 }
 
 struct running {
-    struct digest md5;
+    struct md5 md5;
     struct digest asked; /* MD5 again when nothing is asked for: never updated */
     uint64_t crc64nvme;
     bool has_asked;
@@ -185,7 +187,6 @@ struct running {
 
 static void running_free(struct running *running)
 {
-    digest_free(&running->md5);
     digest_free(&running->asked);
     free(running->block);
 }
@@ -194,8 +195,8 @@ static bool running_init(struct running *running, enum digest_algo algo)
 {
     running->has_asked = algo != DIGEST_NONE && algo != DIGEST_CRC64NVME;
     running->block = malloc(BLOB_BLOCK_BYTES);
-    return running->block != NULL && digest_init(&running->md5, DIGEST_MD5) &&
-           (!running->has_asked || digest_init(&running->asked, algo));
+    md5_init(&running->md5);
+    return running->block != NULL && (!running->has_asked || digest_init(&running->asked, algo));
 }
 
 static enum s3_err digest_blocks(struct request *request, struct blob_reader *reader,
@@ -213,7 +214,7 @@ static enum s3_err digest_blocks(struct request *request, struct blob_reader *re
         if (got == 0)
             return FAIL(request, INTERNAL, NULL);
         struct span bytes = span_of(running->block, got);
-        digest_update(&running->md5, bytes);
+        md5_group_update(request->daemon->md5_group, &running->md5, bytes);
         if (running->has_asked)
             digest_update(&running->asked, bytes);
         running->crc64nvme = crc64nvme_update(running->crc64nvme, bytes);
@@ -230,9 +231,7 @@ enum s3_err copy_origin_digest(struct request *request, struct blob_reader *read
         return FAIL(request, INTERNAL, NULL);
     TRY(digest_blocks(request, reader, range, &running));
     struct range_digest digest = {.crc64nvme = running.crc64nvme};
-    uint8_t md5[DIGEST_MAX_BYTES];
-    digest_final(&running.md5, md5);
-    memcpy(digest.md5, md5, sizeof(digest.md5));
+    md5_final(&running.md5, digest.md5);
     if (algo == DIGEST_CRC64NVME) {
         digest.checksum = checksum_of_crc64nvme(running.crc64nvme);
     } else if (running.has_asked) {

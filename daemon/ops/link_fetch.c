@@ -2,8 +2,10 @@
 
 #include "base/encode.h"
 #include "checksum.h"
+#include "daemon/daemon.h"
 #include "daemon/jobs/copy_lineage.h"
 #include "daemon/log.h"
+#include "daemon/md5_group.h"
 #include "daemon/metadata.h"
 #include "daemon/ops/arguments.h"
 #include "daemon/ops/link_ops.h"
@@ -14,7 +16,8 @@
 /* What is computed while the bytes come: S3's ETag, the store's CRC, the checksum that is wanted here, and the one
  * that the source says the object has. */
 struct digests {
-    struct digest md5;
+    struct md5_group *md5_group;
+    struct md5 md5;
     uint64_t crc64nvme;
     struct digest wanted, told; /* algo NONE and CRC64NVME: not used */
     enum digest_algo wanted_algo;
@@ -28,24 +31,24 @@ static bool is_computed(enum digest_algo algo)
 
 static void digests_free(struct digests *digests)
 {
-    digest_free(&digests->md5);
     digest_free(&digests->wanted);
     digest_free(&digests->told);
 }
 
-static bool digests_init(
-    struct digests *digests, enum digest_algo algo, const struct remote_object *object)
+static bool digests_init(struct digests *digests, struct md5_group *md5_group,
+    enum digest_algo algo, const struct remote_object *object)
 {
-    *digests = (struct digests){.wanted_algo = algo, .told_checksum = &object->checksum};
+    *digests = (struct digests){
+        .md5_group = md5_group, .wanted_algo = algo, .told_checksum = &object->checksum};
     bool is_told = is_computed(object->checksum.algo) && object->checksum.part_count == 0;
-    return digest_init(&digests->md5, DIGEST_MD5) &&
-           (!is_computed(algo) || digest_init(&digests->wanted, algo)) &&
+    md5_init(&digests->md5);
+    return (!is_computed(algo) || digest_init(&digests->wanted, algo)) &&
            (!is_told || digest_init(&digests->told, object->checksum.algo));
 }
 
 static void digests_add(struct digests *digests, struct span bytes)
 {
-    digest_update(&digests->md5, bytes);
+    md5_group_update(digests->md5_group, &digests->md5, bytes);
     digests->crc64nvme = crc64nvme_update(digests->crc64nvme, bytes);
     if (digests->wanted.algo != DIGEST_NONE)
         digest_update(&digests->wanted, bytes);
@@ -91,9 +94,9 @@ static enum remote_err pump(struct remote_pipe *pipe, struct stage *stage, struc
         err = remote_pipe_read(pipe, block + filled, STAGE_BUFFER_BYTES - filled, &got);
         if (err != REMOTE_OK)
             break;
-        digests_add(digests, span_of(block + filled, got));
         filled += got;
         if (filled == STAGE_BUFFER_BYTES || (got == 0 && filled > 0)) {
+            digests_add(digests, span_of(block, filled));
             *ret_storage = stage_write(stage, span_of(block, filled));
             if (*ret_storage != STORAGE_OK)
                 break;
@@ -135,7 +138,7 @@ static enum s3_err take_body(struct request *request, const struct copy_origin *
     struct remote_pipe *pipe, const struct remote_object *object, bool whole,
     struct digests *digests, struct link_fetched *fetched)
 {
-    uint8_t md5[DIGEST_MAX_BYTES];
+    uint8_t md5[MD5_BYTES];
     enum storage_err stored = STORAGE_OK;
     TRY(open_stage(request, object, fetched));
     struct remote_failure failure = {.err = pump(pipe, fetched->stage, digests, &stored)};
@@ -144,7 +147,7 @@ static enum s3_err take_body(struct request *request, const struct copy_origin *
     if (stored != STORAGE_OK)
         return FAIL_STORAGE(request, stored);
     if (failure.err == REMOTE_OK) {
-        digest_final(&digests->md5, md5);
+        md5_final(&digests->md5, md5);
         if (whole && !are_right(digests, object, md5))
             failure.err = REMOTE_NONSENSE;
     }
@@ -191,7 +194,7 @@ static enum s3_err fetch_open(struct request *request, const struct link *link,
 {
     struct digests digests CLEANUP(digests_free) = {.crc64nvme = 0};
     TRY(check_head(request, object, wanted->range));
-    if (!digests_init(&digests, wanted->algo, object))
+    if (!digests_init(&digests, request->daemon->md5_group, wanted->algo, object))
         return FAIL(request, INTERNAL, NULL);
     if (wanted->metadata != NULL)
         fetched->metadata = *wanted->metadata;

@@ -11,7 +11,6 @@ enum { HMAC_BLOCK_BYTES = 64 };
 /* Fetched once: an implicit fetch in every EVP_DigestInit_ex costs more than hashing a small input.
  */
 struct digest_methods {
-    EVP_MD *md5;
     EVP_MD *sha1;
     EVP_MD *sha256;
     pthread_key_t scratch; /* a thread's EVP_MD_CTX for one-call digests */
@@ -27,7 +26,6 @@ static void free_scratch(void *context)
 
 static void fetch_methods(void)
 {
-    methods_fetched.md5 = EVP_MD_fetch(NULL, "MD5", NULL);
     methods_fetched.sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     methods_fetched.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (pthread_key_create(&methods_fetched.scratch, free_scratch) != 0)
@@ -58,8 +56,6 @@ size_t digest_size(enum digest_algo algo)
 static const EVP_MD *method_of(enum digest_algo algo)
 {
     switch (algo) {
-    case DIGEST_MD5:
-        return methods()->md5;
     case DIGEST_SHA1:
         return methods()->sha1;
     case DIGEST_SHA256:
@@ -68,6 +64,7 @@ static const EVP_MD *method_of(enum digest_algo algo)
     case DIGEST_CRC32:
     case DIGEST_CRC32C:
     case DIGEST_CRC64NVME:
+    case DIGEST_MD5:
         break;
     }
     return NULL;
@@ -81,7 +78,8 @@ static bool is_crc(enum digest_algo algo)
 bool digest_init(struct digest *digest, enum digest_algo algo)
 {
     *digest = (struct digest){.algo = algo};
-    if (algo == DIGEST_NONE || is_crc(algo))
+    md5_init(&digest->md5);
+    if (algo == DIGEST_NONE || algo == DIGEST_MD5 || is_crc(algo))
         return true;
     const EVP_MD *method = method_of(algo);
     EVP_MD_CTX *context = method ? EVP_MD_CTX_new() : NULL;
@@ -106,6 +104,8 @@ void digest_update(struct digest *digest, struct span bytes)
         digest->crc = crc64nvme_update(digest->crc, bytes);
         break;
     case DIGEST_MD5:
+        md5_update(&digest->md5, bytes);
+        break;
     case DIGEST_SHA1:
     case DIGEST_SHA256:
         if (EVP_DigestUpdate(digest->context, bytes.ptr, bytes.len) != 1)
@@ -122,6 +122,8 @@ void digest_final(struct digest *digest, uint8_t ret_bytes[static DIGEST_MAX_BYT
     if (is_crc(digest->algo)) {
         for (size_t i = 0; i < size; i++)
             ret_bytes[i] = (uint8_t)(digest->crc >> (8 * (size - 1 - i)));
+    } else if (digest->algo == DIGEST_MD5) {
+        md5_final(&digest->md5, ret_bytes);
     } else if (digest->context != NULL) {
         if (EVP_DigestFinal_ex(digest->context, ret_bytes, NULL) != 1)
             abort();
@@ -155,12 +157,15 @@ static void digest_two(
                 (b.len == 0 || EVP_DigestUpdate(context, b.ptr, b.len) == 1) &&
                 EVP_DigestFinal_ex(context, ret_digest, NULL) == 1;
     if (!good)
-        abort(); /* a library without MD5 or SHA-256 cannot serve S3 at all */
+        abort(); /* a library without SHA-1 or SHA-256 cannot serve S3 at all */
 }
 
 void md5_of(struct span bytes, uint8_t ret_digest[static MD5_BYTES])
 {
-    digest_two(scratch_context(), methods()->md5, bytes, SPAN_ABSENT, ret_digest);
+    struct md5 md5;
+    md5_init(&md5);
+    md5_update(&md5, bytes);
+    md5_final(&md5, ret_digest);
 }
 
 void sha256_of(struct span bytes, uint8_t ret_digest[static SHA256_BYTES])

@@ -1,10 +1,10 @@
-/* Digests and checksums: MD5, SHA-1, SHA-256 and HMAC-SHA256 through OpenSSL; CRC32, CRC32C and CRC64NVME
+/* Digests and checksums: SHA-1, SHA-256 and HMAC-SHA256 through OpenSSL; MD5 (md5.h); CRC32, CRC32C and CRC64NVME
  * by the processor's instructions with table fallbacks, chosen once at run time (crc.h). A struct digest
  * is used by one thread at a time; the rest is thread-safe. */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
-#include "base/span.h"
+#include "base/md5.h"
 
 enum digest_algo {
     DIGEST_NONE = 0, /* the numbers are stored in the index: never change them */
@@ -18,7 +18,6 @@ enum digest_algo {
 
 enum {
     DIGEST_MAX_BYTES = 32,
-    MD5_BYTES = 16,
     SHA1_BYTES = 20,
     SHA256_BYTES = 32,
 };
@@ -27,7 +26,8 @@ enum {
 struct digest {
     enum digest_algo algo;
     uint64_t crc;
-    void *context; /* the digest library's, for MD5 and SHA; NULL for CRCs */
+    struct md5 md5;
+    void *context; /* the digest library's, for SHA; else NULL */
 };
 
 /* Length of a result in bytes: 4, 4, 20, 32, 8, 16; 0 for DIGEST_NONE. */
