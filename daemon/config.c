@@ -1,6 +1,7 @@
 #include "daemon/config.h"
 
 #include "daemon/config_table.h"
+#include "libs3proto/sigv4.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -352,8 +353,8 @@ static bool check_names(struct loader *loader)
                 "must be a name such as s3.example.org, without scheme, port or *");
     if (config->region[0] == '\0')
         return fail(loader, "lakegated", "region", "must not be empty");
-    if (!is_name(span_str(config->region)))
-        return fail(loader, "lakegated", "region", "must be of letters, digits and -._");
+    if (!is_name(span_str(config->region)) || strlen(config->region) > SIGV4_SCOPE_PART_MAX_BYTES)
+        return fail(loader, "lakegated", "region", "must be of at most 64 letters, digits and -._");
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 enum {
     SIGV4_HEX_BYTES = 64,
+    SIGV4_SCOPE_PART_MAX_BYTES = 64, /* region; service */
     SIGV4_SKEW_MAX_S = 15 * 60,
     SIGV4_EXPIRES_MAX_S = 7 * 24 * 3600,
 };

@@ -2,7 +2,7 @@
 #include "http_time.h"
 #include "sigv4.h"
 
-enum { DATE_BYTES = 8, ACCESS_KEY_MAX_BYTES = 128, SCOPE_PART_MAX_BYTES = 64 };
+enum { DATE_BYTES = 8, ACCESS_KEY_MAX_BYTES = 128 };
 
 static const char host_not_signed[] = "The signed headers must include host";
 static const char header_not_signed[] =
@@ -126,8 +126,8 @@ static enum s3_err parse_credential(
     struct span terminal;
     if (!split_last(&text, &terminal) || !split_last(&text, &auth->service) ||
         !split_last(&text, &auth->region) || !split_last(&text, &auth->date) || text.len == 0 ||
-        text.len > ACCESS_KEY_MAX_BYTES || auth->region.len > SCOPE_PART_MAX_BYTES ||
-        auth->service.len > SCOPE_PART_MAX_BYTES || auth->service.len == 0)
+        text.len > ACCESS_KEY_MAX_BYTES || auth->region.len > SIGV4_SCOPE_PART_MAX_BYTES ||
+        auth->service.len > SIGV4_SCOPE_PART_MAX_BYTES || auth->service.len == 0)
         return malformed(complaint, bad);
     if (!span_eq(terminal, SPAN("aws4_request")))
         return malformed(complaint, "incorrect terminal. This endpoint uses \"aws4_request\".");

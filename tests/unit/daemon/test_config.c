@@ -134,6 +134,8 @@ static void test_what_is_wrong_is_refused(void **state)
         {"--listen", "", "listen"},
         {"--region", "", "region"},
         {"--region", "eu/west", "region"},
+        {"--region", "a-region-of-sixty-five-characters-which-no-signature-can-ever-name",
+            "region"},
         {"--domain", "https://s3.example.org", "domain"},
         {"--domain", "s3.example.org:9000", "domain"},
         {"--domain", "*.s3.example.org", "domain"},
