@@ -127,6 +127,34 @@ static const struct op ready_op = {.name = "health_ready", .run = health_ready};
 static const struct op status_op = {
     .name = "status", .action = "lakegate:GetStatus", .run = status_page};
 
+/* `mc admin` speaks MinIO's own interface, in JSON. 426 makes it try the version before this one. */
+static enum s3_err refuse_admin(struct request *request)
+{
+    bool newer = !span_starts(request->target.path, SPAN("/minio/admin/v3/"));
+    enum s3_err err = answer(request, newer ? 426 : 501, "application/json", 512);
+    struct json *json = json_new();
+    json_text(json, "Code", SPAN("NotImplemented"));
+    json_text(json, "Message",
+        SPAN("This is no MinIO server: 'mc admin' and 'mc quota' do not work with it. Its own "
+             "command is lakegate; users and policies are also managed by 'aws iam'."));
+    if (!json_write(json, &request->response.buffer))
+        err = FAIL(request, INTERNAL, NULL);
+    json_free(json);
+    return err;
+}
+
+static const struct op admin_op = {
+    .name = "minio_admin", .own_credentials = true, .run = refuse_admin};
+
+/* A bucket may be called minio: but only `mc admin` signs for no region. */
+static bool is_minio_admin(const struct request *request)
+{
+    return !request->target.virtual_host &&
+           span_starts(request->target.path, SPAN("/minio/admin/")) &&
+           span_find(request_header(request, SPAN("authorization")), SPAN("//s3/aws4_request"),
+               0) != SIZE_MAX;
+}
+
 static bool is_signed(const struct request *request)
 {
     return span_present(request_header(request, SPAN("authorization"))) ||
@@ -143,6 +171,8 @@ const struct op *health_route(const struct request *request)
         op = metrics_route(request);
     if (op != NULL)
         return op;
+    if (is_minio_admin(request))
+        return &admin_op;
     if ((request->method != METHOD_GET && request->method != METHOD_HEAD) || target->virtual_host)
         return NULL;
     bool ours = span_starts(target->path, SPAN("/-/"));

@@ -147,6 +147,8 @@ def test_share(mc, mc_bucket):
 
 def test_what_is_not_there_yet_says_so(mc, mc_bucket):
     """A clear refusal, and never a hang or a success that did nothing."""
-    mc.run("admin", "info", "lake", code=1)
+    for command in (("info", "lake"), ("user", "ls", "lake"), ("user", "add", "lake", "anna", "secret-of-anna"), ("policy", "ls", "lake")):
+        mc.run("admin", *command, code=1)
+        assert "This is no MinIO server" in mc.stderr + mc.stdout_bytes.decode(), command
     mc.run("version", "enable", mc_bucket, code=1)
     assert "not implemented" in (mc.stderr + mc.stdout_bytes.decode()).lower()

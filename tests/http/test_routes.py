@@ -2,6 +2,7 @@
 import pytest
 
 import raw
+import sigv4
 
 OBJECT_SUB_RESOURCES = ["retention", "legal-hold", "restore", "torrent", "select", "select&select-type=2", "attributes", "renameObject",
                         "encryption", "uploads"]
@@ -172,3 +173,17 @@ def test_conditions_on_writes_that_mean_nothing(server, present):
     reply = raw.request(server, "PUT", present, [("If-Match", ", ".join(f'"{i:032x}"' for i in range(100)))], b"new")
     assert reply.status in (400, 412), reply
     assert raw.request(server, "GET", present).body == b"0123456789"
+
+
+def test_what_mc_admin_asks_is_told_apart_from_a_bucket_called_minio(server):
+    """MinIO's administration is signed for no region, which no S3 client does."""
+    with raw.Connection(server) as connection:
+        assert connection.request("PUT", "/minio").status == 200
+        assert connection.request("PUT", "/minio/admin/v3/info", body=b"an object").status == 200
+        assert connection.request("GET", "/minio/admin/v3/info").body == b"an object"
+        for path, status in (("/minio/admin/v3/info", 501), ("/minio/admin/v4/info", 426)):
+            reply = connection.request("GET", path, signer=sigv4.Signer(region=""))
+            assert reply.status == status and b'"NotImplemented"' in reply.body, reply
+        assert connection.request("PUT", "/minio/admin/v3/add-user", body=b"x" * 1000, signer=sigv4.Signer(region="")).status == 501
+        assert connection.request("GET", "/minio/admin/v3/add-user").code == "NoSuchKey"
+    assert raw.exchange(server, raw.head("GET", "/minio/admin/v3/info", [("Host", "h")])).code == "AccessDenied"
