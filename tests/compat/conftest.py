@@ -89,6 +89,27 @@ def bucket(s3):
     return name
 
 
+@pytest.fixture
+def filled(s3, bucket):
+    """A bucket with the object k."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
+    return bucket
+
+
+@pytest.fixture
+def secret(s3):
+    """A bucket that the tests' users may not read, with the object k."""
+    name = new_name("secret")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"secret")
+    return name
+
+
+@pytest.fixture
+def iam(server):
+    return lakegated.connect(server, "iam")
+
+
 def content(size, seed=0):
     """Bytes that are the same in every run."""
     return random.Random(seed * 1_000_003 + size).randbytes(size)
@@ -116,6 +137,11 @@ class refused:
         got_status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         assert (got, got_status) == (self.code, self.status or got_status), error
         return True
+
+
+def cannot(call, *arguments, **options):
+    with refused("AccessDenied", 403):
+        call(*arguments, **options)
 
 
 class Client:

@@ -35,8 +35,15 @@ def trust(principal, condition=None, actions="sts:AssumeRole", effect="Allow"):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+ANY = policy(("Allow", "*", "*"))
 ALL_OF_S3 = policy(("Allow", "s3:*", "*"))
+MAY_ASSUME = policy(("Allow", "sts:*", "*"))
 TRUST_ACCOUNT = trust({"AWS": ACCOUNT})
+
+
+def only(bucket, *actions):
+    """A policy that allows these actions in one bucket, all of S3 there when none is named."""
+    return policy(("Allow", list(actions) or "s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]))
 
 
 class Someone:
@@ -83,6 +90,14 @@ def assume(someone, role, name="session", **options):
     """The session of a role, as Someone."""
     reply = someone.sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name, **options)
     return Someone(someone.server, name, reply["AssumedRoleUser"]["Arn"], keys_of(reply))
+
+
+def reads(someone, bucket):
+    assert someone.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"
+
+
+def writes(someone, bucket):
+    someone.s3.put_object(Bucket=bucket, Key="k", Body=b"content")
 
 
 def keys_of(reply):

@@ -12,39 +12,11 @@ import lakegated
 
 sys.path.append(str(lakegated.ROOT / "tests" / "http"))
 import sigv4  # noqa: E402
-from conftest import content, new_name, refused
+from conftest import cannot, content, new_name, refused
 from iam import (
-    ACCOUNT, ALL_OF_S3, TRUST_ACCOUNT, Someone, assume, keys_of, make_account, make_member, make_policy, make_role, make_user, policy,
-    send, trust, unique,
+    ACCOUNT, ALL_OF_S3, ANY, MAY_ASSUME, TRUST_ACCOUNT, Someone, assume, keys_of, make_account, make_member, make_policy, make_role,
+    make_user, only, policy, send, trust, unique,
 )
-
-MAY_ASSUME = policy(("Allow", "sts:*", "*"))
-ANY = policy(("Allow", "*", "*"))
-
-
-@pytest.fixture
-def iam(server):
-    return lakegated.connect(server, "iam")
-
-
-@pytest.fixture
-def secret(s3):
-    """A bucket that the tests' users may not read, with the object k."""
-    name = new_name("secret")
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="k", Body=b"secret")
-    return name
-
-
-def only(bucket, *actions):
-    """A policy that allows these actions in one bucket, all of S3 there when none is named."""
-    return policy(("Allow", list(actions) or "s3:*", [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]))
-
-
-def cannot(call, *arguments, **options):
-    with refused("AccessDenied", 403):
-        call(*arguments, **options)
-
 
 # ---- sessions ----
 

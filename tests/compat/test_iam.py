@@ -16,11 +16,6 @@ ARN = f"arn:aws:iam::{ACCOUNT}:"
 
 
 @pytest.fixture
-def iam(server):
-    return lakegated.connect(server, "iam")
-
-
-@pytest.fixture
 def user(iam):
     name = unique("someone")
     iam.create_user(UserName=name)

@@ -10,11 +10,6 @@ from iam import ACCOUNT, ALL_OF_S3, TRUST_ACCOUNT, make_policy, make_role, make_
 AWS_POLICY = "arn:aws:iam::aws:policy/"
 
 
-@pytest.fixture
-def iam(server):
-    return lakegated.connect(server, "iam")
-
-
 def pages(call, member, **arguments):
     """All items of a listing, by Marker; and how many pages it took."""
     items, count = [], 0

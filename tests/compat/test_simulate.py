@@ -13,11 +13,6 @@ OBJECT = "arn:aws:s3:::lake/raw/a.csv"
 BUCKET_READ = policy(("Allow", ["s3:GetObject", "s3:ListBucket"], ["arn:aws:s3:::lake", "arn:aws:s3:::lake/*"]))
 
 
-@pytest.fixture
-def iam(server):
-    return lakegated.connect(server, "iam")
-
-
 def custom(iam, texts, action="s3:GetObject", resource=OBJECT, **options):
     """The one result of a simulation."""
     texts = [texts] if isinstance(texts, str) else texts

@@ -9,42 +9,17 @@ import urllib.request
 import pytest
 
 import lakegated
-from conftest import Client, new_name, refused
+from conftest import Client, cannot, new_name, refused
 from iam import (
-    ACCOUNT, ALL_OF_S3, TRUST_ACCOUNT, Someone, assume, keys_of, make_policy, make_role, make_user, policy, trust, unique,
+    ACCOUNT, ALL_OF_S3, MAY_ASSUME, TRUST_ACCOUNT, Someone, assume, keys_of, make_policy, make_role, make_user, policy, reads, trust,
+    unique, writes,
 )
 
-MAY_ASSUME = policy(("Allow", "sts:*", "*"))
 READ_ONLY = policy(("Allow", ["s3:GetObject", "s3:ListBucket"], "*"))
-
-
-@pytest.fixture
-def iam(server):
-    return lakegated.connect(server, "iam")
-
-
-@pytest.fixture
-def filled(s3, bucket):
-    """A bucket with the object k."""
-    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
-    return bucket
 
 
 def lifetime_s(credentials):
     return (credentials["Expiration"] - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
-
-
-def reads(someone, bucket):
-    assert someone.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"
-
-
-def writes(someone, bucket):
-    someone.s3.put_object(Bucket=bucket, Key="k", Body=b"content")
-
-
-def cannot(call, *arguments):
-    with refused("AccessDenied", 403):
-        call(*arguments)
 
 
 # ---- AssumeRole ----
