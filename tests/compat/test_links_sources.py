@@ -2,7 +2,6 @@
 import contextlib
 import socket
 import threading
-import urllib.error
 import urllib.request
 
 import pytest
