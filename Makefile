@@ -184,7 +184,7 @@ ROT_ARGS ?= --flips 5000
 rot: $(BUILD)/tests/crash/rot
 	@$< $(ROT_ARGS)
 	@$< --flips 60 --blind 1 >/dev/null
-$(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot.c tests/crash/rot_store.c tests/crash/rot_ask.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
+$(BUILD)/tests/crash/rot: $(call objects,tests/crash/rot*.c) $(BUILD)/libstorage.a $(BUILD)/libs3proto.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 DISK_OBJ := $(call objects,tests/crash/disk_log.c tests/crash/disk_calls.c tests/crash/disk_states.c tests/crash/changes.c)

@@ -6,12 +6,10 @@
  *        --flip: that one of the run alone, and what comes of it; --blind: as if the check found nothing, which
  *        must be found out */
 #include "rot.h"
+#include "rot_files.h"
 #include "storage/storage_care.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,29 +23,10 @@
 #include <unistd.h>
 
 enum {
-    FILES_MAX = 64,
-    PATH_BYTES = 200,
-    INDEX_PAGE_BYTES = 4096,
     CHILD_MS = 60 * 1000, /* a healthy one takes a fiftieth of a second */
     STOPPED = 70,
     SPREAD_EVERY = 4, /* trying it takes longer than the rest */
     FINDING_BYTES = 300,
-};
-
-enum place { PLACE_INDEX, PLACE_SEGMENT, PLACE_FILE, PLACES };
-static const char *const place_names[PLACES] = {"index", "segments", "files"};
-
-struct file {
-    enum place place;
-    char name[64]; /* below the data folder */
-    char *bytes;
-    size_t len, used;
-};
-
-struct flip {
-    size_t file;
-    size_t byte;
-    unsigned bit;
 };
 
 /* What a child leaves behind. */
@@ -64,9 +43,6 @@ static struct {
     uint64_t changed, by_error, silent, refused, deaths, faults, spreads_tried, failed;
 } counts;
 
-static char base[PATH_BYTES], work[PATH_BYTES];
-static struct file files[FILES_MAX];
-static size_t file_count;
 static struct question questions[QUESTIONS_MAX];
 static size_t question_count;
 static struct answer
@@ -74,113 +50,6 @@ static struct answer
 static struct shared *shared;
 static uint64_t seed = 1;
 static bool show, blind, scrubs_errors;
-
-/* ---- files ---- */
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void remove_folder(const char *path)
-{
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "rot: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static void path_in(const char *dir, const char *name, char path[static PATH_BYTES])
-{
-    if (snprintf(path, PATH_BYTES, "%s/%s", dir, name) >= PATH_BYTES)
-        give_up("a path is too long");
-}
-
-static void write_file(const char *path, const char *bytes, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, bytes, len) != (ssize_t)len)
-        give_up(path);
-    close(fd);
-}
-
-static void read_file(enum place place, const char *name)
-{
-    char path[PATH_BYTES];
-    struct stat st;
-    struct file *file = &files[file_count++];
-    path_in(base, name, path);
-    int fd = open(path, O_RDONLY);
-    if (file_count > FILES_MAX || fd < 0 || fstat(fd, &st) != 0)
-        give_up(path);
-    *file = (struct file){.place = place, .len = (size_t)st.st_size};
-    snprintf(file->name, sizeof(file->name), "%s", name);
-    file->bytes = malloc(file->len + 1);
-    if (!file->bytes || read(fd, file->bytes, file->len) != (ssize_t)file->len)
-        give_up(path);
-    close(fd);
-    for (file->used = file->len; file->used > 0 && file->bytes[file->used - 1] == 0;)
-        file->used--;
-}
-
-static void read_folder(enum place place, const char *folder)
-{
-    char path[PATH_BYTES], name[PATH_BYTES];
-    path_in(base, folder, path);
-    DIR *dir = opendir(path);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(name, sizeof(name), "%s/%.40s", folder, entry->d_name);
-        if (place == PLACE_FILE && entry->d_type == DT_DIR)
-            read_folder(place, name);
-        else
-            read_file(place, name);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-/* A data folder with one bit flipped. Other files than the index are the base's own unless they are copied, for
- * runs that change them. */
-static void lay_out(const struct flip *flip, bool copy)
-{
-    char path[PATH_BYTES], from[PATH_BYTES];
-    static const char *const folders[] = {"", "index", "segments", "files"};
-    remove_folder(work);
-    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-        path_in(work, folders[i], path);
-        if (mkdir(path, 0700) != 0)
-            give_up(path);
-    }
-    path_in(work, "lock", path);
-    write_file(path, "", 0);
-    for (size_t i = 0; i < file_count; i++) {
-        struct file *file = &files[i];
-        path_in(work, file->name, path);
-        if (file->place == PLACE_FILE) {
-            char *slash = strrchr(path, '/');
-            *slash = '\0';
-            mkdir(path, 0700);
-            *slash = '/';
-        }
-        if (i != flip->file && !copy && file->place != PLACE_INDEX) {
-            path_in(base, file->name, from);
-            if (link(from, path) != 0)
-                give_up(path);
-            continue;
-        }
-        if (i == flip->file)
-            file->bytes[flip->byte] ^= (char)(1u << flip->bit);
-        write_file(path, file->bytes, file->len);
-        if (i == flip->file)
-            file->bytes[flip->byte] ^= (char)(1u << flip->bit);
-    }
-}
 
 static bool is_error(enum storage_err err)
 {
@@ -253,7 +122,7 @@ static bool answers_differ(void)
 
 static void read_work(void)
 {
-    struct storage *store = open_work(work);
+    struct storage *store = open_work(rot_work);
     if (!store)
         return;
     shared->opened = true;
@@ -265,7 +134,7 @@ static void read_work(void)
 
 static void change_work(void)
 {
-    struct storage *store = open_work(work);
+    struct storage *store = open_work(rot_work);
     if (!store)
         return;
     rot_change(store);
@@ -284,7 +153,7 @@ static void take_finding(void *ctx, const char *line)
 
 static void verify_work(void)
 {
-    shared->verify_err = storage_verify(work, take_finding, NULL, &shared->findings);
+    shared->verify_err = storage_verify(rot_work, take_finding, NULL, &shared->findings);
 }
 
 /* In a child, with all that it forks. False: it hung. status: as of waitpid */
@@ -295,7 +164,7 @@ static bool run_child(void (*run)(void), int *ret_status)
     shared->fatal[0] = '\0';
     pid_t child = fork();
     if (child < 0)
-        give_up("fork");
+        rot_give_up("fork");
     if (child == 0) {
         setpgid(0, 0);
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
@@ -311,18 +180,18 @@ static bool run_child(void (*run)(void), int *ret_status)
     if (ended.fd >= 0)
         close(ended.fd);
     if (waitpid(child, ret_status, 0) != child)
-        give_up("waitpid");
+        rot_give_up("waitpid");
     return in_time;
 }
 
 /* ---- one flip ---- */
 
-static void failed(uint64_t number, const struct flip *flip, const char *what, const char *more)
+static void failed(uint64_t number, const struct rot_flip *flip, const char *what, const char *more)
 {
     counts.failed++;
     printf("FAILED --seed %llu --flip %llu (%s byte %zu bit %u): %s%s%s\n",
-        (unsigned long long)seed, (unsigned long long)number, files[flip->file].name, flip->byte,
-        flip->bit, what, more[0] ? ": " : "", more);
+        (unsigned long long)seed, (unsigned long long)number, rot_files[flip->file].name,
+        flip->byte, flip->bit, what, more[0] ? ": " : "", more);
 }
 
 /* Survives more objects in the buckets. */
@@ -377,12 +246,12 @@ static struct verdict compare(bool all)
 }
 
 /* Flips that nobody sees: nor does anybody after changes. */
-static void try_spreading(uint64_t number, const struct flip *flip)
+static void try_spreading(uint64_t number, const struct rot_flip *flip)
 {
     int status;
     counts.spreads_tried++;
     shared->scrub_findings = 0;
-    lay_out(flip, true);
+    rot_lay_out(flip, true);
     if (!run_child(change_work, &status) || !shared->ended || !shared->opened) {
         failed(number, flip, "it does not go on after changes", shared->fatal);
         return;
@@ -398,10 +267,10 @@ static void try_spreading(uint64_t number, const struct flip *flip)
         failed(number, flip, "after changes there is a finding", shared->finding);
 }
 
-static bool check_flip(uint64_t number, const struct flip *flip, bool *ret_found)
+static bool check_flip(uint64_t number, const struct rot_flip *flip, bool *ret_found)
 {
     int status;
-    lay_out(flip, false);
+    rot_lay_out(flip, false);
     scrubs_errors = number % 2 == 0;
     shared->findings = 0;
     shared->finding[0] = '\0';
@@ -429,12 +298,12 @@ static bool check_flip(uint64_t number, const struct flip *flip, bool *ret_found
     return true;
 }
 
-static void one_flip(uint64_t number, const struct flip *flip)
+static void one_flip(uint64_t number, const struct rot_flip *flip)
 {
     bool found = false;
-    counts.flips[files[flip->file].place]++;
+    counts.flips[rot_files[flip->file].place]++;
     if (show)
-        printf("%s byte %zu bit %u\n", files[flip->file].name, flip->byte, flip->bit);
+        printf("%s byte %zu bit %u\n", rot_files[flip->file].name, flip->byte, flip->bit);
     if (!check_flip(number, flip, &found))
         return;
     bool refused = shared->ended && !shared->opened, died = !shared->ended;
@@ -461,60 +330,9 @@ static void one_flip(uint64_t number, const struct flip *flip)
     bool scrubbed = verdict.silent + verdict.wrong > 0 || (changed && scrubs_errors);
     if (scrubbed && !refused && !died && !blind && shared->scrub_findings == 0)
         failed(number, flip, "a scrub does not find it", verdict.first);
-    if (!changed && !found && files[flip->file].place == PLACE_INDEX && number % SPREAD_EVERY == 0)
+    if (!changed && !found && rot_files[flip->file].place == PLACE_INDEX &&
+        number % SPREAD_EVERY == 0)
         try_spreading(number, flip);
-}
-
-/* ---- choosing ---- */
-
-static uint64_t dice_state;
-
-static uint64_t dice(uint64_t sides)
-{
-    dice_state += 0x9e3779b97f4a7c15;
-    uint64_t z = dice_state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return (z ^ z >> 31) % sides;
-}
-
-static size_t any_file(enum place place)
-{
-    size_t i;
-    do
-        i = (size_t)dice(file_count);
-    while (files[i].place != place);
-    return i;
-}
-
-/* Uniformly most bits are in the middle of records. Half of the flips are where structure is: meta pages,
- * headers of pages, pages that lead to others. */
-static size_t any_index_byte(const struct file *file)
-{
-    size_t pages = file->used / INDEX_PAGE_BYTES + 1;
-    size_t page = (size_t)dice(pages);
-    uint64_t kind = dice(8);
-    if (kind == 0)
-        return (size_t)dice(2) * INDEX_PAGE_BYTES + (size_t)dice(168);
-    if (kind == 1 || kind == 2)
-        return page * INDEX_PAGE_BYTES + (size_t)dice(48);
-    for (unsigned tries = 0; kind == 3 && tries < 1000; tries++, page = (size_t)dice(pages))
-        if (page >= 2 && file->bytes[page * INDEX_PAGE_BYTES + 10] == 1)
-            return page * INDEX_PAGE_BYTES + (size_t)dice(INDEX_PAGE_BYTES);
-    return (size_t)dice(file->used);
-}
-
-static struct flip any_flip(uint64_t number)
-{
-    dice_state = seed * 0xd1342543de82ef95 + number;
-    uint64_t kind = dice(10);
-    enum place place = kind < 7 ? PLACE_INDEX : kind < 9 ? PLACE_SEGMENT : PLACE_FILE;
-    struct flip flip = {.file = any_file(place), .bit = (unsigned)dice(8)};
-    const struct file *file = &files[flip.file];
-    flip.byte = place == PLACE_INDEX ? any_index_byte(file) : (size_t)dice(file->used);
-    if (flip.byte >= file->len)
-        flip.byte = file->len - 1;
-    return flip;
 }
 
 /* ---- the run ---- */
@@ -524,37 +342,35 @@ static void make_base(void)
     int status;
     static struct arena arena; /* the questions' */
     arena_init(&arena, (size_t)64 * 1024 * 1024);
-    struct storage *store = open_work(base);
+    struct storage *store = open_work(rot_base);
     if (!store)
-        give_up("the store does not open");
+        rot_give_up("the store does not open");
     rot_fill(store);
     question_count = rot_questions(store, &arena, questions);
     ask_all(store, truth);
     storage_close(store);
-    read_file(PLACE_INDEX, "index/data.mdb");
-    read_folder(PLACE_SEGMENT, "segments");
-    read_folder(PLACE_FILE, "files");
+    rot_read_files();
     /* Unharmed it is all right, and stays so. */
-    struct flip none = {.file = SIZE_MAX};
+    struct rot_flip none = {.file = SIZE_MAX};
     for (int copy = 0; copy < 2; copy++) {
-        lay_out(&none, copy);
+        rot_lay_out(&none, copy);
         shared->findings = 0;
         if (!run_child(verify_work, &status) || shared->findings != 0)
-            give_up(shared->finding);
+            rot_give_up(shared->finding);
         if (!run_child(copy ? change_work : read_work, &status) || !shared->opened)
-            give_up("an unharmed store is not read");
+            rot_give_up("an unharmed store is not read");
         struct verdict verdict = compare(!copy);
         if (verdict.errors + verdict.silent + verdict.wrong > 0)
-            give_up(verdict.first);
+            rot_give_up(verdict.first);
     }
 }
 
-static void choose_folder(char ret_dir[static PATH_BYTES])
+static void choose_folder(char ret_dir[static ROT_PATH_BYTES])
 {
     const char *at = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(ret_dir, PATH_BYTES, "%s/lakegate-rot-XXXXXX", at);
+    snprintf(ret_dir, ROT_PATH_BYTES, "%s/lakegate-rot-XXXXXX", at);
     if (!mkdtemp(ret_dir))
-        give_up(ret_dir);
+        rot_give_up(ret_dir);
 }
 
 static void tell_counts(void)
@@ -562,7 +378,7 @@ static void tell_counts(void)
     unsigned long long all = counts.flips[0] + counts.flips[1] + counts.flips[2];
     printf("rot: %llu flips (", all);
     for (size_t i = 0; i < PLACES; i++)
-        printf("%s%llu %s", i ? ", " : "", (unsigned long long)counts.flips[i], place_names[i]);
+        printf("%s%llu %s", i ? ", " : "", (unsigned long long)counts.flips[i], rot_place_names[i]);
     printf("), %llu changed an answer: %llu to an error, %llu silently, %llu refused to open, %llu "
            "ended the process "
            "(%llu by a fault)",
@@ -576,7 +392,7 @@ static void tell_counts(void)
 int main(int argc, char **argv)
 {
     uint64_t flips = 5000, only = UINT64_MAX;
-    char dir[PATH_BYTES];
+    char dir[ROT_PATH_BYTES];
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t number = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--flips") == 0)
@@ -593,17 +409,17 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
-        give_up("memory");
+        rot_give_up("memory");
     choose_folder(dir);
-    path_in(dir, "base", base);
-    path_in(dir, "work", work);
+    rot_path_in(dir, "base", rot_base);
+    rot_path_in(dir, "work", rot_work);
     make_base();
     show = only != UINT64_MAX;
     for (uint64_t i = show ? only : 0; i < (show ? only + 1 : flips); i++) {
-        struct flip flip = any_flip(i);
+        struct rot_flip flip = rot_any_flip(seed, i);
         one_flip(i, &flip);
     }
-    remove_folder(dir);
+    rot_remove_folder(dir);
     tell_counts();
     if (blind) /* then it must look as if nothing were found */
         return counts.failed > 0 ? 0 : 1;
