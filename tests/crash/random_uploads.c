@@ -83,6 +83,15 @@ void step_copy_part(void)
     (void)commit("copy part", &m, changed ? STORAGE_CHANGED : STORAGE_OK);
 }
 
+/* Does the Complete name a part that there is not? */
+static bool names_missing(const struct model_upload *upload, const struct mutation *complete)
+{
+    for (size_t i = 0; i < complete->complete.part_count; i++)
+        if (!upload->parts[complete->complete.parts[i].number - 1].used)
+            return true;
+    return false;
+}
+
 /* Names some of the parts; now and then again, or too late, or with parts that are not there. */
 void step_complete(void)
 {
@@ -114,9 +123,6 @@ void step_complete(void)
                 return;
         }
     }
-    bool names_missing = false;
-    for (size_t i = 0; i < m.complete.part_count; i++)
-        names_missing = names_missing || !upload->parts[choices[i].number - 1].used;
     if (m.complete.part_count == 0)
         return;
     uint64_t mark = dice(UINT64_MAX);
@@ -134,9 +140,10 @@ void step_complete(void)
     }
     enum model_condition condition = any_condition();
     set_condition(&m, condition, model_newest(bucket, key));
-    enum storage_err wanted = late            ? STORAGE_CHANGED
-                              : names_missing ? STORAGE_NO_SUCH_PART
-                                              : model_check(model_newest(bucket, key), condition);
+    enum storage_err wanted = late ? STORAGE_CHANGED
+                              : names_missing(upload, &m)
+                                  ? STORAGE_NO_SUCH_PART
+                                  : model_check(model_newest(bucket, key), condition);
     struct model_version *version = NULL;
     if (wanted == STORAGE_OK) {
         version = model_write(bucket, key);

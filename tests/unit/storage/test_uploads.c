@@ -69,6 +69,74 @@ static uint64_t freed_count(void)
     return stats.freed_pending;
 }
 
+/* m would succeed, and still would afterwards. */
+static void check_refused_completes(struct mutation *m)
+{
+    static const struct part_choice unknown[] = {{1}, {4}}, unordered[] = {{2}, {1}};
+    struct mutation good = *m;
+    m->complete.generation--;
+    assert_int_equal(storage_commit(store, m), STORAGE_CHANGED);
+    m->complete.generation++;
+    m->complete.parts = unknown;
+    m->complete.part_count = 2;
+    assert_int_equal(storage_commit(store, m), STORAGE_NO_SUCH_PART);
+    m->complete.parts = unordered;
+    assert_int_equal(storage_commit(store, m), STORAGE_INVALID);
+    m->complete.parts = good.complete.parts;
+    m->complete.part_count = good.complete.part_count;
+    m->if_match = (struct etag_list){.present = true, .any = true};
+    assert_int_equal(storage_commit(store, m), STORAGE_NO_SUCH_KEY);
+    m->if_match.present = false;
+}
+
+/* The same Complete again is answered as the first one, m; nothing else is taken. */
+static void check_completed(const struct mutation *m)
+{
+    struct upload_id upload = m->complete.upload;
+    struct mutation again = *m;
+    assert_int_equal(storage_commit(store, &again), STORAGE_OK);
+    assert_int_equal(again.result.version.sequence, m->result.version.sequence);
+    again.complete.parts_hash[0] ^= 1;
+    assert_int_equal(storage_commit(store, &again), STORAGE_NO_SUCH_UPLOAD);
+    struct mutation late = part_of(m->bucket, m->key, upload, 9, SPAN("late"));
+    assert_int_equal(storage_commit(store, &late), STORAGE_NO_SUCH_UPLOAD);
+    struct mutation abort = {.kind = MUTATION_ABORT_UPLOAD, .bucket = m->bucket, .key = m->key};
+    abort.abort.upload = upload;
+    assert_int_equal(storage_commit(store, &abort), STORAGE_NO_SUCH_UPLOAD);
+}
+
+/* Of parts 1, 2 and 5. */
+static void check_parts(struct blob_reader *reader)
+{
+    struct part_page page;
+    struct part_info part;
+    assert_int_equal(blob_parts(reader, 1, 10, &test_arena, &page), STORAGE_OK);
+    assert_int_equal(page.total, 3);
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.items[1].number, 5);
+    assert_int_equal(page.items[1].offset_bytes, 2 * 1024 * 1024 + 300000);
+    assert_int_equal(blob_part(reader, 3, &part), STORAGE_NO_SUCH_PART);
+    assert_int_equal(blob_part(reader, 5, &part), STORAGE_OK);
+    assert_int_equal(part.size_bytes, 700000);
+}
+
+static void check_reads_to_and_fro(struct blob_reader *reader, const char *whole)
+{
+    static char piece[100000];
+    static const uint64_t offsets[] = {
+        2 * 1024 * 1024 - 5, 0, 2400000, 2 * 1024 * 1024 + 299999, 1};
+    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+        size_t got, done = 0;
+        while (done < sizeof(piece)) {
+            assert_int_equal(blob_read(reader, offsets[i] + done, piece + done,
+                                 sizeof(piece) - done, i % 2 == 0, &got),
+                STORAGE_OK);
+            done += got;
+        }
+        assert_memory_equal(piece, whole + offsets[i], sizeof(piece));
+    }
+}
+
 static void test_an_upload_from_begin_to_end(void **state)
 {
     (void)state;
@@ -96,37 +164,13 @@ static void test_an_upload_from_begin_to_end(void **state)
 
     static const struct part_choice parts[] = {{1}, {2}, {5}};
     struct mutation m = complete_of(bucket, key, upload, parts, 3);
-    m.complete.generation--;
-    assert_int_equal(storage_commit(store, &m), STORAGE_CHANGED);
-    m.complete.generation++;
-    static const struct part_choice unknown[] = {{1}, {4}};
-    m.complete.parts = unknown;
-    m.complete.part_count = 2;
-    assert_int_equal(storage_commit(store, &m), STORAGE_NO_SUCH_PART);
-    static const struct part_choice unordered[] = {{2}, {1}};
-    m.complete.parts = unordered;
-    assert_int_equal(storage_commit(store, &m), STORAGE_INVALID);
-    m.complete.parts = parts;
-    m.complete.part_count = 3;
-    m.if_match = (struct etag_list){.present = true, .any = true};
-    assert_int_equal(storage_commit(store, &m), STORAGE_NO_SUCH_KEY);
-    m.if_match.present = false;
+    check_refused_completes(&m);
     assert_int_equal(storage_commit(store, &m), STORAGE_OK);
     uint64_t size = 2 * 1024 * 1024 + 300000 + 700000;
     assert_int_equal(m.result.size_bytes, size);
     check_counters(bucket, 1, size, 0);
     assert_int_equal(freed_count(), 3); /* the old part 2, part 3, the completed row */
-
-    struct mutation again = m;
-    assert_int_equal(storage_commit(store, &again), STORAGE_OK);
-    assert_int_equal(again.result.version.sequence, m.result.version.sequence);
-    again.complete.parts_hash[0] ^= 1;
-    assert_int_equal(storage_commit(store, &again), STORAGE_NO_SUCH_UPLOAD);
-    struct mutation late = part_of(bucket, key, upload, 9, SPAN("late"));
-    assert_int_equal(storage_commit(store, &late), STORAGE_NO_SUCH_UPLOAD);
-    struct mutation abort = {.kind = MUTATION_ABORT_UPLOAD, .bucket = bucket, .key = key};
-    abort.abort.upload = upload;
-    assert_int_equal(storage_commit(store, &abort), STORAGE_NO_SUCH_UPLOAD);
+    check_completed(&m);
 
     store_reopen();
     char *whole = malloc(size);
@@ -137,33 +181,13 @@ static void test_an_upload_from_begin_to_end(void **state)
 
     struct object_info info;
     struct blob_reader *reader;
-    struct part_info part;
     assert_int_equal(
         storage_object_open(store, bucket.id, key, newest_version, &test_arena, &info, &reader),
         STORAGE_OK);
     assert_true(span_eq(info.attributes.metadata, SPAN("some metadata")));
     assert_int_equal(info.attributes.storage_class, 2);
-    assert_int_equal(blob_parts(reader, 1, 10, &test_arena, &page), STORAGE_OK);
-    assert_int_equal(page.total, 3);
-    assert_int_equal(page.count, 2);
-    assert_int_equal(page.items[1].number, 5);
-    assert_int_equal(page.items[1].offset_bytes, 2 * 1024 * 1024 + 300000);
-    assert_int_equal(blob_part(reader, 3, &part), STORAGE_NO_SUCH_PART);
-    assert_int_equal(blob_part(reader, 5, &part), STORAGE_OK);
-    assert_int_equal(part.size_bytes, 700000);
-    static char piece[100000];
-    static const uint64_t offsets[] = {
-        2 * 1024 * 1024 - 5, 0, 2400000, 2 * 1024 * 1024 + 299999, 1};
-    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) { /* to and fro */
-        size_t got, done = 0;
-        while (done < sizeof(piece)) {
-            assert_int_equal(blob_read(reader, offsets[i] + done, piece + done,
-                                 sizeof(piece) - done, i % 2 == 0, &got),
-                STORAGE_OK);
-            done += got;
-        }
-        assert_memory_equal(piece, whole + offsets[i], sizeof(piece));
-    }
+    check_parts(reader);
+    check_reads_to_and_fro(reader, whole);
     blob_close(reader);
     free(whole);
 }

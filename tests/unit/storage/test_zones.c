@@ -65,6 +65,18 @@ static void test_figures(void **state)
 
 /* ---- setting rules ---- */
 
+/* Two that could be set. */
+static void check_refused_rules(struct zone_rule *rules)
+{
+    rules[0].name = rules[1].name;
+    assert_int_equal(set_zones(bucket, rules, 2), STORAGE_INVALID);
+    struct mutation m = zones_of(bucket, rules, 1);
+    m.zones.kind = DOCUMENT_POLICY;
+    assert_int_equal(storage_commit(store, &m), STORAGE_INVALID);
+    m = zones_of((struct bucket_ref){bucket.id + 1, bucket.name}, rules, 1);
+    assert_int_equal(storage_commit(store, &m), STORAGE_NO_SUCH_BUCKET);
+}
+
 static void test_rules_are_set_and_read(void **state)
 {
     (void)state;
@@ -131,13 +143,7 @@ static void test_rules_are_set_and_read(void **state)
     assert_int_equal(
         storage_document_get(store, bucket.id, DOCUMENT_ZONES, &test_arena, &text, &generation),
         STORAGE_NO_SUCH_DOCUMENT);
-    rules[0].name = rules[1].name;
-    assert_int_equal(set_zones(bucket, rules, 2), STORAGE_INVALID);
-    m = zones_of(bucket, rules, 1);
-    m.zones.kind = DOCUMENT_POLICY;
-    assert_int_equal(storage_commit(store, &m), STORAGE_INVALID);
-    m = zones_of((struct bucket_ref){bucket.id + 1, bucket.name}, rules, 1);
-    assert_int_equal(storage_commit(store, &m), STORAGE_NO_SUCH_BUCKET);
+    check_refused_rules(rules);
 }
 
 static void test_buckets_come_and_go_with_zones(void **state)
