@@ -213,12 +213,19 @@ static void advance(struct lanes *lanes, const struct md5_impl *impl)
     lanes->count = left;
 }
 
-void md5_update_many(const struct md5_run *runs, size_t count)
+/* Too few for lanes. */
+static void finish_alone(struct lanes *lanes)
 {
-    size_t impl_count_here, next = 0;
-    const struct md5_impl *impl = md5_impls(&impl_count_here) + impl_count_here - 1;
+    for (size_t i = 0; i < lanes->count; i++)
+        take_blocks(lanes->md5[i], lanes->blocks[i].ptr, lanes->blocks[i].len / MD5_BLOCK_BYTES);
+    lanes->count = 0;
+}
+
+void md5_update_many_by(const struct md5_impl *impl, const struct md5_run *runs, size_t count)
+{
     struct lanes lanes = {.count = 0};
-    for (;;) {
+    size_t next = 0;
+    do {
         for (; next < count && lanes.count < impl->lanes; next++) {
             struct span blocks = whole_blocks(runs[next].md5, runs[next].bytes);
             if (blocks.len == 0)
@@ -227,11 +234,17 @@ void md5_update_many(const struct md5_run *runs, size_t count)
             lanes.blocks[lanes.count++] = blocks;
         }
         if (lanes.count < LANES_MIN)
-            break;
-        advance(&lanes, impl);
-    }
-    for (size_t i = 0; i < lanes.count; i++)
-        take_blocks(lanes.md5[i], lanes.blocks[i].ptr, lanes.blocks[i].len / MD5_BLOCK_BYTES);
+            finish_alone(&lanes);
+        else
+            advance(&lanes, impl);
+    } while (lanes.count > 0 || next < count);
+}
+
+void md5_update_many(const struct md5_run *runs, size_t count)
+{
+    size_t impl_count_here;
+    const struct md5_impl *impls_here = md5_impls(&impl_count_here);
+    md5_update_many_by(&impls_here[impl_count_here - 1], runs, count);
 }
 
 void md5_final(struct md5 *md5, uint8_t ret_digest[static MD5_BYTES])

@@ -13,5 +13,6 @@ struct md5_impl {
 };
 /* Those that this processor can run, with the fewest lanes first. */
 const struct md5_impl *md5_impls(size_t *ret_count);
+void md5_update_many_by(const struct md5_impl *impl, const struct md5_run *runs, size_t count);
 
 #endif
