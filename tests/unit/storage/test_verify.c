@@ -275,37 +275,6 @@ static void broken_records_are_found(void **state)
 
 /* ---- bytes ---- */
 
-static struct extent extent_of_length(uint64_t length)
-{
-    struct index_txn *txn;
-    struct index_cursor *cursor;
-    struct span key, value;
-    struct extent_record record = {0};
-    assert_int_equal(index_read_begin(store->index, &txn), STORAGE_OK);
-    assert_int_equal(index_cursor_open(txn, TABLE_EXTENTS, &cursor), STORAGE_OK);
-    enum storage_err err = index_seek(cursor, SPAN_ABSENT, &key, &value);
-    for (; err == STORAGE_OK; err = index_next(cursor, &key, &value)) {
-        assert_int_equal(schema_decode_extent(key, value, &record), STORAGE_OK);
-        if (record.extent.length_bytes == length)
-            break;
-    }
-    index_cursor_close(cursor);
-    index_read_end(txn);
-    assert_int_equal(record.extent.length_bytes, length);
-    return record.extent;
-}
-
-static void flip(const char *path, uint64_t offset)
-{
-    char byte;
-    int fd = open(path, O_RDWR);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &byte, 1, (off_t)offset), 1);
-    byte ^= 0x10;
-    assert_int_equal(pwrite(fd, &byte, 1, (off_t)offset), 1);
-    close(fd);
-}
-
 static void flipped_bytes_are_found(void **state)
 {
     (void)state;
