@@ -19,8 +19,8 @@ enum storage_err commit_init(struct commit *commit, struct storage *storage)
 
 void commit_free(struct commit *commit)
 {
-    bucket_cache_free(TAKE(commit->buckets));
-    segment_cache_free(TAKE(commit->segments));
+    row_cache_free(TAKE(commit->buckets));
+    row_cache_free(TAKE(commit->segments));
     zone_cache_free(TAKE(commit->zones));
     log_free(&commit->log);
     buf_free(&commit->scratch);
@@ -31,8 +31,8 @@ void commit_free(struct commit *commit)
 enum storage_err commit_begin(struct commit *commit)
 {
     struct span value;
-    bucket_cache_clear(commit->buckets);
-    segment_cache_clear(commit->segments);
+    row_cache_clear(commit->buckets);
+    row_cache_clear(commit->segments);
     zone_cache_begin(commit->zones);
     log_clear(&commit->log);
     buf_clear(&commit->value);

@@ -12,8 +12,7 @@
 enum { BUCKET_NAME_MAX_BYTES = 255 };
 
 struct bucket_entry;
-struct bucket_cache;
-struct segment_cache;
+struct row_cache;
 struct zone_cache;
 
 struct commit {
@@ -26,8 +25,7 @@ struct commit {
     struct buf moved;   /* scratch for a record that changes its place */
     struct buf scratch; /* scratch of an apply */
     struct log_frame log;
-    struct bucket_cache *buckets;
-    struct segment_cache *segments;
+    struct row_cache *buckets, *segments;
     struct zone_cache *zones;
     struct state_record state;
 };

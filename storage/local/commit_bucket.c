@@ -1,62 +1,18 @@
 #include "storage/local/commit_cache.h"
 
-/* Entries are kept for the next batch: entries[0 … used) are in use, the rest is spare. */
-struct bucket_cache {
-    struct id_map by_id;
-    struct bucket_entry **entries;
-    size_t used, count, capacity;
-};
-
-struct bucket_cache *bucket_cache_new(void)
+struct row_cache *bucket_cache_new(void)
 {
-    return calloc(1, sizeof(struct bucket_cache));
+    return row_cache_new(sizeof(struct bucket_entry));
 }
 
-void bucket_cache_free(struct bucket_cache *cache)
-{
-    if (!cache)
-        return;
-    for (size_t i = 0; i < cache->count; i++)
-        free(cache->entries[i]);
-    free(cache->entries);
-    id_map_free(&cache->by_id);
-    free(cache);
-}
-
-void bucket_cache_clear(struct bucket_cache *cache)
-{
-    cache->used = 0;
-    id_map_clear(&cache->by_id);
-}
-
-static struct bucket_entry *spare_entry(struct bucket_cache *cache)
-{
-    if (cache->used < cache->count)
-        return cache->entries[cache->used];
-    if (cache->count == cache->capacity) {
-        size_t capacity = cache->capacity ? cache->capacity * 2 : 16;
-        struct bucket_entry **entries =
-            realloc(cache->entries, capacity * sizeof(struct bucket_entry *));
-        if (!entries)
-            return NULL;
-        cache->entries = entries;
-        cache->capacity = capacity;
-    }
-    struct bucket_entry *entry = malloc(sizeof(*entry));
-    if (entry)
-        cache->entries[cache->count++] = entry;
-    return entry;
-}
-
-static enum storage_err keep(struct bucket_cache *cache, struct span name,
+static enum storage_err keep(struct row_cache *cache, struct span name,
     const struct bucket_record *record, struct bucket_entry **ret_entry)
 {
     if (name.len > BUCKET_NAME_MAX_BYTES || record->region.len > UINT8_MAX)
         return STORAGE_INVALID;
-    struct bucket_entry *entry = spare_entry(cache);
-    if (!entry || !id_map_add(&cache->by_id, record->id, entry))
+    struct bucket_entry *entry = row_cache_add(cache, record->id);
+    if (!entry)
         return STORAGE_NO_MEMORY;
-    cache->used++;
     entry->record = *record;
     entry->name_len = name.len;
     entry->dirty = entry->deleted = false;
@@ -143,7 +99,7 @@ enum storage_err commit_bucket_delete(struct commit *commit, struct bucket_entry
 
 enum storage_err bucket_cache_flush(struct commit *commit)
 {
-    struct bucket_cache *cache = commit->buckets;
+    const struct row_cache *cache = commit->buckets;
     for (size_t i = 0; i < cache->used; i++) {
         const struct bucket_entry *entry = cache->entries[i];
         enum storage_err err = STORAGE_OK;

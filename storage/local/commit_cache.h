@@ -4,16 +4,12 @@
 #define STORAGE_LOCAL_COMMIT_CACHE_H
 
 #include "storage/local/commit.h"
-#include "storage/local/id_map.h"
+#include "storage/local/row_cache.h"
 
-struct bucket_cache *bucket_cache_new(void);
-void bucket_cache_free(struct bucket_cache *cache);
-void bucket_cache_clear(struct bucket_cache *cache);
+struct row_cache *bucket_cache_new(void);
 enum storage_err bucket_cache_flush(struct commit *commit) MUST_USE;
 
-struct segment_cache *segment_cache_new(void);
-void segment_cache_free(struct segment_cache *cache);
-void segment_cache_clear(struct segment_cache *cache);
+struct row_cache *segment_cache_new(void);
 /* Counts a log frame in. */
 enum storage_err commit_segment_log(
     struct commit *commit, uint64_t segment_id, uint64_t offset, uint64_t len) MUST_USE;

@@ -7,58 +7,16 @@ struct segment_entry {
     bool written; /* has new bytes that this commit must sync */
 };
 
-struct segment_cache {
-    struct id_map by_id;
-    struct segment_entry **entries;
-    size_t used, count, capacity;
-};
-
-struct segment_cache *segment_cache_new(void)
+struct row_cache *segment_cache_new(void)
 {
-    return calloc(1, sizeof(struct segment_cache));
-}
-
-void segment_cache_free(struct segment_cache *cache)
-{
-    if (!cache)
-        return;
-    for (size_t i = 0; i < cache->count; i++)
-        free(cache->entries[i]);
-    free(cache->entries);
-    id_map_free(&cache->by_id);
-    free(cache);
-}
-
-void segment_cache_clear(struct segment_cache *cache)
-{
-    cache->used = 0;
-    id_map_clear(&cache->by_id);
-}
-
-static struct segment_entry *spare_entry(struct segment_cache *cache)
-{
-    if (cache->used < cache->count)
-        return cache->entries[cache->used];
-    if (cache->count == cache->capacity) {
-        size_t capacity = cache->capacity ? cache->capacity * 2 : 16;
-        struct segment_entry **entries =
-            realloc(cache->entries, capacity * sizeof(struct segment_entry *));
-        if (!entries)
-            return NULL;
-        cache->entries = entries;
-        cache->capacity = capacity;
-    }
-    struct segment_entry *entry = malloc(sizeof(*entry));
-    if (entry)
-        cache->entries[cache->count++] = entry;
-    return entry;
+    return row_cache_new(sizeof(struct segment_entry));
 }
 
 /* The entry, read from the index the first time; not existed where there is no row. */
 static enum storage_err entry_of(
     struct commit *commit, uint64_t segment_id, struct segment_entry **ret_entry)
 {
-    struct segment_cache *cache = commit->segments;
+    struct row_cache *cache = commit->segments;
     struct segment_entry *entry = id_map_get(&cache->by_id, segment_id);
     if (entry) {
         *ret_entry = entry;
@@ -73,10 +31,9 @@ static enum storage_err entry_of(
         err = schema_decode_segment(key, value, &record);
     if (err != STORAGE_OK && err != STORAGE_NO_SUCH_KEY)
         return err;
-    entry = spare_entry(cache);
-    if (!entry || !id_map_add(&cache->by_id, segment_id, entry))
+    entry = row_cache_add(cache, segment_id);
+    if (!entry)
         return STORAGE_NO_MEMORY;
-    cache->used++;
     *entry = (struct segment_entry){
         .id = segment_id, .record = record, .before = record, .existed = existed};
     *ret_entry = entry;
@@ -179,13 +136,14 @@ enum storage_err commit_segment_get(
 
 void segment_cache_sync(struct commit *commit)
 {
-    struct segment_cache *cache = commit->segments;
+    struct row_cache *cache = commit->segments;
     uint64_t ids[64];
     size_t count = 0;
     for (size_t i = 0; i < cache->used; i++) {
-        if (!cache->entries[i]->written)
+        const struct segment_entry *entry = cache->entries[i];
+        if (!entry->written)
             continue;
-        ids[count++] = cache->entries[i]->id;
+        ids[count++] = entry->id;
         if (count == ARRAY_LEN(ids)) {
             space_sync(commit->storage->space, ids, count);
             count = 0;
@@ -235,7 +193,7 @@ static enum storage_err seal_idle(struct commit *commit)
 
 enum storage_err segment_cache_flush(struct commit *commit)
 {
-    struct segment_cache *cache = commit->segments;
+    struct row_cache *cache = commit->segments;
     enum storage_err err = seal_idle(commit);
     for (size_t i = 0; i < cache->used && err == STORAGE_OK; i++) {
         struct index_key buffer;
