@@ -258,31 +258,39 @@ static void drop_unfinished(const struct storage *storage, const char *folder)
     rmdir(folder);
 }
 
+/* An empty index, whole and synced. */
+static enum storage_err make_aside(const struct storage *storage, const char *aside)
+{
+    struct index *index = NULL;
+    struct index_options options = {.dir = aside, .map_bytes = storage->options.map_bytes};
+    drop_unfinished(storage, aside);
+    enum storage_err err = index_open(&options, &index);
+    index_close(index);
+    return err == STORAGE_OK ? sync_folder(storage, aside) : err;
+}
+
+static enum storage_err give_name(
+    const struct storage *storage, const char *made, const char *folder, const char *there)
+{
+    if ((storage->sys->mkdir(folder, 0700) == 0 || errno == EEXIST) &&
+        storage->sys->rename(made, there) == 0)
+        return STORAGE_OK;
+    return errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
+}
+
 /* A new index is made aside, and gets its name when it is whole and synced: the power may go meanwhile, and what is
  * called an index is one. */
 static enum storage_err make_index(const struct storage *storage)
 {
-    struct index *index = NULL;
     struct stat info;
     char *there = path_in(storage->dir, "index/data.mdb"), *folder = path_in(storage->dir, "index"),
          *aside = path_in(storage->dir, "index.new"),
          *made = path_in(storage->dir, "index.new/data.mdb");
     enum storage_err err = there && folder && aside && made ? STORAGE_OK : STORAGE_NO_MEMORY;
     if (err == STORAGE_OK && stat(there, &info) != 0 && errno == ENOENT) {
-        if (has_bytes(storage->dir))
-            err = STORAGE_CORRUPT;
-        else
-            drop_unfinished(storage, aside);
+        err = has_bytes(storage->dir) ? STORAGE_CORRUPT : make_aside(storage, aside);
         if (err == STORAGE_OK)
-            err = index_open(
-                &(struct index_options){.dir = aside, .map_bytes = storage->options.map_bytes},
-                &index);
-        index_close(index);
-        if (err == STORAGE_OK)
-            err = sync_folder(storage, aside);
-        if (err == STORAGE_OK && ((storage->sys->mkdir(folder, 0700) != 0 && errno != EEXIST) ||
-                                     storage->sys->rename(made, there) != 0))
-            err = errno == ENOSPC || errno == EDQUOT ? STORAGE_NO_SPACE : STORAGE_UNUSABLE;
+            err = give_name(storage, made, folder, there);
         int saved = errno;
         drop_unfinished(storage, aside);
         errno = saved;
