@@ -64,17 +64,6 @@ static struct span joined(struct arena *arena, const struct cors_list *list)
     return list->count > 0 && buf_ok(&text) ? arena_copy(arena, buf_span(&text)) : SPAN_ABSENT;
 }
 
-/* AWS answers with the names in lower case. */
-static struct span lower_case(struct arena *arena, struct span text)
-{
-    struct span copy = arena_copy(arena, text);
-    char *bytes = (char *)copy.ptr;
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] - 'A' + 'a');
-    return copy;
-}
-
 void cors_rule_headers(struct request *request, const struct cors_rule *rule, bool any_origin,
     struct span asked_headers)
 {
@@ -84,7 +73,9 @@ void cors_rule_headers(struct request *request, const struct cors_rule *rule, bo
     response_header_borrowed(
         request, "Access-Control-Allow-Methods", joined(arena, &rule->methods));
     if (span_present(asked_headers))
-        response_header(request, "Access-Control-Allow-Headers", lower_case(arena, asked_headers));
+        /* AWS answers with the names in lower case. */
+        response_header(
+            request, "Access-Control-Allow-Headers", header_lower(arena, asked_headers));
     struct span exposed = joined(arena, &rule->exposed);
     if (span_present(exposed))
         response_header_borrowed(request, "Access-Control-Expose-Headers", exposed);

@@ -49,16 +49,6 @@ static enum s3_err fail_too_large(struct request *request, size_t size_bytes)
     return FAIL(request, METADATA_TOO_LARGE, NULL);
 }
 
-static struct span lower_case(struct arena *arena, struct span text)
-{
-    struct span copy = arena_copy(arena, text);
-    char *bytes = (char *)copy.ptr;
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] - 'A' + 'a');
-    return copy;
-}
-
 /* "a,b"; a field that came twice is one list. src: RFC 9110, section 5.2 */
 static struct span join(struct arena *arena, struct span a, struct span b)
 {
@@ -94,7 +84,8 @@ static enum s3_err add_user(
         entry->value = join(&request->arena, entry->value, value);
         list->bytes += 1 + value.len;
     } else if (list->count < HEADERS_MAX + QUERY_PARAMS_MAX) {
-        list->items[list->count++] = (struct user_entry){lower_case(&request->arena, name), value};
+        list->items[list->count++] =
+            (struct user_entry){header_lower(&request->arena, name), value};
         list->bytes += name.len + value.len;
     } else {
         return fail_too_large(request, list->bytes + name.len + value.len);

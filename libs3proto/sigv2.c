@@ -101,16 +101,6 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : (one->order > two->order) - (one->order < two->order);
 }
 
-static struct span lower(struct arena *arena, struct span text)
-{
-    struct span copy = arena_copy(arena, text);
-    char *bytes = (char *)copy.ptr;
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] - 'A' + 'a');
-    return copy;
-}
-
 /* x-amz-* of the headers, and of the query where no header has that name, sorted. */
 static struct amz_field *amz_fields(struct arena *arena, const struct target *target,
     const struct header_list *headers, size_t *ret_count)
@@ -124,7 +114,7 @@ static struct amz_field *amz_fields(struct arena *arena, const struct target *ta
         const struct header *header = &headers->items[i];
         if (!span_starts_nocase(header->name, amz_prefix))
             continue;
-        fields[count] = (struct amz_field){lower(arena, header->name), header->value, count};
+        fields[count] = (struct amz_field){header_lower(arena, header->name), header->value, count};
         count++;
     }
     for (size_t i = 0; i < target->query.count; i++) {
@@ -132,7 +122,7 @@ static struct amz_field *amz_fields(struct arena *arena, const struct target *ta
         if (!span_starts_nocase(param->name, amz_prefix) || header_count(headers, param->name) > 0)
             continue;
         fields[count] =
-            (struct amz_field){lower(arena, param->name), span_trim(param->value), count};
+            (struct amz_field){header_lower(arena, param->name), span_trim(param->value), count};
         count++;
     }
     qsort(fields, count, sizeof(*fields), by_name);
