@@ -1,3 +1,4 @@
+#include "storage/local/id_name.h"
 #include "storage/local/log.h"
 #include "storage/local/salvage.h"
 #include "storage/local/space_internal.h"
@@ -9,24 +10,6 @@
 #include <unistd.h>
 
 enum { READ_BYTES = 1 << 20, FOUND_BATCH = 20000 };
-
-/* ---- names ---- */
-
-static bool parse_name(const char *name, const char *suffix, uint64_t *ret_id)
-{
-    uint64_t id = 0;
-    if (strlen(name) != 16 + strlen(suffix) || strcmp(name + 16, suffix) != 0)
-        return false;
-    for (size_t i = 0; i < 16; i++) {
-        char c = name[i];
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c >= 'a' && c <= 'f'))
-            return false;
-        id = id << 4 | (uint64_t)(digit ? c - '0' : c - 'a' + 10);
-    }
-    *ret_id = id;
-    return true;
-}
 
 static void note_id(struct salvage *salvage, uint64_t id)
 {
@@ -249,7 +232,7 @@ static enum storage_err list_segments(struct salvage *salvage)
     enum storage_err err = STORAGE_OK;
     while (err == STORAGE_OK && (entry = readdir(folder))) {
         uint64_t id;
-        if (!parse_name(entry->d_name, ".seg", &id))
+        if (!id_name_parse(entry->d_name, ".seg", &id))
             continue;
         if (salvage->segment_count == salvage->segment_capacity) {
             size_t capacity = salvage->segment_capacity ? salvage->segment_capacity * 2 : 64;
@@ -281,7 +264,7 @@ static void list_files(struct salvage *salvage)
         const struct dirent *entry;
         while (folder && (entry = readdir(folder))) {
             uint64_t id;
-            if (parse_name(entry->d_name, ".blob", &id))
+            if (id_name_parse(entry->d_name, ".blob", &id))
                 note_id(salvage, id);
         }
         if (folder)

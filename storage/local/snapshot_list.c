@@ -1,4 +1,5 @@
 /* The snapshots that are there, and whether they are whole. */
+#include "storage/local/id_name.h"
 #include "storage/local/verify.h"
 
 #include <dirent.h>
@@ -12,20 +13,6 @@ bool snapshot_path(const char *dir, uint64_t frame_id, char ret_path[static PATH
 {
     return snprintf(ret_path, PATH_MAX, "%s/snapshots/%016llx", dir, (unsigned long long)frame_id) <
            PATH_MAX;
-}
-
-static bool parse_name(const char *name, uint64_t *ret_id)
-{
-    uint64_t id = 0;
-    for (size_t i = 0; i < 16; i++) {
-        char c = name[i];
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c >= 'a' && c <= 'f'))
-            return false;
-        id = id << 4 | (uint64_t)(digit ? c - '0' : c - 'a' + 10);
-    }
-    *ret_id = id;
-    return name[16] == '\0';
 }
 
 /* The newest are kept. */
@@ -60,7 +47,7 @@ enum storage_err snapshot_list(const char *dir, struct snapshot_list *ret_list)
         struct snapshot_entry found;
         struct stat info;
         char file[PATH_MAX];
-        if (!parse_name(entry->d_name, &found.frame_id) ||
+        if (!id_name_parse(entry->d_name, "", &found.frame_id) ||
             snprintf(file, sizeof(file), "%s/%s/data.mdb", path, entry->d_name) >=
                 (int)sizeof(file))
             continue;

@@ -1,4 +1,5 @@
 #include "storage/local/gc.h"
+#include "storage/local/id_name.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,24 +14,6 @@ struct swept_file {
     uint64_t tail_bytes;
     bool named;
 };
-
-/* "<16 hex digits><suffix>"; anything else is not ours to remove. */
-static bool parse_name(const char *name, const char *suffix, uint64_t *ret_id)
-{
-    struct span text = span_str(name);
-    uint64_t id = 0;
-    if (text.len != 16 + strlen(suffix) || strcmp(name + 16, suffix) != 0)
-        return false;
-    for (size_t i = 0; i < 16; i++) {
-        char c = name[i];
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && !(c >= 'a' && c <= 'f'))
-            return false;
-        id = id << 4 | (uint64_t)(digit ? c - '0' : c - 'a' + 10);
-    }
-    *ret_id = id;
-    return true;
-}
 
 static enum storage_err look_up(struct gc *gc, struct swept_file *files, size_t count)
 {
@@ -90,7 +73,7 @@ static void sweep_folder(struct gc *gc, const char *name, const char *suffix, bo
     while (folder && (entry = readdir(folder)) && !gc_stopping(gc)) {
         uint64_t id;
         /* Files of this boot are being written. */
-        if (!parse_name(entry->d_name, suffix, &id) || id >> 40 >= gc->storage->boot)
+        if (!id_name_parse(entry->d_name, suffix, &id) || id >> 40 >= gc->storage->boot)
             continue;
         files[count++] = (struct swept_file){.id = id};
         if (count == SWEEP_BATCH) {
