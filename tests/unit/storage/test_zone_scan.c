@@ -351,6 +351,24 @@ static struct racer {
 } racers[RACERS];
 static pthread_barrier_t start;
 
+/* In all threads at once. What they won and were refused together. */
+static struct racer run_racers(void *(*run)(void *))
+{
+    struct racer all = {0};
+    pthread_barrier_init(&start, NULL, RACERS);
+    for (unsigned i = 0; i < RACERS; i++) {
+        racers[i] = (struct racer){.number = i};
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, run, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i < RACERS; i++) {
+        pthread_join(racers[i].thread, NULL);
+        all.won += racers[i].won;
+        all.refused += racers[i].refused;
+    }
+    pthread_barrier_destroy(&start);
+    return all;
+}
+
 static void *race(void *arg)
 {
     struct racer *racer = arg;
@@ -373,22 +391,11 @@ static void test_exactly_one_wins(void **state)
     struct zone_rule rule = raw_rule;
     rule.duplicates = DUPLICATES_REJECT;
     assert_int_equal(set_zones(bucket, &rule, 1), STORAGE_OK);
-    pthread_barrier_init(&start, NULL, RACERS);
-    for (unsigned i = 0; i < RACERS; i++) {
-        racers[i] = (struct racer){.number = i};
-        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
-    }
-    unsigned won = 0, refused = 0;
-    for (unsigned i = 0; i < RACERS; i++) {
-        pthread_join(racers[i].thread, NULL);
-        won += racers[i].won;
-        refused += racers[i].refused;
-    }
-    pthread_barrier_destroy(&start);
-    assert_int_equal(won, RACES);
-    assert_int_equal(refused, RACES * (RACERS - 1));
+    struct racer all = run_racers(race);
+    assert_int_equal(all.won, RACES);
+    assert_int_equal(all.refused, RACES * (RACERS - 1));
     assert_int_equal(stats_of(bucket, "raw").objects, RACES);
-    assert_int_equal(stats_of(bucket, "raw").duplicates_found, refused);
+    assert_int_equal(stats_of(bucket, "raw").duplicates_found, all.refused);
     assert_int_equal(rows_in(TABLE_CONTENT), RACES);
 }
 
@@ -416,20 +423,9 @@ static void test_a_key_is_written_once(void **state)
     rule.duplicates = DUPLICATES_ALLOW;
     rule.write_once = true;
     assert_int_equal(set_zones(bucket, &rule, 1), STORAGE_OK);
-    pthread_barrier_init(&start, NULL, RACERS);
-    for (unsigned i = 0; i < RACERS; i++) {
-        racers[i] = (struct racer){.number = i};
-        assert_int_equal(pthread_create(&racers[i].thread, NULL, race_for_a_key, &racers[i]), 0);
-    }
-    unsigned won = 0, refused = 0;
-    for (unsigned i = 0; i < RACERS; i++) {
-        pthread_join(racers[i].thread, NULL);
-        won += racers[i].won;
-        refused += racers[i].refused;
-    }
-    pthread_barrier_destroy(&start);
-    assert_int_equal(won, RACES);
-    assert_int_equal(refused, RACES * RACERS / 2);
+    struct racer all = run_racers(race_for_a_key);
+    assert_int_equal(all.won, RACES);
+    assert_int_equal(all.refused, RACES * RACERS / 2);
 }
 
 /* Writers, and the scan on its own thread. */
