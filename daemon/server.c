@@ -47,7 +47,10 @@ static bool serve(struct listener *listener)
 {
     const struct config *config = listener->server->daemon->config;
     unsigned threads = io_threads(config);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    /* With epoll, the library asks again and again, all of a processor's time, for the rest of a TLS
+     * handshake that is under way (0.9.75): a client that sends a few bytes and waits would do. */
+    unsigned flags = listener->tls ? MHD_USE_POLL_INTERNAL_THREAD : MHD_USE_EPOLL_INTERNAL_THREAD;
+    flags |= MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem options[8];
     size_t count = 0;
     if (threads > 1)

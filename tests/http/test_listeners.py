@@ -158,6 +158,25 @@ def test_hostile_tls(start, certificates):
     conftest.back_to(server, before, conftest.descriptors)
 
 
+def processor_s(server):
+    """Seconds that the daemon has computed, of all its threads."""
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        return sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_half_a_handshake_takes_no_processor_until_it_is_given_up(start, certificates):
+    """libmicrohttpd 0.9.75 asks for the rest of it without a pause, where it waits by epoll."""
+    certificate, key = certificates("half")
+    server = start(tls=(certificate, key, certificate), environment={"LAKEGATE_IDLE_TIMEOUT": "3"})
+    with raw.Connection(server, tls=certificate) as connection:
+        assert connection.request("PUT", "/tls").status == 200
+    with raw.Connection(server) as connection:
+        before = processor_s(server)
+        connection.send(bytes.fromhex("160301020001"))
+        assert connection.closed(60)
+        assert processor_s(server) - before < 0.5
+
+
 def test_tls_speaks_to_no_plain_port(start, certificates):
     certificate, key = certificates("plain")
     server = start(tls=(certificate, key, certificate))
