@@ -5,6 +5,7 @@
 #define DAEMON_INITIATOR_H
 
 #include "daemon/request.h"
+#include "storage/storage_uploads.h"
 
 struct initiator {
     uint64_t account_id;

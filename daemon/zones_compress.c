@@ -2,6 +2,7 @@
 #include "daemon/ops/upload_common.h"
 #include "daemon/upload_id.h"
 #include "daemon/zones.h"
+#include "storage/storage_uploads.h"
 
 /* Is this a type of text? Parameters behind ";" do not count.
  * src: RFC 6838, section 4.2.8 (suffixes); IANA's media types */

@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/jobs/scrub.h"
 #include "daemon/ops/object_common.h"
+#include "storage/storage_uploads.h"
 
 static void close_reader(struct blob_reader **reader)
 {

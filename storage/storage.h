@@ -11,8 +11,9 @@
  * - The library never logs and never exits, but for one case: a failed sync or EIO ends the process
  *   through options.on_fatal, since nothing may be acknowledged after it.
  *
- * What it knows of zones, and of what versions were made from, is in storage_zones.h and storage_lineage.h; records of
- * the caller's own in storage_records.h; its care (figures, backup, scrubbing, salvage) in storage_care.h. */
+ * What it knows of zones, and of what versions were made from, is in storage_zones.h and storage_lineage.h, of open
+ * uploads in storage_uploads.h; records of the caller's own are in storage_records.h; its care (figures, backup, scrubbing,
+ * salvage) is in storage_care.h. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
@@ -21,6 +22,7 @@
 #include "storage/zone.h"
 
 struct lineage_source; /* storage_lineage.h */
+struct part_choice;    /* storage_uploads.h */
 struct record_change;  /* storage_records.h */
 struct storage;
 
@@ -116,6 +118,11 @@ enum version_select { VERSION_NEWEST, VERSION_NULL, VERSION_EXACT };
 struct version_ref {
     enum version_select select;
     uint64_t sequence, random; /* VERSION_EXACT */
+};
+
+struct upload_id {
+    uint64_t blob_id;
+    uint64_t random;
 };
 
 /* ---- what is kept of an object ---- */
@@ -259,74 +266,6 @@ struct list_page {
  * err: NO_SUCH_BUCKET (the id is gone), CORRUPT, NO_MEMORY */
 enum storage_err storage_list(struct storage *storage, const struct list_query *query,
     struct arena *arena, struct list_page *ret_page) MUST_USE;
-
-/* ---- multipart uploads ---- */
-
-struct upload_id {
-    uint64_t blob_id;
-    uint64_t random;
-};
-
-struct upload_info {
-    struct upload_id id;
-    struct span key;
-    int64_t initiated_ms;
-    uint64_t generation;            /* changes with every part put */
-    enum digest_algo checksum_algo; /* DIGEST_NONE: none was asked for */
-    enum checksum_type checksum_type;
-    /* storage class, owner, metadata; no ETag or checksum yet */
-    struct object_attributes attributes;
-    bool completed; /* then what follows is what it became, kept for 24 hours */
-    uint8_t parts_hash[MD5_BYTES];
-    struct object_info result;
-};
-
-/* err: NO_SUCH_UPLOAD */
-enum storage_err storage_upload_get(struct storage *storage, uint64_t bucket_id, struct span key,
-    struct upload_id id, struct arena *arena, struct upload_info *ret_info) MUST_USE;
-
-/* Parts uploaded so far, after part number `after`. *ret_generation is that of the same instant. */
-enum storage_err storage_upload_parts(struct storage *storage, uint64_t bucket_id, struct span key,
-    struct upload_id id, uint32_t after, size_t max, struct arena *arena,
-    struct part_page *ret_page, uint64_t *ret_generation) MUST_USE;
-
-/* A part that CompleteMultipartUpload names. */
-struct part_choice {
-    uint32_t number;
-};
-
-/* A reader over an open upload's parts, in the order of these (ascending), as the object would be. Close it with
- * blob_close. What it reads belongs together: when the upload has changed since, reading says CHANGED.
- * err: NO_SUCH_UPLOAD, NO_SUCH_PART, CHANGED (another generation), NO_MEMORY */
-enum storage_err storage_upload_open(struct storage *storage, uint64_t bucket_id, struct span key,
-    struct upload_id id, uint64_t generation, const struct part_choice *parts, size_t part_count,
-    struct blob_reader **ret_reader) MUST_USE;
-
-struct upload_query {
-    uint64_t bucket_id;
-    struct span prefix;
-    struct span delimiter;
-    struct span after_key; /* as list_query.after */
-    /* with after_key: go on behind this upload of it; {0}: behind the key */
-    struct upload_id after_upload;
-    size_t max;
-};
-
-struct upload_entry {
-    struct span key; /* or the common prefix */
-    bool is_prefix;
-    struct upload_info info; /* without metadata */
-};
-
-struct upload_page {
-    struct upload_entry *items; /* in key order, then in order of initiation */
-    size_t count;
-    bool truncated;
-};
-
-/* Open uploads only. */
-enum storage_err storage_upload_list(struct storage *storage, const struct upload_query *query,
-    struct arena *arena, struct upload_page *ret_page) MUST_USE;
 
 /* ---- documents ---- */
 

@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "daemon/daemon.h"
+#include "storage/storage_uploads.h"
 
 enum { PARTS_ARENA_BYTES = 8 * 1024 * 1024, COMPLETE_MAX_BYTES = 2 * 1024 * 1024 };
 #define OWN_PART_BYTES (UINT64_C(64) << 20)

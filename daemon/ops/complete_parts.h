@@ -5,6 +5,7 @@
 
 #include "bodies.h"
 #include "daemon/request.h"
+#include "storage/storage_uploads.h"
 
 /* What the headers say the whole object will be. */
 struct complete_claims {

@@ -4,6 +4,7 @@
 #include "daemon/ops/listing_xml.h"
 #include "daemon/storage_class.h"
 #include "daemon/upload_id.h"
+#include "storage/storage_uploads.h"
 #include "xml_write.h"
 
 struct upload_markers {

@@ -3,6 +3,7 @@
 #define DAEMON_OPS_UPLOAD_COMMON_H
 
 #include "daemon/request.h"
+#include "storage/storage_uploads.h"
 
 /* The upload that ?uploadId= names, completed ones included, for what puts parts into it or ends it.
  * err: NO_SUCH_UPLOAD; ACCESS_DENIED when another account began it */

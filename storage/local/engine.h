@@ -11,6 +11,7 @@
 #include "storage/local/space.h"
 #include "storage/storage_care.h"
 #include "storage/storage_records.h"
+#include "storage/storage_uploads.h"
 
 enum {
     BUCKETS_MAX = 100000,

@@ -1,6 +1,6 @@
 #include "storage/local/page_walk.h"
 
-#include "storage/local/index.h"
+#include "storage/local/schema.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
 #define TESTS_CRASH_MODEL_H
 
 #include "storage/storage_records.h"
+#include "storage/storage_uploads.h"
 
 enum {
     MODEL_BUCKETS = 3,

@@ -5,6 +5,7 @@
 
 #include "storage/storage_lineage.h"
 #include "storage/storage_records.h"
+#include "storage/storage_uploads.h"
 #include "storage/storage_zones.h"
 
 enum { QUESTIONS_MAX = 4000 };
