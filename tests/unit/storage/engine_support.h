@@ -155,6 +155,17 @@ static inline struct mutation put_of(struct bucket_ref bucket, struct span key, 
     return m;
 }
 
+static inline struct mutation put_part_of(struct bucket_ref bucket, struct span key,
+    struct upload_id upload, uint32_t number, struct span bytes)
+{
+    struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = key};
+    m.part.upload = upload;
+    m.part.number = number;
+    m.part.stage = stage_of_bytes(bytes);
+    m.part.attributes = attributes_for(bytes);
+    return m;
+}
+
 static inline struct object_info put(struct bucket_ref bucket, struct span key, struct span bytes)
 {
     struct mutation m = put_of(bucket, key, bytes);

@@ -244,11 +244,7 @@ static inline struct upload_id begin_upload(struct bucket_ref bucket, struct spa
 static inline void put_part(struct bucket_ref bucket, struct span key, struct upload_id upload,
     uint32_t number, struct span bytes)
 {
-    struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = key};
-    m.part.upload = upload;
-    m.part.number = number;
-    m.part.stage = stage_of_bytes(bytes);
-    m.part.attributes = attributes_for(bytes);
+    struct mutation m = put_part_of(bucket, key, upload, number, bytes);
     assert_int_equal(storage_commit(store, &m), STORAGE_OK);
 }
 

@@ -22,21 +22,10 @@ static struct upload_id begin(struct bucket_ref bucket, struct span key, struct 
     return m.upload;
 }
 
-static struct mutation part_of(struct bucket_ref bucket, struct span key, struct upload_id upload,
-    uint32_t number, struct span bytes)
-{
-    struct mutation m = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = key};
-    m.part.upload = upload;
-    m.part.number = number;
-    m.part.stage = stage_of_bytes(bytes);
-    m.part.attributes = attributes_for(bytes);
-    return m;
-}
-
 static void put_part(struct bucket_ref bucket, struct span key, struct upload_id upload,
     uint32_t number, struct span bytes)
 {
-    struct mutation m = part_of(bucket, key, upload, number, bytes);
+    struct mutation m = put_part_of(bucket, key, upload, number, bytes);
     assert_int_equal(storage_commit(store, &m), STORAGE_OK);
     assert_int_equal(m.result.size_bytes, bytes.len);
 }
@@ -98,7 +87,7 @@ static void check_completed(const struct mutation *m)
     assert_int_equal(again.result.version.sequence, m->result.version.sequence);
     again.complete.parts_hash[0] ^= 1;
     assert_int_equal(storage_commit(store, &again), STORAGE_NO_SUCH_UPLOAD);
-    struct mutation late = part_of(m->bucket, m->key, upload, 9, SPAN("late"));
+    struct mutation late = put_part_of(m->bucket, m->key, upload, 9, SPAN("late"));
     assert_int_equal(storage_commit(store, &late), STORAGE_NO_SUCH_UPLOAD);
     struct mutation abort = {.kind = MUTATION_ABORT_UPLOAD, .bucket = m->bucket, .key = m->key};
     abort.abort.upload = upload;

@@ -188,11 +188,8 @@ static struct mutation upload_of(struct span key, const size_t *sizes, uint32_t 
     size_t at = 0;
     static struct part_choice choices[8];
     for (uint32_t i = 0; i < count; i++) {
-        struct mutation part = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = key};
-        part.part.upload = create.upload;
-        part.part.number = 2 * i + 1;
-        part.part.stage = stage_of_bytes(span_of(large + at, sizes[i]));
-        part.part.attributes = attributes_for(span_of(large + at, sizes[i]));
+        struct span bytes = span_of(large + at, sizes[i]);
+        struct mutation part = put_part_of(bucket, key, create.upload, 2 * i + 1, bytes);
         assert_int_equal(storage_commit(store, &part), STORAGE_OK);
         choices[i].number = 2 * i + 1;
         at += sizes[i];
@@ -307,11 +304,7 @@ static void test_readers_of_uploads(void **state)
     assert_int_equal(blob_read(reader, 1000, read, sizeof(read), true, &got), STORAGE_OK);
     assert_int_equal(got, 500);
     assert_memory_equal(read, large + 1000, got);
-    struct mutation part = {.kind = MUTATION_PUT_PART, .bucket = bucket, .key = m.key};
-    part.part.upload = id;
-    part.part.number = 3;
-    part.part.stage = stage_of_bytes(SPAN("replaced"));
-    part.part.attributes = attributes_for(SPAN("replaced"));
+    struct mutation part = put_part_of(bucket, m.key, id, 3, SPAN("replaced"));
     assert_int_equal(storage_commit(store, &part), STORAGE_OK);
     scan_all();
     assert_int_equal(blob_read(reader, 1500, read, sizeof(read), true, &got), STORAGE_CHANGED);
