@@ -139,12 +139,8 @@ enum s3_err op_list_object_versions(struct request *request)
         .max = listing.max,
         .versions = true,
     };
-    struct list_page page = {0};
-    enum storage_err err = STORAGE_OK;
-    if (listing.max > 0)
-        err = storage_list(request_store(request), &query, &request->arena, &page);
-    if (err != STORAGE_OK)
-        return FAIL_STORAGE(request, err);
+    struct list_page page;
+    TRY(listing_read(&listing, &query, &page));
 
     listing_begin(&listing, SPAN("ListVersionsResult"), page.count);
     write_head(&listing, &markers, &page);

@@ -47,12 +47,8 @@ enum s3_err op_list_objects(struct request *request)
         .after = listing_after(&listing, marker),
         .max = listing.max,
     };
-    struct list_page page = {0};
-    enum storage_err err = STORAGE_OK;
-    if (listing.max > 0)
-        err = storage_list(request_store(request), &query, &request->arena, &page);
-    if (err != STORAGE_OK)
-        return FAIL_STORAGE(request, err);
+    struct list_page page;
+    TRY(listing_read(&listing, &query, &page));
 
     listing_begin(&listing, SPAN("ListBucketResult"), page.count);
     write_head(&listing, marker, &page);

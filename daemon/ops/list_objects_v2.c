@@ -63,12 +63,8 @@ enum s3_err op_list_objects_v2(struct request *request)
         .after_is_key = !span_present(arguments.token),
         .max = listing.max,
     };
-    struct list_page page = {0};
-    enum storage_err err = STORAGE_OK;
-    if (listing.max > 0)
-        err = storage_list(request_store(request), &query, &request->arena, &page);
-    if (err != STORAGE_OK)
-        return FAIL_STORAGE(request, err);
+    struct list_page page;
+    TRY(listing_read(&listing, &query, &page));
 
     struct span next_token = SPAN_ABSENT;
     if (page.truncated && page.count > 0)

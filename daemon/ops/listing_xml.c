@@ -46,6 +46,18 @@ struct span listing_after(const struct listing *listing, struct span marker)
     return at == SIZE_MAX ? marker : span_first(marker, at + delimiter.len);
 }
 
+enum s3_err listing_read(
+    const struct listing *listing, const struct list_query *query, struct list_page *ret_page)
+{
+    struct request *request = listing->request;
+    if (listing->max == 0) {
+        *ret_page = (struct list_page){0};
+        return S3_OK;
+    }
+    enum storage_err err = storage_list(request_store(request), query, &request->arena, ret_page);
+    return err == STORAGE_OK ? S3_OK : FAIL_STORAGE(request, err);
+}
+
 void listing_begin(struct listing *listing, struct span root, size_t entries)
 {
     listing->out = response_xml(listing->request, 200);

@@ -42,6 +42,11 @@ enum s3_err listing_parse(
  * which S3 never shows again. */
 struct span listing_after(const struct listing *listing, struct span marker);
 
+/* The page that the query asks the store for; where no entries are wanted, an empty one that is not truncated.
+ * err: as the store's */
+enum s3_err listing_read(const struct listing *listing, const struct list_query *query,
+    struct list_page *ret_page) MUST_USE;
+
 /* Begins the response; room for `entries` entries is made at once. */
 void listing_begin(struct listing *listing, struct span root, size_t entries);
 /* err: INTERNAL when the response did not fit its buffer */
