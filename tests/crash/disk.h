@@ -24,7 +24,8 @@ enum disk_call {
     DISK_MARK, /* disk_mark was called */
 };
 
-enum { DISK_CALLS_MAX = 20000, DISK_FILES_MAX = 400, DISK_NEVER = UINT32_MAX };
+enum { DISK_CALLS_MAX = 20000, DISK_FILES_MAX = 400 };
+#define DISK_NEVER UINT32_MAX
 
 struct disk_entry {
     enum disk_call call;
