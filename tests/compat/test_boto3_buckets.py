@@ -114,6 +114,11 @@ def test_absent_sub_resource(s3, bucket, operation, code):
         getattr(s3, operation)(Bucket=bucket)
 
 
+@pytest.mark.parametrize("operation", ["website", "lifecycle", "replication", "encryption", "policy", "cors", "tagging"])
+def test_what_is_absent_can_be_deleted(s3, bucket, operation):
+    assert getattr(s3, f"delete_bucket_{operation}")(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
 def test_sub_resources_that_every_bucket_has(s3, bucket):
     acl = s3.get_bucket_acl(Bucket=bucket)
     assert [(g["Permission"], g["Grantee"]["ID"]) for g in acl["Grants"]] == [("FULL_CONTROL", acl["Owner"]["ID"])]

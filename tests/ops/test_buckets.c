@@ -211,17 +211,18 @@ static void test_list_arguments(void **state)
 static const struct {
     const char *sub_resource;
     const char *code;
-    bool can_be_put; /* then a test of its own asks what PUT does */
+    bool can_be_put; /* then a test of its own asks what PUT and DELETE do */
+    bool can_be_deleted;
 } absent_cases[] = {
-    {"policy", "NoSuchBucketPolicy", true},
-    {"policyStatus", "NoSuchBucketPolicy", false},
-    {"cors", "NoSuchCORSConfiguration", true},
-    {"website", "NoSuchWebsiteConfiguration", false},
-    {"lifecycle", "NoSuchLifecycleConfiguration", false},
-    {"replication", "ReplicationConfigurationNotFoundError", false},
-    {"encryption", "ServerSideEncryptionConfigurationNotFoundError", false},
-    {"object-lock", "ObjectLockConfigurationNotFoundError", false},
-    {"tagging", "NoSuchTagSet", true},
+    {"policy", "NoSuchBucketPolicy", true, true},
+    {"policyStatus", "NoSuchBucketPolicy", false, false},
+    {"cors", "NoSuchCORSConfiguration", true, true},
+    {"website", "NoSuchWebsiteConfiguration", false, true},
+    {"lifecycle", "NoSuchLifecycleConfiguration", false, true},
+    {"replication", "ReplicationConfigurationNotFoundError", false, true},
+    {"encryption", "ServerSideEncryptionConfigurationNotFoundError", false, true},
+    {"object-lock", "ObjectLockConfigurationNotFoundError", false, false},
+    {"tagging", "NoSuchTagSet", true, true},
 };
 
 static void test_absent(void **state)
@@ -237,6 +238,13 @@ static void test_absent(void **state)
         snprintf(line, sizeof(line), "GET /not-there?%s", absent_cases[i].sub_resource);
         REPLY missing = world_send(world, line, NULL, SPAN(""));
         assert_code(missing, 404, "NoSuchBucket");
+        snprintf(line, sizeof(line), "DELETE /bare?%s", absent_cases[i].sub_resource);
+        REPLY deleted = world_send(world, line, NULL, SPAN(""));
+        assert_status(deleted, absent_cases[i].can_be_deleted ? 204 : 501);
+        snprintf(line, sizeof(line), "DELETE /not-there?%s", absent_cases[i].sub_resource);
+        REPLY nowhere = world_send(world, line, NULL, SPAN(""));
+        assert_code(nowhere, absent_cases[i].can_be_deleted ? 404 : 501,
+            absent_cases[i].can_be_deleted ? "NoSuchBucket" : "NotImplemented");
         if (absent_cases[i].can_be_put)
             continue;
         snprintf(line, sizeof(line), "PUT /bare?%s", absent_cases[i].sub_resource);

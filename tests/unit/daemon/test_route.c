@@ -131,7 +131,7 @@ static void test_restore_never_overwrites(void **state)
     assert_null(routed(METHOD_PUT, "/bucket/key?retention", NULL, S3_ERR_NOT_IMPLEMENTED));
     assert_null(routed(METHOD_DELETE, "/bucket/key?legal-hold", NULL, S3_ERR_NOT_IMPLEMENTED));
     assert_null(routed(METHOD_PUT, "/bucket?website", NULL, S3_ERR_NOT_IMPLEMENTED));
-    assert_null(routed(METHOD_DELETE, "/bucket?website", NULL, S3_ERR_NOT_IMPLEMENTED));
+    assert_null(routed(METHOD_DELETE, "/bucket?logging", NULL, S3_ERR_NOT_IMPLEMENTED));
     assert_null(routed(METHOD_PUT, "/bucket/key?partNumber=1", NULL, S3_ERR_INVALID_ARGUMENT));
 }
 
