@@ -178,7 +178,7 @@ static void copy_content(struct worker *worker, unsigned i, unsigned from)
     change(worker, i, &m, worker->values[from]);
 }
 
-static bool put_part_of(
+static bool put_content_part(
     struct worker *worker, struct mutation *part, uint64_t seed, size_t offset, size_t len)
 {
     struct mutation m = *part;
@@ -195,7 +195,7 @@ static bool put_parts(struct worker *worker, struct mutation *part, uint64_t see
     for (uint32_t number = 1; number <= 2; number++) {
         size_t offset = number == 1 ? 0 : cut, len = number == 1 ? cut : size - cut;
         part->part.number = number;
-        if (pick(worker, 3) == 0 && !put_part_of(worker, part, seed + 1, 7, len / 2 + 1))
+        if (pick(worker, 3) == 0 && !put_content_part(worker, part, seed + 1, 7, len / 2 + 1))
             return false;
         if (worker->values[from] == seed && pick(worker, 2)) {
             struct mutation m = *part;
@@ -205,12 +205,12 @@ static bool put_parts(struct worker *worker, struct mutation *part, uint64_t see
             m.part.from.length_bytes = len;
             if (!went_well(storage_commit(store, &m), "a copied part"))
                 return false;
-        } else if (!put_part_of(worker, part, seed, offset, len)) {
+        } else if (!put_content_part(worker, part, seed, offset, len)) {
             return false;
         }
     }
     part->part.number = 3;
-    return pick(worker, 3) != 0 || put_part_of(worker, part, seed + 2, 0, 5000);
+    return pick(worker, 3) != 0 || put_content_part(worker, part, seed + 2, 0, 5000);
 }
 
 static void compose_content(struct worker *worker, unsigned i, unsigned from)
