@@ -36,6 +36,14 @@ def finish(connection):
     return connection.reply()
 
 
+def outcome(connection):
+    """The code of the answer; of one that was refused and whose rest came later than is waited for, "closed"."""
+    try:
+        return finish(connection).code
+    except raw.Closed:
+        return "closed"
+
+
 @pytest.mark.parametrize("kind,target,refusal", [(QUERY, "/", "Throttling"), (FORM, "/forms", "SlowDown")], ids=["query", "form"])
 def test_one_address_cannot_take_all_memory_for_forms(start, kind, target, refusal):
     server = start("--connections", "1000", environment={"LAKEGATE_MIN_RATE": "0", "LAKEGATE_IDLE_TIMEOUT": "600"})
@@ -45,9 +53,10 @@ def test_one_address_cannot_take_all_memory_for_forms(start, kind, target, refus
         assert raw.wait_for(lambda: all_is_read(server))
         reply = finish(open_ones.enter_context(begin(server, target, kind, "127.0.0.2")))
         assert reply.code not in (None, refusal), reply
-        codes = [finish(connection).code for connection in begun]
-        assert codes.count(refusal) >= 10, codes  # 48 MiB are three quarters of what there is
-        assert codes.count(refusal) < 100, codes
+        codes = [outcome(connection) for connection in begun]
+        refused = codes.count(refusal) + codes.count("closed")
+        assert refused >= 10, codes  # 48 MiB are three quarters of what there is
+        assert refused < 100, codes
     assert raw.wait_for(lambda: conftest.open_connections(server) <= 1)
     with begin(server, target, kind, "127.0.0.1") as again:  # all was given back
         reply = finish(again)
