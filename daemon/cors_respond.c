@@ -74,8 +74,7 @@ void cors_rule_headers(struct request *request, const struct cors_rule *rule, bo
         request, "Access-Control-Allow-Methods", joined(arena, &rule->methods));
     if (span_present(asked_headers))
         /* AWS answers with the names in lower case. */
-        response_header(
-            request, "Access-Control-Allow-Headers", header_lower(arena, asked_headers));
+        response_header(request, "Access-Control-Allow-Headers", arena_lower(arena, asked_headers));
     struct span exposed = joined(arena, &rule->exposed);
     if (span_present(exposed))
         response_header_borrowed(request, "Access-Control-Expose-Headers", exposed);

@@ -35,12 +35,7 @@ struct span iam_child_key(
 
 struct span iam_lower(struct arena *arena, struct span name)
 {
-    struct span copy = arena_copy(arena, span_present(name) ? name : SPAN(""));
-    char *bytes = (char *)copy.ptr;
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] - 'A' + 'a');
-    return copy;
+    return arena_lower(arena, span_present(name) ? name : SPAN(""));
 }
 
 struct span iam_make_id(struct arena *arena, const char *prefix)

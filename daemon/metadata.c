@@ -84,8 +84,7 @@ static enum s3_err add_user(
         entry->value = join(&request->arena, entry->value, value);
         list->bytes += 1 + value.len;
     } else if (list->count < HEADERS_MAX + QUERY_PARAMS_MAX) {
-        list->items[list->count++] =
-            (struct user_entry){header_lower(&request->arena, name), value};
+        list->items[list->count++] = (struct user_entry){arena_lower(&request->arena, name), value};
         list->bytes += name.len + value.len;
     } else {
         return fail_too_large(request, list->bytes + name.len + value.len);

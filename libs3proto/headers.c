@@ -30,13 +30,3 @@ bool header_conflicts(const struct header_list *headers, struct span name)
     }
     return false;
 }
-
-struct span header_lower(struct arena *arena, struct span names)
-{
-    struct span copy = arena_copy(arena, names);
-    char *bytes = (char *)copy.ptr;
-    for (size_t i = 0; i < copy.len; i++)
-        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] - 'A' + 'a');
-    return copy;
-}

@@ -2,7 +2,7 @@
 #ifndef S3PROTO_HEADERS_H
 #define S3PROTO_HEADERS_H
 
-#include "base/arena.h"
+#include "base/span.h"
 
 enum { HEADERS_MAX = 256 };
 
@@ -22,7 +22,5 @@ struct span header_find(const struct header_list *headers, struct span name);
 size_t header_count(const struct header_list *headers, struct span name);
 /* Twice or more with values that differ: never decide on such a field. */
 bool header_conflicts(const struct header_list *headers, struct span name);
-/* A copy in lower case, as names of headers are compared. src: RFC 9110, section 5.1 */
-struct span header_lower(struct arena *arena, struct span names);
 
 #endif

@@ -114,7 +114,7 @@ static struct amz_field *amz_fields(struct arena *arena, const struct target *ta
         const struct header *header = &headers->items[i];
         if (!span_starts_nocase(header->name, amz_prefix))
             continue;
-        fields[count] = (struct amz_field){header_lower(arena, header->name), header->value, count};
+        fields[count] = (struct amz_field){arena_lower(arena, header->name), header->value, count};
         count++;
     }
     for (size_t i = 0; i < target->query.count; i++) {
@@ -122,7 +122,7 @@ static struct amz_field *amz_fields(struct arena *arena, const struct target *ta
         if (!span_starts_nocase(param->name, amz_prefix) || header_count(headers, param->name) > 0)
             continue;
         fields[count] =
-            (struct amz_field){header_lower(arena, param->name), span_trim(param->value), count};
+            (struct amz_field){arena_lower(arena, param->name), span_trim(param->value), count};
         count++;
     }
     qsort(fields, count, sizeof(*fields), by_name);

@@ -100,6 +100,16 @@ struct span arena_copy(struct arena *arena, struct span bytes)
     return (struct span){copy, bytes.len};
 }
 
+struct span arena_lower(struct arena *arena, struct span text)
+{
+    struct span copy = arena_copy(arena, text);
+    char *bytes = (char *)copy.ptr;
+    for (size_t i = 0; i < copy.len; i++)
+        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
+            bytes[i] = (char)(bytes[i] - 'A' + 'a');
+    return copy;
+}
+
 struct span arena_format(struct arena *arena, const char *format, ...)
 {
     va_list args, again;

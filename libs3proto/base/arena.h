@@ -27,6 +27,8 @@ void *arena_alloc_array(struct arena *arena, size_t item_bytes, size_t count);
 
 /* A copy with a NUL after it, which the length does not count. Absent stays absent; absent on overflow. */
 struct span arena_copy(struct arena *arena, struct span bytes);
+/* The same with A to Z in lower case. */
+struct span arena_lower(struct arena *arena, struct span text);
 struct span arena_format(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif
