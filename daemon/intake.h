@@ -55,8 +55,9 @@ bool intake_busy(struct intake *intake, void (*over)(void *ctx), void *ctx);
 /* Is the body so short that the store writes it with its commit? Then it stays in the intake's memory, which must not
  * be closed before the stage is gone, and intake_finish does not block. */
 bool intake_lends(const struct intake *intake);
-/* Everything is in: digests what was not handed on; a gathered body may do without. Then intake_finish hands the rest to a stage and
- * finishes it; NULL when there were no bytes. Both may block. */
+/* Everything is in: intake_drain digests what was not handed on; a gathered body that was digested as it came does
+ * without. Then intake_finish hands the rest to a stage and finishes it; NULL when there were no bytes. Both may
+ * block. */
 enum storage_err intake_drain(struct intake *intake) MUST_USE;
 enum storage_err intake_finish(struct intake *intake, struct stage **ret_stage) MUST_USE;
 

@@ -175,7 +175,7 @@ static void digest_on_worker(void *ctx, struct span run)
     digest_others(receive, run);
 }
 
-/* Not while it arrives, but by a worker: what a worker has to do with anyway. */
+/* By the worker that stores it, not as it comes: a body that is lent needs no worker. */
 static bool is_digested_late(const struct receive *receive)
 {
     bool is_gathered_blob = receive->kind == BODY_BLOB && receive->length > STAGE_LENT_MAX_BYTES;

@@ -85,6 +85,16 @@ static int refused(const char *endpoint_url, const struct http_reply *reply)
     return cli_fail("%s answered %d: is that a lakegated?", endpoint_url, reply->status);
 }
 
+static int fail_without_keys(const struct cli_options *options)
+{
+    if (!options->data_dir)
+        return cli_fail("no keys: set LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY, or "
+                        "name the data folder with --data");
+    return cli_fail("no keys: %s/root-credentials is not there or cannot be read; set "
+                    "LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY",
+        options->data_dir);
+}
+
 int cli_send(struct arena *arena, const struct cli_options *options, const struct cli_call *what,
     struct http_reply *ret_reply)
 {
@@ -95,14 +105,8 @@ int cli_send(struct arena *arena, const struct cli_options *options, const struc
             options->endpoint_url);
         return CLI_USAGE;
     }
-    if ((!options->access_key || !options->secret_key) && options->data_dir)
-        return cli_fail("no keys: %s/root-credentials is not there or cannot be read; set "
-                        "LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY",
-            options->data_dir);
     if (!options->access_key || !options->secret_key)
-        return cli_fail(
-            "no keys: set LAKEGATE_ROOT_ACCESS_KEY and LAKEGATE_ROOT_SECRET_KEY, or name "
-            "the data folder with --data");
+        return fail_without_keys(options);
     struct header_list headers;
     if (!sign(arena, options, endpoint.host, what, &headers))
         return cli_fail("cannot sign a request to %s", options->endpoint_url);

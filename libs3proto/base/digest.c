@@ -78,7 +78,8 @@ static bool is_crc(enum digest_algo algo)
 bool digest_init(struct digest *digest, enum digest_algo algo)
 {
     *digest = (struct digest){.algo = algo};
-    md5_init(&digest->md5);
+    if (algo == DIGEST_MD5)
+        md5_init(&digest->md5);
     if (algo == DIGEST_NONE || algo == DIGEST_MD5 || is_crc(algo))
         return true;
     const EVP_MD *method = method_of(algo);
