@@ -35,10 +35,13 @@ HARDEN += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=a
 LDHARDEN := -pie -fsanitize=$(SANITIZE)
 OPTIMIZE := -O1
 endif
+ifneq ($(findstring address,$(SANITIZE)),)
+ASAN_FORK := $(BUILD)/obj/tests/asan_fork.o
+endif
 
 CPPFLAGS := -I. -Ilibs3proto -D_GNU_SOURCE -DLAKEGATE_VERSION='"$(VERSION)"'
 CFLAGS := -std=c17 -g $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP $(PKG_CFLAGS)
-LDFLAGS := $(LDHARDEN) -pthread
+LDFLAGS := $(LDHARDEN) -pthread $(ASAN_FORK)
 LDLIBS := $(PKG_LIBS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
@@ -76,7 +79,7 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-$(BUILD)/libs3proto.a: $(BASE_OBJ) $(PROTO_OBJ)
+$(BUILD)/libs3proto.a: $(BASE_OBJ) $(PROTO_OBJ) | $(ASAN_FORK)
 $(BUILD)/libstorage.a: $(STORAGE_OBJ)
 $(BUILD)/libdaemon.a: $(DAEMON_OBJ) $(CONSOLE_OBJ) $(BUILD)/console.choice
 $(BUILD)/%.a:
@@ -244,7 +247,7 @@ PROTO_PACKAGES := libxml-2.0 zlib libcrypto jansson
 PROTO_SONAME := libs3proto.so.0
 PROTO_HEADERS := $(filter-out libs3proto/base/crc.h libs3proto/base/md5_impl.h libs3proto/base/crypto.h libs3proto/policy_internal.h,$(wildcard libs3proto/*.h libs3proto/*.def libs3proto/base/*.h))
 $(BUILD)/libs3proto.so: $(BASE_OBJ) $(PROTO_OBJ) libs3proto/libs3proto.map
-	$(CC) -shared $(filter-out -pie,$(LDFLAGS)) -Wl,-soname,$(PROTO_SONAME) \
+	$(CC) -shared $(filter-out -pie $(ASAN_FORK),$(LDFLAGS)) -Wl,-soname,$(PROTO_SONAME) \
 		-Wl,--version-script=libs3proto/libs3proto.map $(filter %.o,$^) \
 		$(shell pkg-config --libs $(PROTO_PACKAGES)) -o $@
 	@ln -sf libs3proto.so $(BUILD)/$(PROTO_SONAME)
