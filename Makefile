@@ -139,10 +139,6 @@ SALVAGE_ARGS ?= --runs 20 --steps 150
 .PHONY: salvage
 salvage: $(BUILD)/tests/crash/random_ops
 	@$< --salvage 1 $(SALVAGE_ARGS)
-# The scrub beside writers, which the sanitizers cannot have: see the test.
-.PHONY: scrub
-scrub: $(BUILD)/tests/unit/storage/test_scrub
-	@$<
 # A data folder as this release writes it, kept for the tests of later ones. Only for a new schema version.
 FIXTURES := tests/unit/storage/data
 .PHONY: fixture

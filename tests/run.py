@@ -82,7 +82,6 @@ STAGES = [
     ("way-back", ("build",), make("CC=gcc", "way-back"), {}),
     # Without ASan: GCC 12's allocator may be locked when the process of a snapshot is forked, and then stays so in it.
     ("salvage", ("build",), make("CC=gcc", "salvage", "SALVAGE_ARGS=--minutes 1 --steps 150"), {}),
-    ("scrub", ("build",), make("CC=gcc", "scrub"), {}),
     ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),
     *((f"fuzz-run-{i}", ("fuzz",), make("BUILD=build/fuzzing", f"PYTHON={PYTHON}", "FUZZ_JOBS=1", f"FUZZ_PART={i}/3", "FUZZ_SEED=1", "fuzz-run"), {}) for i in (1, 2, 3)),

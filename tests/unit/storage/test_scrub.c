@@ -358,14 +358,6 @@ static void *work(void *ctx)
     return NULL;
 }
 
-/* The child is forked beside them, and the allocator of GCC 12's AddressSanitizer, which may be locked then, stays so in
- * it: with writers it is run without, by make scrub. */
-#ifdef __SANITIZE_ADDRESS__
-static const size_t writers = 0;
-#else
-static const size_t writers = 4;
-#endif
-
 /* With GC, compaction and the growing of a small map. */
 static void passes_beside_writers_find_nothing(void **state)
 {
@@ -378,13 +370,13 @@ static void passes_beside_writers_find_nothing(void **state)
     assert_int_equal(storage_open(&options, &store, &detail), STORAGE_OK);
     put_many(bucket, 0, 9000, 60);
     atomic_store(&stop, false);
-    for (uintptr_t i = 0; i < writers; i++)
+    for (uintptr_t i = 0; i < ARRAY_LEN(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
     struct seen seen = {0};
     for (int i = 0; i < 8; i++)
         pass(&seen, 4 * 1024 * 1024);
     atomic_store(&stop, true);
-    for (size_t i = 0; i < writers; i++)
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         pthread_join(threads[i], NULL);
     if (seen.count > 0)
         fail_msg("%s", seen.text);
