@@ -80,7 +80,6 @@ STAGES = [
     ("console-check", ("build",), make("CC=gcc", "console-check"), {}),
     ("power-way-back", ("build",), make("CC=gcc", "power-way-back"), {}),
     ("way-back", ("build",), make("CC=gcc", "way-back"), {}),
-    # Without ASan: GCC 12's allocator may be locked when the process of a snapshot is forked, and then stays so in it.
     ("salvage", ("build",), make("CC=gcc", "salvage", "SALVAGE_ARGS=--minutes 1 --steps 150"), {}),
     ("install", ("build",), pytest("install", workers=0), {}),
     ("fuzz", (), make("BUILD=build/fuzzing", "fuzz-corpus"), {}),
