@@ -71,6 +71,8 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
         what = "the disk is full; make room and start again";
     else if (err == STORAGE_CORRUPT)
         what = "it is damaged; lakegate verify tells what, lakegate salvage rebuilds the index";
+    else if (err == STORAGE_NO_MEMORY)
+        what = "memory or address space for it is short; the index needs 1 GiB of ulimit -v at least";
     else if (err == STORAGE_UNUSABLE)
         what = error != 0 ? strerror(error) : "it cannot be read and written";
     if (err == STORAGE_UNUSABLE && (error == EACCES || error == EROFS || error == EPERM))

@@ -1,6 +1,7 @@
 """The command `lakegate` against running and stopped daemons."""
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -50,6 +51,12 @@ def test_folder_without_keys_is_named(tmp_path, server):
     command = Client(lakegated.program("lakegate"))
     command.run("status", "--endpoint-url", server.endpoint, "--data", server.data, code=3)
     assert f"{server.data}/root-credentials" in command.stderr and command.stderr.count("\n") == 1
+
+
+def test_too_little_address_space_is_named(tmp_path):
+    """Here and not among the tests of starts, since the sanitizers want more address space than there is."""
+    done = subprocess.run(["prlimit", f"--as={500 << 20}", lakegated.program(), "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=30)
+    assert done.returncode > 0 and "address space" in done.stderr and len(done.stderr.splitlines()) == 1, done
 
 
 def test_status_refusals(lakegate, server):
