@@ -1,8 +1,8 @@
 #include "daemon/accounts.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/encode.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/iam_records.h"
 

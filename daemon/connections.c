@@ -1,5 +1,7 @@
 #include "daemon/connections.h"
 
+#include "base/clock.h"
+
 #include <linux/tcp.h> /* glibc's tcp_info has no byte counts */
 #include <netinet/in.h>
 #include <poll.h>
@@ -137,10 +139,7 @@ static void *reaper_main(void *ctx)
     struct connections *connections = ctx;
     pthread_mutex_lock(&connections->lock);
     while (!connections->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
-        pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
+        clock_wait(&connections->wake, &connections->lock, clock_monotonic_ns() + NS_PER_S);
         for (struct connection *at = connections->first; at != NULL; at = at->next)
             if (is_to_end(connections, at)) {
                 close_hard(at->fd);
@@ -163,11 +162,7 @@ struct connections *connections_new(uint64_t limit, uint64_t header_timeout_s, u
     connections->header_timeout_s = header_timeout_s;
     connections->min_rate = min_rate;
     pthread_mutex_init(&connections->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&connections->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&connections->wake, NULL);
     if (pthread_create(&connections->reaper, NULL, reaper_main, connections) == 0)
         return connections;
     free(connections);

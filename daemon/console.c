@@ -1,6 +1,6 @@
 #include "daemon/console.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/config.h"
 #include "daemon/console_files.h"
 #include "daemon/daemon.h"

@@ -1,6 +1,6 @@
 #include "daemon/health.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/connections.h"
 #include "daemon/console.h"
 #include "daemon/daemon.h"
@@ -110,7 +110,7 @@ static enum s3_err status_page(struct request *request)
     json_text(json, "version", SPAN(LAKEGATE_VERSION));
     json_text(json, "region", daemon->region);
     json_bool(json, "draining", atomic_load(&daemon->draining));
-    json_u64(json, "uptime_s", (clock_monotonic_ns() - daemon->started_ns) / 1000000000u);
+    json_u64(json, "uptime_s", (clock_monotonic_ns() - daemon->started_ns) / NS_PER_S);
     status_daemon(daemon, json);
     status_store(daemon->store, json);
     scrubber_status(daemon->scrubber, json);

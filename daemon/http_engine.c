@@ -1,7 +1,7 @@
 #include "daemon/http_engine.h"
 
 #include "base/arena.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/http_curl.h"
 
 #include <curl/curl.h>
@@ -255,7 +255,7 @@ static void finish_done(struct http_engine *engine)
 static void end_slow_heads(struct http_engine *engine)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    if (!engine->heads_wait || now_ns - engine->heads_looked_ns < HEADS_POLL_MS * UINT64_C(1000000))
+    if (!engine->heads_wait || now_ns - engine->heads_looked_ns < HEADS_POLL_MS * NS_PER_MS)
         return;
     engine->heads_looked_ns = now_ns;
     engine->heads_wait = false;

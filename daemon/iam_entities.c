@@ -1,7 +1,7 @@
 /* Making, changing and deleting users, groups and roles. */
 #include "daemon/iam_records.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 
 enum { USER_NAME_MAX_BYTES = 64, ROLE_NAME_MAX_BYTES = 64, DESCRIPTION_MAX_BYTES = 1000 };
 

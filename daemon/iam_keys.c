@@ -1,7 +1,7 @@
 /* Access keys: of users, and of accounts' roots. The secret is sealed with the key's id as associated data. */
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/encode.h"
-#include "daemon/clock.h"
 #include "daemon/iam_records.h"
 #include "daemon/iam_uses.h"
 #include "daemon/key_text.h"

@@ -1,5 +1,5 @@
 /* Managed policies: those of the account, and AWS's, which are a table (managed_policies.h). */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/iam_records.h"
 #include "daemon/managed_policies.h"
 

@@ -1,5 +1,5 @@
 /* Versions of managed policies: a record each, under the policy's id. */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/iam_records.h"
 #include "daemon/managed_policies.h"
 

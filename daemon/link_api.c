@@ -1,7 +1,7 @@
 #include "daemon/link_api.h"
 #include "daemon/accounts.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/links.h"

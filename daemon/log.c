@@ -1,7 +1,7 @@
 #include "daemon/log.h"
 
 #include "base/buf.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/identities.h"
 #include "daemon/query.h"
 #include "http_time.h"

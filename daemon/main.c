@@ -1,9 +1,9 @@
 /* lakegated: builds the world, serves until a signal, takes it down again. */
+#include "base/clock.h"
 #include "base/encode.h"
 #include "daemon/accounts.h"
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
-#include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
 #include "daemon/console_files.h"
@@ -72,7 +72,8 @@ static bool refuse_storage(const char *dir, enum storage_err err, const char *de
     else if (err == STORAGE_CORRUPT)
         what = "it is damaged; lakegate verify tells what, lakegate salvage rebuilds the index";
     else if (err == STORAGE_NO_MEMORY)
-        what = "memory or address space for it is short; the index needs 1 GiB of ulimit -v at least";
+        what =
+            "memory or address space for it is short; the index needs 1 GiB of ulimit -v at least";
     else if (err == STORAGE_UNUSABLE)
         what = error != 0 ? strerror(error) : "it cannot be read and written";
     if (err == STORAGE_UNUSABLE && (error == EACCES || error == EROFS || error == EPERM))

@@ -1,6 +1,6 @@
 #include "daemon/metrics_history.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/connections.h"
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"

@@ -1,9 +1,9 @@
 #include "daemon/pipeline.h"
 
+#include "base/clock.h"
 #include "daemon/authenticate.h"
 #include "daemon/authorize.h"
 #include "daemon/body_head.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/health.h"
 #include "daemon/origin.h"

@@ -1,5 +1,5 @@
+#include "base/clock.h"
 #include "base/digest.h"
-#include "daemon/clock.h"
 #include "daemon/remote_internal.h"
 #include "http_time.h"
 

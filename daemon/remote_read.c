@@ -1,4 +1,4 @@
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/log.h"
 #include "daemon/remote_internal.h"
 #include "http_time.h"

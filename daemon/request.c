@@ -1,10 +1,10 @@
 #include "daemon/request.h"
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "daemon/accounts.h"
 #include "daemon/body_head.h"
 #include "daemon/bucket_documents.h"
-#include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"

@@ -1,6 +1,6 @@
 #include "daemon/server.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/config.h"
 #include "daemon/connections.h"
 #include "daemon/log.h"
@@ -143,7 +143,7 @@ struct span server_address(const struct server *server, size_t index)
 
 static void wait_until_zero(atomic_size_t *count, uint64_t timeout_s)
 {
-    uint64_t until_ns = clock_monotonic_ns() + timeout_s * 1000000000u;
+    uint64_t until_ns = clock_monotonic_ns() + timeout_s * NS_PER_S;
     while (atomic_load(count) > 0 && clock_monotonic_ns() < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
 }

@@ -1,7 +1,7 @@
 /* A request on its way through the pipeline: what the library calls for its head, its body and its end. */
 #include "daemon/server_exchange.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/pipeline.h"

@@ -1,7 +1,7 @@
 /* A response on its way out: of memory, a file, a blob in blocks, or a stream that may have to wait. */
 #include "daemon/server_exchange.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/log.h"
 #include "storage/storage_fd.h"
 

@@ -1,9 +1,9 @@
 #include "daemon/vault.h"
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/digest.h"
 #include "base/encode.h"
-#include "daemon/clock.h"
 #include "daemon/private_file.h"
 
 #include <errno.h>

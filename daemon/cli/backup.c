@@ -1,8 +1,8 @@
 /* lakegate backup, lakegate restore. A backup reads the data folder itself; the running daemon only keeps what is
  * being copied from being given back. Each is a folder of its own, named by its time, that shares with the one
  * before it what did not change. */
+#include "base/clock.h"
 #include "daemon/cli/cli.h"
-#include "daemon/clock.h"
 #include "daemon/private_file.h"
 #include "json_read.h"
 #include "storage/storage_care.h"
@@ -31,7 +31,7 @@ struct backup {
 
 static uint64_t now_s(void)
 {
-    return clock_monotonic_ns() / 1000000000;
+    return clock_monotonic_ns() / NS_PER_S;
 }
 
 /* ---- the hold ---- */

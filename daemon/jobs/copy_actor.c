@@ -1,7 +1,7 @@
 #include "daemon/jobs/copy_actor.h"
 
+#include "base/clock.h"
 #include "daemon/accounts.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/iam.h"
 #include "daemon/identities.h"

@@ -1,6 +1,6 @@
 /* What is asked of jobs: made, paused, gone on with, tried again, canceled. */
+#include "base/clock.h"
 #include "base/digest.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_jobs.h"
 #include "daemon/jobs/copy_plan.h"

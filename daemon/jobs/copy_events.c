@@ -1,5 +1,5 @@
 /* A job's progress as text/event-stream. src: HTML Living Standard, "Server-sent events" */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/jobs/copy_jobs.h"
 #include "daemon/jobs/copy_ops.h"
 

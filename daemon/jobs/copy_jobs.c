@@ -1,6 +1,6 @@
 #include "daemon/jobs/copy_jobs.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_run.h"
 #include "daemon/jobs/copy_table.h"
@@ -66,7 +66,7 @@ static void sample(struct copy_job *job)
     struct copy_rate *rate = &job->rate;
     uint64_t now_ns = clock_monotonic_ns();
     size_t last = (rate->next + COPY_RATE_SLOTS - 1) % COPY_RATE_SLOTS;
-    if (rate->count > 0 && now_ns - rate->at_ns[last] < 1000000000u)
+    if (rate->count > 0 && now_ns - rate->at_ns[last] < NS_PER_S)
         return;
     const struct copy_counters *counters = &job->counters;
     rate->at_ns[rate->next] = now_ns;
@@ -317,17 +317,14 @@ static void *schedule(void *ctx)
     struct copy_jobs *jobs = ctx;
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->stopping) {
-        struct timespec until;
         start_waiting(jobs);
         for (size_t i = 0; i < jobs->count; i++)
             copy_watch_wake(jobs->items[i]); /* they have something to say now and then */
         pthread_mutex_unlock(&jobs->lock);
         drop_oldest(jobs);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += TICK_S;
         pthread_mutex_lock(&jobs->lock);
         if (!jobs->stopping && !jobs->poked)
-            pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
+            clock_wait(&jobs->changed, &jobs->lock, clock_monotonic_ns() + TICK_S * NS_PER_S);
         jobs->poked = false;
     }
     pthread_mutex_unlock(&jobs->lock);

@@ -1,5 +1,5 @@
 /* A job as docs/BULK-COPY.md shows it. */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/jobs/copy_job.h"
 #include "daemon/ops/json_answer.h"
 

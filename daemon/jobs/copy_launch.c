@@ -1,5 +1,5 @@
 /* What is started next: objects as they were listed, filtered and compared with what is here. */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_object.h"
 

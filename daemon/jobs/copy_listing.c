@@ -1,5 +1,5 @@
+#include "base/clock.h"
 #include "base/encode.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_run.h"
 #include "daemon/pipeline.h"
@@ -74,18 +74,10 @@ static bool refuse_failure(struct copy_page *page, const struct remote_failure *
 /* False: the run stops. */
 static bool wait_ms(struct copy_run *run, uint64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    uint64_t until_ns = clock_monotonic_ns() + ms * NS_PER_MS;
     pthread_mutex_lock(&run->lock);
-    int result = 0;
-    while (!run->stopping && result == 0)
-        result = pthread_cond_timedwait(&run->room, &run->lock, &until);
+    while (!run->stopping && clock_wait(&run->room, &run->lock, until_ns))
+        continue;
     bool go_on = !run->stopping;
     pthread_mutex_unlock(&run->lock);
     return go_on;

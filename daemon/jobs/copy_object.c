@@ -1,7 +1,7 @@
 #include "daemon/jobs/copy_object.h"
 
+#include "base/clock.h"
 #include "base/encode.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 
 enum { SLOWER_UNTIL = 64 /* that go well before one more is fetched at once */ };
@@ -129,7 +129,7 @@ bool copy_object_retry(struct copy_object *object, uint64_t wait_ms)
 {
     object->tries++;
     object->delta.retries++;
-    object->due_ns = clock_monotonic_ns() + wait_ms * UINT64_C(1000000);
+    object->due_ns = clock_monotonic_ns() + wait_ms * NS_PER_MS;
     return then(object, COPY_RETRY);
 }
 

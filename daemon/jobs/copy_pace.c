@@ -1,7 +1,7 @@
 /* A limit of bytes a second over all that a job fetches: who finds nothing left pauses, and the job's thread lets it
  * go on when time has passed. */
 #include "daemon/jobs/copy_pace.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/jobs/copy_fetch.h"
 
 void copy_pace_init(struct copy_pace *pace, uint64_t bytes_per_second)

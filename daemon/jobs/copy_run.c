@@ -1,6 +1,6 @@
 #include "daemon/jobs/copy_run.h"
 
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/jobs/copy_jobs.h"
@@ -149,7 +149,7 @@ static void take_wish(struct copy_run *run)
 /* Wakes those that wait for a worker, now and then. */
 static void wake_lines(struct copy_run *run, uint64_t now_ns)
 {
-    if (now_ns - run->lines_ns < BUSY_TICK_MS * UINT64_C(1000000))
+    if (now_ns - run->lines_ns < BUSY_TICK_MS * NS_PER_MS)
         return;
     run->lines_ns = now_ns;
     for (struct copy_object *object = run->active; object; object = object->next_active) {
@@ -163,21 +163,11 @@ static void wake_lines(struct copy_run *run, uint64_t now_ns)
 
 static void sleep_until(struct copy_run *run, uint64_t until_ns)
 {
-    struct timespec until;
-    uint64_t now_ns = clock_monotonic_ns();
-    uint64_t wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ns / 1000000000u);
-    until.tv_nsec += (long)(wait_ns % 1000000000u);
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&run->lock);
-    int result = 0;
-    while (!run->poked && run->first_ready == NULL && result == 0 &&
-           !(run->first_page != NULL && run->wants_page))
-        result = pthread_cond_timedwait(&run->changed, &run->lock, &until);
+    while (!run->poked && run->first_ready == NULL &&
+           !(run->first_page != NULL && run->wants_page) &&
+           clock_wait(&run->changed, &run->lock, until_ns))
+        continue;
     run->poked = false;
     pthread_mutex_unlock(&run->lock);
 }
@@ -209,7 +199,7 @@ static void round_of(struct copy_run *run)
     copy_save(run, false);
     copy_publish(run, false);
     wake_lines(run, now_ns);
-    uint64_t tick_ns = now_ns + (run->busy > 0 ? BUSY_TICK_MS : TICK_MS) * UINT64_C(1000000);
+    uint64_t tick_ns = now_ns + (run->busy > 0 ? BUSY_TICK_MS : TICK_MS) * NS_PER_MS;
     if (run->busy > 0 || (run->end_state == COPY_RUNNING && !copy_run_finished(run)))
         sleep_until(run, due_ns < tick_ns ? due_ns : tick_ns);
 }
@@ -303,15 +293,8 @@ bool copy_run_finished(const struct copy_run *run)
 
 static bool make_conditions(struct copy_run *run)
 {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool good = pthread_cond_init(&run->changed, &attributes) == 0 &&
-                pthread_cond_init(&run->room, NULL) == 0 &&
-                pthread_mutex_init(&run->lock, NULL) == 0;
-    pthread_condattr_destroy(&attributes);
-    return good;
+    return pthread_cond_init(&run->changed, NULL) == 0 &&
+           pthread_cond_init(&run->room, NULL) == 0 && pthread_mutex_init(&run->lock, NULL) == 0;
 }
 
 bool copy_run_start(struct copy_jobs *jobs, struct daemon *daemon, struct copy_job *job)

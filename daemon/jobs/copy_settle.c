@@ -1,5 +1,5 @@
 /* What has ended, in the order of the listing, and the job's record. */
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/jobs/copy_run.h"
 #include "daemon/log.h"
@@ -186,7 +186,7 @@ static void save(struct copy_run *run)
 void copy_save(struct copy_run *run, bool now)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    if (!now && (!run->dirty || now_ns - run->saved_ns < SAVE_EVERY_MS * UINT64_C(1000000)))
+    if (!now && (!run->dirty || now_ns - run->saved_ns < SAVE_EVERY_MS * NS_PER_MS))
         return;
     if (run->first == NULL) { /* what was filtered or skipped since moved it on, too */
         move_on(run);
@@ -199,7 +199,7 @@ void copy_save(struct copy_run *run, bool now)
 void copy_publish(struct copy_run *run, bool now)
 {
     uint64_t now_ns = clock_monotonic_ns(), live = 0;
-    if (!now && now_ns - run->published_ns < PUBLISH_EVERY_MS * UINT64_C(1000000))
+    if (!now && now_ns - run->published_ns < PUBLISH_EVERY_MS * NS_PER_MS)
         return;
     run->published_ns = now_ns;
     for (const struct copy_object *object = run->active; object; object = object->next_active) {

@@ -1,4 +1,4 @@
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/config.h"
 #include "daemon/jobs/scrub_internal.h"
 #include "daemon/log.h"
@@ -19,15 +19,7 @@ enum {
 /* With the lock. Wakes early when something is wanted. */
 static void wait_ms(struct scrubber *scrubber, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&scrubber->wake, &scrubber->lock, &until);
+    clock_wait(&scrubber->wake, &scrubber->lock, clock_monotonic_ns() + (uint64_t)ms * NS_PER_MS);
 }
 
 /* The bytes that were read have their time: storage_scrub_step's go_on. */
@@ -250,11 +242,7 @@ struct scrubber *scrubber_new(const struct daemon *daemon)
     scrubber->next_id = 1;
     scrubber->findings = calloc(SCRUB_FINDINGS_MAX, sizeof(*scrubber->findings));
     pthread_mutex_init(&scrubber->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&scrubber->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&scrubber->wake, NULL);
     bool ok = scrubber->findings != NULL && scrub_load(scrubber);
     struct scrub_state *state = &scrubber->state;
     uint64_t days = daemon->config->scrub_days;

@@ -1,4 +1,4 @@
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/jobs/scrub_internal.h"
 #include "daemon/version_id.h"
 

@@ -1,9 +1,9 @@
 #include "daemon/ops/copy_origin.h"
 
+#include "base/clock.h"
 #include "checksum.h"
 #include "daemon/acl.h"
 #include "daemon/authorize.h"
-#include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/lineage.h"
 #include "daemon/md5_group.h"

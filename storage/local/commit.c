@@ -37,7 +37,7 @@ enum storage_err commit_begin(struct commit *commit)
     log_clear(&commit->log);
     buf_clear(&commit->value);
     commit->cache_changes = commit->notes = 0;
-    commit->now_ms = engine_now_ms();
+    commit->now_ms = clock_unix_ms();
     commit->state = (struct state_record){0};
     enum storage_err err = index_write_begin(commit->storage->index, &commit->txn);
     if (err != STORAGE_OK)

@@ -25,20 +25,6 @@ static uint64_t next_id(void *ctx)
     return engine_next_id(ctx);
 }
 
-int64_t engine_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-uint64_t engine_monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 _Noreturn void engine_fatal(struct storage *storage, const char *what, int error_number)
 {
     const struct storage_options *options = &storage->options;
@@ -137,7 +123,7 @@ static enum storage_err read_store(
         return STORAGE_CORRUPT;
     if (err == STORAGE_NO_SUCH_KEY) {
         *ret_store =
-            (struct store_record){.schema_version = SCHEMA_VERSION, .created_ms = engine_now_ms()};
+            (struct store_record){.schema_version = SCHEMA_VERSION, .created_ms = clock_unix_ms()};
         random_bytes(ret_store->store_id, sizeof(ret_store->store_id));
         return STORAGE_OK;
     }

@@ -4,6 +4,7 @@
 #ifndef STORAGE_LOCAL_ENGINE_H
 #define STORAGE_LOCAL_ENGINE_H
 
+#include "base/clock.h"
 #include "storage/local/epoch.h"
 #include "storage/local/hold.h"
 #include "storage/local/index.h"
@@ -54,9 +55,6 @@ uint64_t engine_next_id(struct storage *storage);
 /* Nothing may be acknowledged any more: calls options.on_fatal, else tells stderr and ends the
  * process. */
 _Noreturn void engine_fatal(struct storage *storage, const char *what, int error_number);
-
-int64_t engine_now_ms(void); /* Unix time */
-uint64_t engine_monotonic_ms(void);
 
 /* Takes DIR/lock, exclusively, until the descriptor is closed. Makes DIR if `create`.
  * err: IN_USE, UNUSABLE (errno tells), NO_SPACE */

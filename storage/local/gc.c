@@ -40,16 +40,9 @@ bool gc_stopping(struct gc *gc)
 
 void gc_sleep(struct gc *gc, uint64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    uint64_t until_ns = clock_monotonic_ns() + ms * NS_PER_MS;
     pthread_mutex_lock(&gc->lock);
-    while (!gc->stop && pthread_cond_timedwait(&gc->wake, &gc->lock, &until) == 0)
+    while (!gc->stop && clock_wait(&gc->wake, &gc->lock, until_ns))
         continue;
     pthread_mutex_unlock(&gc->lock);
 }
@@ -100,13 +93,12 @@ static enum storage_err gc_step(struct gc *gc, bool patient, bool *ret_more, enu
         zones_err = ages_step(gc, patient, &more_of_zones);
     if (zones_err != STORAGE_OK)
         more_of_zones = false;
-    bool due =
-        !patient || gc->compaction.segment_id != 0 || engine_monotonic_ms() >= gc->look_at_ms;
+    bool due = !patient || gc->compaction.segment_id != 0 || clock_monotonic_ms() >= gc->look_at_ms;
     if (err == STORAGE_OK && due && (!more || ++gc->turn % GC_COMPACT_EVERY == 0)) {
         bool more_to_compact = false;
         err = compact_step(gc, &more_to_compact);
         if (!more_to_compact) {
-            gc->look_at_ms = engine_monotonic_ms() + LOOK_EVERY_MS;
+            gc->look_at_ms = clock_monotonic_ms() + LOOK_EVERY_MS;
             index_forget_dead(gc->storage->index); /* say of a backup that was killed */
         }
         *ret_work = gc->compaction.segment_id != 0 ? GC_COMPACTED : GC_LOOKED;
@@ -126,11 +118,7 @@ static struct gc *gc_new(struct storage *storage)
     gc->storage = storage;
     pthread_mutex_init(&gc->step_lock, NULL);
     pthread_mutex_init(&gc->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&gc->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&gc->wake, NULL);
     return gc;
 }
 
@@ -190,9 +178,9 @@ static void *gc_main(void *arg)
     while (!gc_stopping(gc)) {
         bool more = false;
         enum gc_work work;
-        uint64_t begin = engine_monotonic_ms(), freed_rows;
+        uint64_t begin = clock_monotonic_ms(), freed_rows;
         enum storage_err err = gc_step(gc, true, &more, &work);
-        uint64_t took = engine_monotonic_ms() - begin + 1;
+        uint64_t took = clock_monotonic_ms() - begin + 1;
         if (err != STORAGE_OK || !more) {
             gc_sleep(gc, IDLE_MS);
         } else if (work == GC_LOOKED) {

@@ -16,7 +16,7 @@ void holds_destroy(struct holds *holds)
 /* With the lock: the hold with this id, or 0 a free place. */
 static struct hold *find(struct holds *holds, uint64_t id)
 {
-    uint64_t now = engine_monotonic_ms();
+    uint64_t now = clock_monotonic_ms();
     for (size_t i = 0; i < HOLDS_MAX; i++) {
         struct hold *hold = &holds->items[i];
         if (hold->id != 0 && hold->until_ms <= now)
@@ -40,7 +40,7 @@ bool holds_active(struct holds *holds)
 
 static uint64_t until(uint64_t ms)
 {
-    return engine_monotonic_ms() + (ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS);
+    return clock_monotonic_ms() + (ms < HOLD_MAX_MS ? ms : HOLD_MAX_MS);
 }
 
 enum storage_err storage_hold(struct storage *storage, uint64_t ms, uint64_t *ret_id)

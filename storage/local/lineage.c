@@ -349,7 +349,7 @@ bool lineage_pending(struct index_txn *txn)
     if (first_freed(txn, FREED_LINEAGE, &sequence, &freed, &text) == STORAGE_OK)
         return true;
     return first_freed(txn, FREED_TOMBSTONE, &sequence, &freed, &text) == STORAGE_OK &&
-           freed.due_ms <= engine_now_ms();
+           freed.due_ms <= clock_unix_ms();
 }
 
 /* ---- reading ---- */

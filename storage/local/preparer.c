@@ -8,6 +8,8 @@
  * are written. */
 #include "storage/local/space_internal.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
@@ -69,19 +71,8 @@ static void zero_window(struct space *space, struct packed *packed, char *zeros)
     pthread_mutex_lock(&space->packed_lock);
 }
 
-/* With packed_lock. */
-static void preparer_wait(struct space *space, long ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&space->preparer_wake, &space->packed_lock, &until);
-}
-
 /* With packed_lock. Returns how long to wait. */
-static long preparer_step(struct space *space, char *zeros, uint64_t *taken_before)
+static uint64_t preparer_step(struct space *space, char *zeros, uint64_t *taken_before)
 {
     if (prepare_wanted(space)) {
         pthread_mutex_unlock(&space->packed_lock);
@@ -110,9 +101,10 @@ static void *preparer_main(void *arg)
     uint64_t taken_before = 0;
     pthread_mutex_lock(&space->packed_lock);
     while (!space->stop) {
-        long ms = preparer_step(space, space->zeros, &taken_before);
+        uint64_t ms = preparer_step(space, space->zeros, &taken_before);
         if (ms > 0 && !space->stop)
-            preparer_wait(space, ms);
+            clock_wait(
+                &space->preparer_wake, &space->packed_lock, clock_monotonic_ns() + ms * NS_PER_MS);
     }
     pthread_mutex_unlock(&space->packed_lock);
     return NULL;

@@ -326,7 +326,7 @@ static enum storage_err gather_of_bucket(
 static enum storage_err gather_completed(struct index_cursor *freed, struct upload_batch *batch)
 {
     uint64_t sequence = 0;
-    int64_t now_ms = engine_now_ms();
+    int64_t now_ms = clock_unix_ms();
     enum storage_err err = STORAGE_OK;
     while (err == STORAGE_OK && batch->count < RECLAIM_UPLOADS) {
         struct freed_record record;

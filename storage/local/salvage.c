@@ -239,7 +239,7 @@ static enum storage_err store_apply(struct engine_work *work, struct commit *com
 static enum storage_err begin_boot(struct salvage *salvage)
 {
     struct store_work store = {.work.apply = store_apply};
-    store.record.created_ms = salvage->frame_count ? salvage->frames[0].time_ms : engine_now_ms();
+    store.record.created_ms = salvage->frame_count ? salvage->frames[0].time_ms : clock_unix_ms();
     enum storage_err err = salvage->has_base ? read_base(salvage, &store.record) : STORAGE_OK;
     if (err != STORAGE_OK)
         return err;
@@ -339,7 +339,7 @@ static enum storage_err switch_index(struct salvage *salvage)
     const char *dir = salvage->order->dir;
     char index[PATH_MAX], old[PATH_MAX], stamp[32];
     struct stat info;
-    int64_t now_ms = engine_now_ms();
+    int64_t now_ms = clock_unix_ms();
     time_t now = (time_t)(now_ms / 1000);
     struct tm utc;
     size_t len = strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", gmtime_r(&now, &utc));

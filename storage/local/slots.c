@@ -1,8 +1,10 @@
 #include "storage/local/slots.h"
 
+#include "base/clock.h"
+
 #include <sched.h>
 
-enum { LOOK_AGAIN_NS = 10 * 1000 * 1000, NS_PER_S = 1000 * 1000 * 1000 };
+enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 };
 
 void slots_init(struct slots *slots)
 {
@@ -40,16 +42,10 @@ static void tell_waiters(struct slots *slots)
 
 static void wait_a_moment(struct slots *slots)
 {
-    struct timespec until;
     atomic_fetch_add(&slots->waiting, 1);
     pthread_mutex_lock(&slots->lock);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LOOK_AGAIN_NS; /* in case that the wake-up came before the wait */
-    if (until.tv_nsec >= NS_PER_S) {
-        until.tv_nsec -= NS_PER_S;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&slots->changed, &slots->lock, &until);
+    /* Not for ever, in case that the wake-up came before the wait. */
+    clock_wait(&slots->changed, &slots->lock, clock_monotonic_ns() + LOOK_AGAIN_NS);
     pthread_mutex_unlock(&slots->lock);
     atomic_fetch_sub(&slots->waiting, 1);
 }

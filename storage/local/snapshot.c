@@ -166,7 +166,7 @@ static enum storage_err make(struct storage *storage, uint64_t rate)
     struct snapshots *snapshots = &storage->snapshots;
     struct snapshot_made made = {.err = STORAGE_NO_SPACE};
     pthread_mutex_lock(&snapshots->making);
-    uint64_t begun_ms = engine_monotonic_ms();
+    uint64_t begun_ms = clock_monotonic_ms();
     uint64_t log_bytes = atomic_load(&snapshots->log_bytes);
     if (has_room(storage))
         made = run_child(storage, rate);
@@ -174,7 +174,7 @@ static enum storage_err make(struct storage *storage, uint64_t rate)
     snapshots->no_room = made.err == STORAGE_NO_SPACE;
     snapshots->damage = made.err == STORAGE_CORRUPT;
     snapshots->failures += made.err != STORAGE_OK;
-    snapshots->tried_ms = engine_monotonic_ms();
+    snapshots->tried_ms = clock_monotonic_ms();
     snapshots->took_ms = snapshots->tried_ms - begun_ms;
     if (made.err == STORAGE_OK)
         snapshots->bytes = made.bytes;
@@ -222,7 +222,7 @@ static struct latest latest_of(struct snapshots *snapshots)
     latest.count = snapshots->list.count;
     if (latest.count > 0)
         latest.newest = snapshots->list.items[latest.count - 1];
-    latest.tried_ago_ms = engine_monotonic_ms() - snapshots->tried_ms;
+    latest.tried_ago_ms = clock_monotonic_ms() - snapshots->tried_ms;
     latest.took_ms = snapshots->took_ms;
     latest.failed = snapshots->no_room || snapshots->damage;
     pthread_mutex_unlock(&snapshots->lock);
@@ -240,7 +240,7 @@ static bool due(struct storage *storage, const struct latest *latest)
                last_frame(storage) != 0;
     if (last_frame(storage) == latest->newest.frame_id)
         return false;
-    int64_t age_ms = engine_now_ms() - latest->newest.time_ms;
+    int64_t age_ms = clock_unix_ms() - latest->newest.time_ms;
     if (age_ms >= 0 && (uint64_t)age_ms >= interval && latest->tried_ago_ms >= LOOK_MS)
         return true;
     if (latest->tried_ago_ms < (pause > SOON_AFTER_MS ? pause : SOON_AFTER_MS))
@@ -267,12 +267,9 @@ static void *snapshots_main(void *arg)
     struct storage *storage = arg;
     struct snapshots *snapshots = &storage->snapshots;
     for (;;) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += LOOK_MS / 1000;
+        uint64_t until_ns = clock_monotonic_ns() + LOOK_MS * NS_PER_MS;
         pthread_mutex_lock(&snapshots->lock);
-        while (!snapshots->stop &&
-               pthread_cond_timedwait(&snapshots->wake, &snapshots->lock, &until) == 0)
+        while (!snapshots->stop && clock_wait(&snapshots->wake, &snapshots->lock, until_ns))
             continue;
         bool stop = snapshots->stop;
         pthread_mutex_unlock(&snapshots->lock);
@@ -287,20 +284,16 @@ static void *snapshots_main(void *arg)
 enum storage_err snapshots_start(struct storage *storage)
 {
     struct snapshots *snapshots = &storage->snapshots;
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&snapshots->making, NULL);
     pthread_mutex_init(&snapshots->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&snapshots->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&snapshots->wake, NULL);
     if (storage->options.snapshots == 0)
         return STORAGE_OK;
     if (storage->options.snapshots > SNAPSHOTS_MAX)
         storage->options.snapshots = SNAPSHOTS_MAX;
     if (storage->options.snapshot_interval_ms <= 0)
         storage->options.snapshot_interval_ms = DEFAULT_INTERVAL_MS;
-    snapshots->tried_ms = engine_monotonic_ms();
+    snapshots->tried_ms = clock_monotonic_ms();
     snapshot_remove(storage->dir, UINT64_MAX);
     look(storage, storage->options.snapshots);
 #ifdef __SANITIZE_THREAD__

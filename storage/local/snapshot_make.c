@@ -31,7 +31,7 @@ static enum storage_err by_errno(void)
 
 static void keep_to_rate(uint64_t begun_ms, uint64_t bytes, uint64_t rate)
 {
-    uint64_t due = rate ? bytes * 1000 / rate : 0, took = engine_monotonic_ms() - begun_ms;
+    uint64_t due = rate ? bytes * 1000 / rate : 0, took = clock_monotonic_ms() - begun_ms;
     if (due > took)
         usleep((useconds_t)(due - took) * 1000);
 }
@@ -40,7 +40,7 @@ static void keep_to_rate(uint64_t begun_ms, uint64_t bytes, uint64_t rate)
 static enum storage_err drain(int from, int to, uint64_t rate, uint64_t *ret_bytes)
 {
     char *block = malloc(BLOCK_BYTES);
-    uint64_t begun_ms = engine_monotonic_ms(), bytes = 0, pushed = 0;
+    uint64_t begun_ms = clock_monotonic_ms(), bytes = 0, pushed = 0;
     enum storage_err err = block ? STORAGE_OK : STORAGE_NO_MEMORY;
     while (err == STORAGE_OK) {
         ssize_t got = read(from, block, BLOCK_BYTES);

@@ -166,11 +166,7 @@ static enum storage_err space_init(struct space *space, const struct space_optio
     space->fatal_ctx = options->fatal_ctx;
     pthread_mutex_init(&space->packed_lock, NULL);
     pthread_cond_init(&space->packed_wake, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&space->preparer_wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&space->preparer_wake, NULL);
     pthread_mutex_init(&space->freed_lock, NULL);
     pthread_mutex_init(&space->stages_lock, NULL);
     pthread_mutex_init(&space->files_lock, NULL);

@@ -57,7 +57,7 @@ static enum storage_err commit_ages(struct gc *gc, bool ends, bool *ret_gone)
 static bool is_due(const struct zone_state *state, bool patient)
 {
     return state->ages_stale && state->scan == 0 &&
-           (!patient || engine_now_ms() - state->ages_ms >= AGES_EVERY_MS);
+           (!patient || clock_unix_ms() - state->ages_ms >= AGES_EVERY_MS);
 }
 
 /* The next zone behind the one that was looked at last. *ret_more: there are more rows to look at. */
@@ -195,7 +195,7 @@ enum storage_err ages_step(struct gc *gc, bool patient, bool *ret_more)
     *ret_more = false;
     if (ages->zone_id == 0) {
         bool begins = ages->after_bucket_id == 0;
-        int64_t now_ms = engine_now_ms(), since_ms = now_ms - ages->pass_at_ms;
+        int64_t now_ms = clock_unix_ms(), since_ms = now_ms - ages->pass_at_ms;
         if (begins && patient && since_ms >= 0 && since_ms < AGES_LOOK_EVERY_MS)
             return STORAGE_OK;
         ages->pass_at_ms = begins ? now_ms : ages->pass_at_ms;
