@@ -351,26 +351,28 @@ static void record_gone(const char *name)
     pthread_mutex_unlock(&disk_log_lock);
 }
 
+/* By unlink or rmdir. */
+static int remove_name(int (*real)(const char *path), const char *path)
+{
+    const char *name = disk_below(path);
+    if (fails(name != NULL))
+        return -1;
+    int result = real(path);
+    if (result == 0 && disk_recording && name)
+        record_gone(name);
+    return result;
+}
+
 int unlink(const char *path)
 {
     REAL(unlink, int, const char *);
-    if (fails(disk_below(path) != NULL))
-        return -1;
-    int result = real(path);
-    if (result == 0 && disk_recording && disk_below(path))
-        record_gone(disk_below(path));
-    return result;
+    return remove_name(real, path);
 }
 
 int rmdir(const char *path)
 {
     REAL(rmdir, int, const char *);
-    if (fails(disk_below(path) != NULL))
-        return -1;
-    int result = real(path);
-    if (result == 0 && disk_recording && disk_below(path))
-        record_gone(disk_below(path));
-    return result;
+    return remove_name(real, path);
 }
 
 int remove(const char *path)

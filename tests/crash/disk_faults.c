@@ -20,7 +20,6 @@ struct shared *shared;
 struct storage *store;
 struct arena arena;
 bool show;
-int calls_left;
 
 static char work[96], live[112];
 static unsigned stops, refusals,

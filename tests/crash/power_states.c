@@ -37,7 +37,6 @@ struct shared *shared;
 struct storage *store;
 struct arena arena;
 bool show;
-int calls_left;
 
 struct totals *totals;
 char power_base[POWER_PATH_BYTES], power_live[POWER_PATH_BYTES], power_state[POWER_PATH_BYTES];

@@ -24,7 +24,6 @@ extern bool show;          /* tell of each step */
 extern bool salvaging;     /* snapshots are taken, and now and then the index is lost */
 extern bool breaking;      /* the model is wrong on purpose: that must be found */
 extern char run_dir[64];   /* data folder of the run */
-extern int calls_left;     /* until the process dies; 0: it does not */
 
 /* Ends the process: the run has failed. */
 _Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -32,6 +31,8 @@ void same_err(const char *what, enum storage_err got, enum storage_err wanted);
 /* The step's own dice; the same whatever other steps are left out. */
 uint64_t dice(uint64_t sides);
 void open_store(void);
+/* The process ends at so many changes of files. */
+void die_after(int calls);
 
 /* ---- comparing (random_compare.c) ---- */
 

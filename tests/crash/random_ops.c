@@ -9,6 +9,7 @@
  * keys: then the exit code is 0 when that is found, and made short. */
 #include "random.h"
 #include "storage/storage_care.h"
+#include "tests/mortal.h"
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEPS_MAX = 4000, DIED = 77, FAILED = 1, STEPS_DEFAULT = 300, RUNS_DEFAULT = 20, SHORT = 8 };
+enum { STEPS_MAX = 4000, FAILED = 1, STEPS_DEFAULT = 300, RUNS_DEFAULT = 20, SHORT = 8 };
 
 struct shared *shared;
 struct storage *store;
@@ -57,61 +58,19 @@ uint64_t dice(uint64_t sides)
 
 /* ---- the process that dies ---- */
 
-int calls_left;
-
-static void one_call(void)
+void die_after(int calls)
 {
-    if (calls_left > 0 && --calls_left == 0)
-        _exit(DIED);
-}
-
-static ssize_t mortal_pwrite(int fd, const void *bytes, size_t len, off_t offset)
-{
-    one_call();
-    return pwrite(fd, bytes, len, offset);
-}
-
-static ssize_t mortal_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
-{
-    one_call();
-    return pwritev(fd, parts, count, offset);
-}
-
-static int mortal_fdatasync(int fd)
-{
-    one_call();
-    int result = fdatasync(fd);
-    one_call();
-    return result;
-}
-
-static int mortal_fsync(int fd)
-{
-    one_call();
-    return fsync(fd);
-}
-
-static int mortal_unlink(const char *path)
-{
-    one_call();
-    return unlink(path);
+    calls_left = calls;
 }
 
 void open_store(void)
 {
-    static struct sys sys;
-    sys = sys_posix;
-    sys.pwrite = mortal_pwrite;
-    sys.pwritev = mortal_pwritev;
-    sys.fdatasync = mortal_fdatasync;
-    sys.fsync = mortal_fsync;
-    sys.unlink = mortal_unlink;
     struct storage_options options = {.dir = run_dir,
         .no_background = true,
         .segment_bytes = 2 * 1024 * 1024,
         .snapshots = salvaging ? 2 : 0};
     const char *detail = "";
-    if (engine_open(&options, &sys, &store, &detail) != STORAGE_OK)
+    if (engine_open(&options, mortal_sys(), &store, &detail) != STORAGE_OK)
         fail("the store does not open: %s", detail);
 }
 

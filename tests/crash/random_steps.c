@@ -427,7 +427,7 @@ static void step_reopen(void)
 /* One of the changes to come does not come back. */
 static void step_die_soon(void)
 {
-    calls_left = 1 + (int)dice(12);
+    die_after(1 + (int)dice(12));
 }
 
 static const struct {

@@ -3,6 +3,7 @@
 #define TESTS_GC_SUPPORT_H
 
 #include "engine_support.h"
+#include "tests/mortal.h"
 
 #include "storage/local/commit.h"
 #include "storage/local/space_internal.h"
@@ -284,72 +285,14 @@ static inline void copy_part(struct bucket_ref bucket, struct span key, struct u
     assert_int_equal(storage_commit(store, &m), STORAGE_OK);
 }
 
-/* ---- a process that ends at its n-th change of a file ---- */
-
-static int calls_left;
-
-static inline void one_call(void)
-{
-    if (calls_left > 0 && --calls_left == 0)
-        _exit(77);
-}
-
-static ssize_t mortal_pwrite(int fd, const void *bytes, size_t len, off_t offset)
-{
-    one_call();
-    return pwrite(fd, bytes, len, offset);
-}
-
-static ssize_t mortal_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
-{
-    one_call();
-    return pwritev(fd, parts, count, offset);
-}
-
-static int mortal_fdatasync(int fd)
-{
-    one_call();
-    int result = fdatasync(fd);
-    one_call();
-    return result;
-}
-
-static int mortal_fsync(int fd)
-{
-    one_call();
-    return fsync(fd);
-}
-
-static int mortal_unlink(const char *path)
-{
-    one_call();
-    int result = unlink(path);
-    one_call();
-    return result;
-}
-
-static int mortal_fallocate(int fd, int mode, off_t offset, off_t length)
-{
-    one_call();
-    return fallocate(fd, mode, offset, length);
-}
-
 /* Opens the store in a child that has little left to live. */
 static inline void mortal_open(int calls)
 {
-    static struct sys sys;
-    sys = sys_posix;
-    sys.pwrite = mortal_pwrite;
-    sys.pwritev = mortal_pwritev;
-    sys.fdatasync = mortal_fdatasync;
-    sys.fsync = mortal_fsync;
-    sys.unlink = mortal_unlink;
-    sys.fallocate = mortal_fallocate;
     calls_left = calls;
     struct storage_options options = {
         .dir = test_dir, .no_background = true, .segment_bytes = 2 * 1024 * 1024};
     const char *detail = NULL;
-    if (engine_open(&options, &sys, &store, &detail) != STORAGE_OK)
+    if (engine_open(&options, mortal_sys(), &store, &detail) != STORAGE_OK)
         _exit(1);
 }
 

@@ -367,7 +367,7 @@ static void a_crash_anywhere_loses_nothing(void **state)
         int status = 0;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
-        assert_true(WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 0);
+        assert_true(WEXITSTATUS(status) == DIED || WEXITSTATUS(status) == 0);
         ended = WEXITSTATUS(status) == 0;
         crashes += !ended;
         uint64_t found = findings();

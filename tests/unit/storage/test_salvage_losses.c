@@ -184,7 +184,7 @@ static void a_frame_whose_commit_failed_is_left_out(void **state)
         }
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
-        died += WEXITSTATUS(status) == 77;
+        died += WEXITSTATUS(status) == DIED;
         store_open();
         there[count] = get(plain, key_number(count), newest_version, &info) == STORAGE_OK;
         put(plain, SPAN("after"), body(100, count++));
