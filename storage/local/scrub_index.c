@@ -4,6 +4,7 @@
  * whatever was written in between, index_scan.c sees to. */
 #include "storage/local/scrub.h"
 
+#include "storage/local/child.h"
 #include "storage/local/index_pages.h"
 #include "storage/local/index_scan.h"
 
@@ -12,14 +13,12 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGES_TRIES = 10, FDS_MAX = 65536 };
+enum { PAGES_TRIES = 10 };
 
 enum ask_kind { ASK_PAGES, ASK_END_OF_STEP, ASK_RECORDS };
 struct ask {
@@ -203,30 +202,13 @@ static void answer(struct child *child, const struct ask *ask, struct reply *rep
     reply->err = STORAGE_OK; /* commits came too fast: the next pass looks again */
 }
 
-/* Sockets and locks that stay open here would outlive their end in the daemon. */
-static void close_others(int keep)
-{
-    int moved = dup2(keep, 3);
-    if (moved != 3)
-        _exit(0);
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, 4u, UINT_MAX, 0u) == 0)
-        return;
-#endif
-    for (int fd = 4; fd < FDS_MAX; fd++)
-        close(fd);
-}
-
 _Noreturn static void child_main(const char *dir, int peer)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM};
-    struct child child = {.peer = 3, .dir = dir};
     struct ask ask;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        signal(faults[i], SIG_DFL);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    close_others(peer);
+    child_let_faults_end();
+    signal(SIGTERM, SIG_DFL);
+    child_keep_only(&peer);
+    struct child child = {.peer = peer, .dir = dir};
     setpriority(PRIO_PROCESS, 0, SCRUB_NICE);
     enum storage_err opened = engine_open_index(dir, true, 0, &child.index);
     while (recv(child.peer, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask)) {

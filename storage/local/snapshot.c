@@ -1,7 +1,7 @@
 /* The snapshots of a store that is open. Another process makes them, low in priority: the map can grow meanwhile, and
  * damaged pages, which only such a walk would meet, end it alone. */
+#include "storage/local/child.h"
 #include "storage/local/engine.h"
-#include "storage/local/verify.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,23 +30,11 @@ static void be_low(void)
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
 }
 
-/* The other side of a connection shall not wait for this process to end, nor the data folder's lock. */
-static void close_others(int *kept)
-{
-    if (*kept != 3 && dup2(*kept, 3) == 3)
-        *kept = 3;
-    if (syscall(SYS_close_range, (unsigned)*kept + 1U, ~0U, 0) == 0)
-        return;
-    long max = sysconf(_SC_OPEN_MAX);
-    for (long fd = *kept + 1; fd < max; fd++)
-        close((int)fd);
-}
-
 _Noreturn static void child_main(const char *dir, uint64_t rate, int out)
 {
-    verify_let_faults_end();
+    child_let_faults_end();
     be_low();
-    close_others(&out);
+    child_keep_only(&out);
     struct snapshot_made made = snapshot_make(dir, rate);
     bool told = write(out, &made, sizeof(made)) == (ssize_t)sizeof(made);
     _exit(told ? 0 : 1);

@@ -1,6 +1,7 @@
 /* The snapshots that are there, and whether they are whole. */
+#include "storage/local/child.h"
+#include "storage/local/engine.h"
 #include "storage/local/id_name.h"
-#include "storage/local/verify.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,7 +132,7 @@ _Noreturn static void check_and_exit(const char *path)
     struct index_txn *txn = NULL;
     struct span value;
     struct store_record store;
-    verify_let_faults_end();
+    child_let_faults_end();
     enum storage_err err =
         index_open(&(struct index_options){.dir = path, .read_only = true}, &index);
     if (err == STORAGE_OK)

@@ -1,15 +1,13 @@
 #include "storage/local/verify.h"
 
+#include "storage/local/child.h"
 #include "storage/local/index_pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,20 +113,10 @@ static bool verify_pages(struct check *check, const char *dir, const char *index
     return true;
 }
 
-void verify_let_faults_end(void)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        signal(faults[i], SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it has the data folder's lock, too */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-}
-
 _Noreturn static void child_main(const char *dir, const char *index_dir, int out)
 {
     struct check check = {.out = out};
-    verify_let_faults_end();
+    child_let_faults_end();
     char line[64];
     bool is_there = verify_pages(&check, dir, index_dir);
     enum storage_err err = child_open(&check, dir, index_dir);

@@ -76,9 +76,6 @@ struct check {
 enum storage_err verify_run(const char *dir, const char *index_dir,
     void (*report)(void *ctx, const char *line), void *ctx, uint64_t *ret_findings) MUST_USE;
 
-/* In a child process that reads what may be damaged: a fault ends it, and leaves no core file. */
-void verify_let_faults_end(void);
-
 void finding(struct check *check, const char *format, ...) PRINTF_LIKE(2, 3);
 
 void id_list_add(struct check *check, struct id_list *list, uint64_t id);

@@ -26,7 +26,7 @@ static void a_wait_is_as_long_as_it_should_be_whatever_the_clock_says(void **sta
     uint64_t begin_ns = clock_monotonic_ns();
     pthread_mutex_lock(&lock);
     while (clock_wait(&condition, &lock, begin_ns + 20 * NS_PER_MS))
-        continue; /* for nothing */
+        continue;                                          /* for nothing */
     assert_false(clock_wait(&condition, &lock, begin_ns)); /* is over */
     pthread_mutex_unlock(&lock);
     uint64_t took_ns = clock_monotonic_ns() - begin_ns;
