@@ -4,6 +4,8 @@ enum {
     ACCOUNT_DIGITS = 12,
     UNIQUE_ID_MIN_BYTES = 16,
     UNIQUE_ID_MAX_BYTES = 128,
+    SESSION_NAME_MIN_BYTES = 2,
+    SESSION_NAME_MAX_BYTES = 64,
     CANONICAL_ID_BYTES = 64
 };
 
@@ -20,13 +22,22 @@ static bool is_account(struct span text)
     return text.len == ACCOUNT_DIGITS && all_of(text, "0123456789");
 }
 
-/* AIDA… of a user, AROA… of a role, AROA…:name of a session. */
+/* AIDA… of a user, AROA… of a role, AROA…:name of a session. src: IAM API Reference, "AssumeRole" */
 static bool is_unique_id(struct span text)
 {
-    struct span id = span_first(text, span_find_char(text, ':', 0));
-    return (span_starts(id, SPAN("AIDA")) || span_starts(id, SPAN("AROA"))) &&
-           id.len >= UNIQUE_ID_MIN_BYTES && text.len <= UNIQUE_ID_MAX_BYTES &&
-           all_of(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    static const char in_names[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-";
+    size_t colon = span_find_char(text, ':', 0);
+    struct span id = span_first(text, colon);
+    bool is_role = span_starts(id, SPAN("AROA"));
+    if ((!is_role && !span_starts(id, SPAN("AIDA"))) || id.len < UNIQUE_ID_MIN_BYTES ||
+        text.len > UNIQUE_ID_MAX_BYTES || !all_of(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))
+        return false;
+    if (colon == SIZE_MAX)
+        return true;
+    struct span name = span_from(text, colon + 1);
+    return is_role && all_of(name, in_names) && name.len >= SESSION_NAME_MIN_BYTES &&
+           name.len <= SESSION_NAME_MAX_BYTES;
 }
 
 /* The name in "user/path/name"; absent when text does not begin with kind or has odd characters. */
@@ -233,10 +244,11 @@ void policy_each_principal(
     for (size_t i = 0; i < policy->statement_count; i++) {
         const struct statement *statement = &policy->statements[i];
         for (size_t j = 0; j < statement->principal_count; j++) {
-            struct span arn[6], text = statement->principals[j].text;
-            if (policy_arn_components(text, false, arn) == 6 && span_eq(arn[2], SPAN("iam")) &&
-                (span_starts(arn[5], SPAN("user/")) || span_starts(arn[5], SPAN("role/"))))
-                found(ctx, text);
+            const struct who_entry *entry = &statement->principals[j];
+            struct who_entry again;
+            bool entity;
+            if (entry->who != WHO_NEVER && read_arn(entry->text, &again, &entity) && entity)
+                found(ctx, entry->text);
         }
     }
 }

@@ -396,6 +396,25 @@ static void principals_are_kept_by_id(void **state)
     policy_free(policy);
 }
 
+/* A provider's or service's name is no principal of ours, whatever it looks like (found by fuzzing). */
+static void only_arns_of_users_and_roles_are_called_back(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"AROACLEANERCLEANER111:job-"
+        "7\","
+        "\"Service\":\"a.b:aws:iam::111111111111:user/c\","
+        "\"Federated\":\"arn:aws:iam::111111111111:user/provider\"},"
+        "\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::lake/*\"}]}";
+    char names[400] = "", detail[POLICY_DETAIL_BYTES];
+    struct policy_options options = {.kind = POLICY_BUCKET, .bucket = SPAN("lake")};
+    struct policy *policy = NULL;
+    assert_true(policy_compile(span_str(text), &options, &policy, detail));
+    policy_each_principal(policy, count_principal, names);
+    assert_string_equal(names, "");
+    policy_free(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +429,7 @@ int main(void)
         cmocka_unit_test(actions_are_known_by_pattern),
         cmocka_unit_test(tells_what_a_policy_looks_at),
         cmocka_unit_test(principals_are_kept_by_id),
+        cmocka_unit_test(only_arns_of_users_and_roles_are_called_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
