@@ -49,6 +49,7 @@ struct who_entry {
     enum who who;
     struct span id;   /* account number, unique id, ARN, canonical id */
     struct span text; /* as in the policy */
+    bool is_entity;   /* text is the ARN of a user or role that may ask here */
 };
 
 struct ip_net {

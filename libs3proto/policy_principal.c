@@ -52,13 +52,12 @@ static struct span name_after(struct span text, struct span kind)
 }
 
 /* arn:aws:iam::ACCOUNT:root|user/…|role/…, arn:aws:sts::ACCOUNT:assumed-role/…|federated-user/… */
-static bool read_arn(struct span text, struct who_entry *entry, bool *ret_entity)
+static bool read_arn(struct span text, struct who_entry *entry)
 {
     struct span part[6];
     if (policy_arn_components(text, false, part) < 6 || !span_eq(part[0], SPAN("arn")) ||
         !span_eq(part[1], SPAN("aws")) || part[3].len > 0 || !is_account(part[4]))
         return false;
-    *ret_entity = false;
     entry->who = WHO_ARN;
     entry->id = text;
     if (span_eq(part[2], SPAN("iam"))) {
@@ -67,7 +66,7 @@ static bool read_arn(struct span text, struct who_entry *entry, bool *ret_entity
             entry->id = part[4];
             return true;
         }
-        *ret_entity = true;
+        entry->is_entity = true;
         return span_present(name_after(part[5], SPAN("user/"))) ||
                span_present(name_after(part[5], SPAN("role/")));
     }
@@ -92,7 +91,6 @@ static bool exists(const struct compiler *compiler, struct span id)
 
 static bool read_aws(struct compiler *compiler, struct span text, struct who_entry *entry)
 {
-    bool entity = false;
     if (span_eq(text, SPAN("*"))) {
         entry->who = WHO_ANYONE;
         return true;
@@ -107,11 +105,11 @@ static bool read_aws(struct compiler *compiler, struct span text, struct who_ent
         entry->id = text;
         return exists(compiler, span_first(text, span_find_char(text, ':', 0)));
     }
-    if (!read_arn(text, entry, &entity))
+    if (!read_arn(text, entry))
         return false;
     if (entry->who == WHO_ACCOUNT)
         return exists(compiler, entry->id);
-    if (!entity || !compiler->options->resolver.unique_id)
+    if (!entry->is_entity || !compiler->options->resolver.unique_id)
         return true;
     entry->who = WHO_ID;
     entry->id = resolve(compiler, text);
@@ -201,7 +199,7 @@ bool policy_compile_principals(
     statement->principals = principals.entries;
     statement->principal_count = count;
     if (anyone)
-        principals.entries[0] = (struct who_entry){WHO_ANYONE, SPAN_ABSENT, SPAN("*")};
+        principals.entries[0] = (struct who_entry){.who = WHO_ANYONE, .text = SPAN("*")};
     while (json_node_next(node, &at, &principals.kind, &value)) {
         compiler->place.outer = principals.kind;
         if (!policy_each_string(
@@ -245,9 +243,7 @@ void policy_each_principal(
         const struct statement *statement = &policy->statements[i];
         for (size_t j = 0; j < statement->principal_count; j++) {
             const struct who_entry *entry = &statement->principals[j];
-            struct who_entry again;
-            bool entity;
-            if (entry->who != WHO_NEVER && read_arn(entry->text, &again, &entity) && entity)
+            if (entry->is_entity)
                 found(ctx, entry->text);
         }
     }

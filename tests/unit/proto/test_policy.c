@@ -352,6 +352,18 @@ static void count_principal(void *ctx, struct span arn)
     snprintf(names + len, 400 - len, "%.*s ", SPAN_ARG(arn));
 }
 
+/* Compiles the text, and checks which principals it calls back. The caller's. */
+static struct policy *check_principals(
+    const char *text, const struct policy_options *options, const char *wanted)
+{
+    char names[400] = "", detail[POLICY_DETAIL_BYTES];
+    struct policy *policy = NULL;
+    assert_true(policy_compile(span_str(text), options, &policy, detail));
+    policy_each_principal(policy, count_principal, names);
+    assert_string_equal(names, wanted);
+    return policy;
+}
+
 static struct span new_id(void *ctx, struct span principal)
 {
     (void)ctx;
@@ -370,9 +382,7 @@ static void principals_are_kept_by_id(void **state)
         "\"NotPrincipal\":{\"AWS\":\"arn:aws:iam::222222222222:role/x/"
         "r\"},\"Action\":\"s3:PutObject\","
         "\"Resource\":\"arn:aws:s3:::lake/*\"}]}";
-    char names[400] = "", detail[POLICY_DETAIL_BYTES];
     struct policy_options options = {.kind = POLICY_BUCKET, .bucket = SPAN("lake")};
-    struct policy *policy = NULL;
     struct policy_verdict verdict;
     static const struct policy_context context = {.now_s = 0};
     struct policy_principal alice = {.kind = POLICY_USER,
@@ -384,10 +394,8 @@ static void principals_are_kept_by_id(void **state)
         .resource = SPAN("arn:aws:s3:::lake/a"),
         .context = &context};
     options.resolver.unique_id = new_id;
-    assert_true(policy_compile(span_str(text), &options, &policy, detail));
-    policy_each_principal(policy, count_principal, names);
-    assert_string_equal(
-        names, "arn:aws:iam::111111111111:user/alice arn:aws:iam::222222222222:role/x/r ");
+    struct policy *policy = check_principals(
+        text, &options, "arn:aws:iam::111111111111:user/alice arn:aws:iam::222222222222:role/x/r ");
     policy_evaluate(policy, &request, &verdict);
     assert_int_equal(verdict.named, POLICY_NAMED_ACCOUNT); /* the old one is not meant */
     alice.unique_id = SPAN("AIDANEWALICENEWALICE1");
@@ -406,13 +414,8 @@ static void only_arns_of_users_and_roles_are_called_back(void **state)
         "\"Service\":\"a.b:aws:iam::111111111111:user/c\","
         "\"Federated\":\"arn:aws:iam::111111111111:user/provider\"},"
         "\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::lake/*\"}]}";
-    char names[400] = "", detail[POLICY_DETAIL_BYTES];
     struct policy_options options = {.kind = POLICY_BUCKET, .bucket = SPAN("lake")};
-    struct policy *policy = NULL;
-    assert_true(policy_compile(span_str(text), &options, &policy, detail));
-    policy_each_principal(policy, count_principal, names);
-    assert_string_equal(names, "");
-    policy_free(policy);
+    policy_free(check_principals(text, &options, ""));
 }
 
 int main(void)
