@@ -35,6 +35,7 @@ HARDEN += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=a
 LDHARDEN := -pie -fsanitize=$(SANITIZE)
 OPTIMIZE := -O1
 endif
+# Why: see there.
 ifneq ($(findstring address,$(SANITIZE)),)
 ASAN_FORK := $(BUILD)/obj/tests/asan_fork.o
 endif

@@ -3,8 +3,6 @@
 #include "daemon/jobs/scrub_internal.h"
 #include "daemon/log.h"
 
-#include <time.h>
-
 #define DAY_MS (24ll * 3600 * 1000)
 enum {
     STEP_MAX_BYTES = 4 * 1024 * 1024,
@@ -17,9 +15,9 @@ enum {
 /* ---- waiting ---- */
 
 /* With the lock. Wakes early when something is wanted. */
-static void wait_ms(struct scrubber *scrubber, int64_t ms)
+static void wait_ms(struct scrubber *scrubber, uint64_t ms)
 {
-    clock_wait(&scrubber->wake, &scrubber->lock, clock_monotonic_ns() + (uint64_t)ms * NS_PER_MS);
+    clock_wait(&scrubber->wake, &scrubber->lock, clock_monotonic_ns() + ms * NS_PER_MS);
 }
 
 /* The bytes that were read have their time: storage_scrub_step's go_on. */
@@ -31,8 +29,9 @@ static bool go_on(void *ctx, uint64_t bytes)
         scrubber->debt_s += (double)bytes / (double)scrubber->state.rate;
     uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(scrubber->debt_s * 1e9);
     if (scrubber->debt_s >= DEBT_MIN_S) {
-        while (!scrubber->stop && !scrubber->cancelled && clock_monotonic_ns() < end_ns)
-            wait_ms(scrubber, (int64_t)((end_ns - clock_monotonic_ns()) / 1000000) + 1);
+        while (!scrubber->stop && !scrubber->cancelled &&
+               clock_wait(&scrubber->wake, &scrubber->lock, end_ns))
+            continue;
         scrubber->debt_s = 0;
     }
     bool on = !scrubber->stop && !scrubber->cancelled;
