@@ -1,6 +1,6 @@
 /* The shell: login, navigation, and the page that the address names. */
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { HOME, pages, type Page, type PageProps } from './pages'
 import { Login } from './pages/login'
 import { go, href, route } from './router'
@@ -122,7 +122,7 @@ function Shell() {
   const [open, setOpen] = useState(false)
   const { page: id, params } = route.value
   const page = pages.find((candidate) => candidate.id === (id || HOME))
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = page ? `${params.bucket ?? page.title} – Lakegate` : 'Lakegate'
     setOpen(false)
     closeAllDialogs()

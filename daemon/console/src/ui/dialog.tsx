@@ -3,7 +3,7 @@
  * openDialog(close => <Dialog …/>) shows one from anywhere; confirmAction() asks before something is destroyed. */
 import { signal } from '@preact/signals'
 import type { ComponentChildren, VNode } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Button, Field } from './basics'
 import { ErrorView, type Asked } from './errors'
 
@@ -54,7 +54,8 @@ export interface DialogProps {
 export function Dialog({ title, onClose, children, foot, wide, onSubmit }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  /* Before the next event, as in a menu. */
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null
     const dialog = ref.current
     if (dialog && !dialog.open) dialog.showModal()

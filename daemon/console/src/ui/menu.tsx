@@ -1,6 +1,6 @@
 /* A button that opens a list of actions: arrows move, Escape and a click elsewhere close. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Button } from './basics'
 import { Icon, type IconName } from './icons'
 
@@ -30,7 +30,8 @@ export interface MenuProps {
 export function Menu({ label, entries, icon = 'more', text, small, kind = 'plain', up, start, trigger }: MenuProps) {
   const [open, setOpen] = useState(false)
   const ref = useRef<HTMLDivElement>(null)
-  useEffect(() => {
+  /* Before the next event, not the next frame: a key that follows soon is the menu's. */
+  useLayoutEffect(() => {
     if (!open) return
     const items = () => [...(ref.current?.querySelectorAll<HTMLElement>('[role=menuitem]:not(:disabled)') ?? [])]
     items()[0]?.focus()

@@ -1,6 +1,6 @@
 /* A folder of a bucket: breadcrumbs, tree, entries, and the details of the one that is chosen. */
 import type { TargetedKeyboardEvent } from 'preact'
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { PageProps } from '../../pages'
 import { go, href } from '../../router'
 import { bucketZones, zoneOf } from '../../s3/buckets'
@@ -48,7 +48,8 @@ function Folder({ bucket, params }: { bucket: string; params: Record<string, str
     setTurn((before) => before + 1)
     listing.reload()
   }, [listing.reload])
-  useEffect(() => {
+  /* Before the next event: what it does must be of this place. */
+  useLayoutEffect(() => {
     setSelected(new Set())
     setActive(-1)
   }, [bucket, prefix, search, versions, flat])

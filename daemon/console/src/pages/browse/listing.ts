@@ -1,5 +1,5 @@
 /* The entries of one folder as far as they are loaded: a page at a time, as the list is scrolled. */
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { listPage, type Entry, type ListingPage } from '../../s3/objects'
 
 /** The browser's memory is the limit: beyond so many a prefix narrows the list. */
@@ -66,7 +66,7 @@ export function useListing({ bucket, prefix, versions, delimiter }: ListingOf): 
     },
     [bucket, prefix, versions, delimiter],
   )
-  useEffect(() => {
+  useLayoutEffect(() => {
     now.current = { state: EMPTY, controller: new AbortController(), all: false }
     setState(EMPTY)
     void load()
