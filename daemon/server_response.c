@@ -154,13 +154,14 @@ static struct MHD_Response *blob_response(struct exchange *exchange)
                               reserve_block(exchange), read_blob, exchange, NULL);
 }
 
-/* Of chunks the library makes what fits in the connection's own memory, and needs no block. */
+/* Chunks are made in the connection's own memory; where HTTP/1.0 has none, the block is all that goes out at once. */
 static struct MHD_Response *stream_response(struct exchange *exchange)
 {
     uint64_t length = exchange->request.response.content_length;
     if (length == 0)
         return MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
-    size_t block = length == STREAM_LENGTH_UNKNOWN ? 1 : reserve_block(exchange);
+    size_t block =
+        length == STREAM_LENGTH_UNKNOWN ? READ_SMALL_BLOCK_BYTES : reserve_block(exchange);
     return MHD_create_response_from_callback(length, block, read_stream, exchange, NULL);
 }
 
