@@ -70,6 +70,7 @@ STAGES = [
     ("crash", ("build",), [PYTHON, "tests/crash/kill9.py"], {}),
     ("soak", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "SOAK_ARGS=--minutes 3", "soak"), {}),
     ("overload", ("build",), [PYTHON, "tests/load/overload.py"], {}),
+    ("largest", ("build",), [PYTHON, "tests/load/largest.py", "--part-mib", "64", "--parts", "100", "--ranges", "50"], {}),
     ("power", ("build",), make("CC=gcc", f"PYTHON={PYTHON}", "power"), {}),
     ("power-syncs", ("build",), make("CC=gcc", "power-syncs"), {}),
     ("history", ("build",), [PYTHON, "tests/crash/history.py"], {}),
@@ -94,7 +95,7 @@ STAGES = [
 ]
 
 # Those whose last words tell how much was tried, for docs/RELIABILITY.md.
-TELLING = {"crash", "soak", "overload", "power", "power-syncs", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
+TELLING = {"crash", "soak", "overload", "largest", "power", "power-syncs", "history", "rot", "full-disk", "disk-faults", "random", "way-back", "salvage",
            "http-asan", *(f"fuzz-run-{i}" for i in range(1, FUZZ_PARTS + 1))}
 
 
