@@ -89,11 +89,14 @@ static enum s3_err send_file(struct request *request)
     response_header_borrowed(request, "Vary", SPAN("Accept-Encoding"));
     response_header_borrowed(request, "Cache-Control",
         file->immutable ? SPAN("public, max-age=31536000, immutable") : SPAN("no-cache"));
+    bool packed = span_present(file->gzip) && takes_gzip(request);
     if (is_cached(request, file->etag)) {
         request->response.status = 304;
+        request->response.content_length = packed ? file->gzip.len : file->content.len;
+        request->response.has_content_length = true;
         return S3_OK;
     }
-    if (!span_present(file->gzip) || !takes_gzip(request))
+    if (!packed)
         return send_bytes(request, file->type, file->content);
     response_header_borrowed(request, "Content-Encoding", SPAN("gzip"));
     return send_bytes(request, file->type, file->gzip);

@@ -36,7 +36,8 @@ static void drop_result(struct response *response, bool keep_headers)
             response->headers[kept++] = response->headers[i];
     response->header_count = kept;
     response->kind = RESPONSE_EMPTY;
-    response->has_content_length = false;
+    if (!keep_headers)
+        response->has_content_length = false;
     buf_free(&response->buffer);
     blob_close(TAKE(response->reader));
     stream_close(&response->stream);
@@ -99,12 +100,24 @@ static void write_control_error(struct request *request, struct buf *out)
     xml_close(out, SPAN("ErrorResponse"));
 }
 
+/* HeadBucket is how clients ask for the region of a bucket: without a signature, or with one for another region.
+ * src: AWS SDK for Go, "GetBucketRegion"; botocore, S3RegionRedirector */
+static bool tells_region(const struct request *request)
+{
+    return request->method == METHOD_HEAD && request->target.scope == TARGET_BUCKET &&
+           (request->err == S3_ERR_ACCESS_DENIED ||
+               request->err == S3_ERR_AUTHORIZATION_HEADER_MALFORMED ||
+               request->err == S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR);
+}
+
 static void respond_error(struct request *request)
 {
     struct response *response = &request->response;
     bool not_modified = request->err == S3_ERR_NOT_MODIFIED;
     drop_result(response, not_modified);
     response->status = s3_err_info(request->err)->status;
+    if (tells_region(request))
+        response_header_borrowed(request, "x-amz-bucket-region", request_region(request));
     if (not_modified || request->method == METHOD_HEAD)
         return;
     response->kind = RESPONSE_BUFFER;

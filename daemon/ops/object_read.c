@@ -62,6 +62,9 @@ enum s3_err object_read_conditions(struct request *request, const struct object_
         object_validator_headers(request, info);
         object_version_header(request, &info->version);
         metadata_respond_not_modified(request, info->attributes.metadata);
+        /* What is not sent has the length that it has: caches take it over. src: RFC 9110, section 8.6 */
+        request->response.content_length = info->size_bytes;
+        request->response.has_content_length = true;
         return FAIL(request, NOT_MODIFIED, NULL);
     }
     return err == S3_OK ? S3_OK : request_fail(request, err, NULL, __FILE__, __LINE__);

@@ -205,6 +205,17 @@ def test_skewed_clock(server, bucket, monkeypatch):
     assert (answer.status_code, error_of(answer)[0]) == (403, "RequestTimeTooSkewed")
 
 
+def test_heads_of_a_client_for_another_region(server, bucket):
+    # An answer to HEAD has no body to name the right region in: boto3 asks HeadBucket for it, and signs again.
+    elsewhere = boto3.client("s3", endpoint_url=server.endpoint, region_name="eu-west-3", aws_access_key_id=lakegated.ACCESS_KEY,
+                             aws_secret_access_key=lakegated.SECRET_KEY, config=Config(s3={"addressing_style": "path"}))
+    elsewhere.put_object(Bucket=bucket, Key="k", Body=b"there")
+    assert elsewhere.head_object(Bucket=bucket, Key="k")["ContentLength"] == 5
+    elsewhere.head_bucket(Bucket=bucket)
+    with refused("404", 404):
+        elsewhere.head_object(Bucket=bucket, Key="absent")
+
+
 def test_anonymous(server, bucket):
     nobody = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", config=Config(signature_version=UNSIGNED, s3={"addressing_style": "path"}))
     for call in (

@@ -67,6 +67,7 @@ def test_revalidation(console):
     for known in (etag, etag[2:], f'"other", {etag}', "*"):
         reply = ask(console, "/-/console/", ("If-None-Match", known))
         assert reply.status == 304 and reply.body == b"" and reply.header("etag") == etag
+        assert reply.header("content-length") == ask(console, "/-/console/", method="HEAD").header("content-length")
     assert ask(console, "/-/console/", ("If-None-Match", '"other"')).status == 200
 
 

@@ -131,6 +131,26 @@ def test_head_of_everything_unsigned_has_no_body(server, bucket):
         assert connection.request("GET", f"/{bucket}").status == 200
 
 
+def test_refused_head_of_a_bucket_tells_its_region(server, bucket):
+    """Clients ask so for it, before they sign: without a body there is no other place to tell it."""
+    with raw.Connection(server) as connection:
+        for target, status, region in ((f"/{bucket}", 403, "us-east-1"), ("/no-such-bucket-here", 404, None), (f"/{bucket}/k", 403, None)):
+            connection.send(raw.head("HEAD", target, [("Host", connection.host)]))
+            reply = connection.reply("HEAD")
+            assert (reply.status, reply.header("x-amz-bucket-region")) == (status, region), reply
+
+
+def test_304_does_not_say_that_the_object_is_empty(server, bucket):
+    """A Content-Length there is the object's, and caches take it over. src: RFC 9110, section 8.6"""
+    with raw.Connection(server) as connection:
+        for size in (0, 10, 400_000):
+            etag = connection.request("PUT", f"/{bucket}/o{size}", body=b"x" * size).header("etag")
+            for method in ("GET", "HEAD"):
+                for range_header in ([], [("Range", "bytes=0-1")]):
+                    reply = connection.request(method, f"/{bucket}/o{size}", [("If-None-Match", etag), *range_header])
+                    assert (reply.status, reply.body, reply.header("content-length")) == (304, b"", str(size)), reply
+
+
 def test_304_has_no_body(server, present):
     with raw.Connection(server) as connection:
         etag = connection.request("GET", present).header("etag")
