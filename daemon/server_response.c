@@ -33,11 +33,9 @@ static ssize_t read_blob(void *ctx, uint64_t position, char *ret_bytes, size_t m
     struct exchange *exchange = ctx;
     struct request *request = &exchange->request;
     uint64_t offset = request->response.blob_offset + position;
-    /* To the end of the store's block, so that no block is read and verified twice. */
-    uint64_t to_end = BLOB_BLOCK_BYTES - offset % BLOB_BLOCK_BYTES;
-    size_t wanted = max < to_end ? max : (size_t)to_end, got = 0;
+    size_t got = 0;
     enum storage_err err = blob_read(
-        request->response.reader, offset, ret_bytes, wanted, request_verify_reads(request), &got);
+        request->response.reader, offset, ret_bytes, max, request_verify_reads(request), &got);
     if (err == STORAGE_OK && got > 0)
         return (ssize_t)got;
     /* The status is long sent: only a broken connection can tell the client. */

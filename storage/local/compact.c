@@ -221,8 +221,7 @@ static enum storage_err copy_extent(
     size_t got = 0, length = (size_t)old->length_bytes;
     if (old->length_bytes > PACKED_MAX_BYTES || old->block_count > EXTENT_INLINE_CRCS)
         return STORAGE_CORRUPT;
-    enum storage_err err =
-        extent_read(segment, old, old->block_crcs, 0, batch->data, length, NULL, &got);
+    enum storage_err err = extent_read(segment, old, old->block_crcs, 0, batch->data, length, &got);
     if (err != STORAGE_OK)
         return STORAGE_CORRUPT;
     uint64_t size = extent_disk_bytes(old);

@@ -146,8 +146,8 @@ static enum storage_err stored_run(struct inflater *inflater, struct segment *se
     if (inflater->stored != block) {
         size_t got = 0;
         inflater->stored = UINT64_MAX;
-        enum storage_err err = extent_read(
-            segment, extent, crcs, block * BLOB_BLOCK_BYTES, inflater->in, len, NULL, &got);
+        enum storage_err err =
+            extent_read(segment, extent, crcs, block * BLOB_BLOCK_BYTES, inflater->in, len, &got);
         if (err != STORAGE_OK)
             return err;
         inflater->stored = block;

@@ -128,40 +128,29 @@ enum storage_err extent_load_footer(
     return err;
 }
 
-/* One block, or the part of it that is wanted. */
+/* One block, or without CRCs the part of it that is wanted. */
 static enum storage_err read_block(struct segment *segment, const struct extent *extent,
-    const uint32_t *crcs, uint64_t offset, char *ret_bytes, size_t len, void *scratch,
-    size_t *ret_len)
+    const uint32_t *crcs, uint64_t offset, char *ret_bytes, size_t len, size_t *ret_len)
 {
     uint64_t block = offset / BLOB_BLOCK_BYTES;
-    uint64_t begin = block * BLOB_BLOCK_BYTES;
-    uint64_t left = extent->length_bytes - begin;
+    uint64_t left = extent->length_bytes - block * BLOB_BLOCK_BYTES;
     size_t block_len = left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES;
-    size_t skip = (size_t)(offset - begin);
-    size_t wanted = len < block_len - skip ? len : block_len - skip;
-    bool whole = !crcs || (skip == 0 && wanted == block_len);
-    if (!whole && !scratch)
+    size_t skip = (size_t)(offset % BLOB_BLOCK_BYTES);
+    size_t wanted = len < block_len - skip ? len : block_len - skip, got;
+    if (crcs && wanted < block_len)
         return STORAGE_INVALID;
-    void *to = whole ? (void *)ret_bytes : scratch;
-    size_t to_read = crcs ? block_len : wanted;
-    uint64_t at = extent->offset_bytes + (crcs ? begin : offset);
-    size_t got;
-    enum storage_err err = space_read(segment->space, segment->fd, to, to_read, at, &got);
+    enum storage_err err = space_read(
+        segment->space, segment->fd, ret_bytes, wanted, extent->offset_bytes + offset, &got);
     if (err != STORAGE_OK)
         return err;
-    if (got != to_read)
+    if (got != wanted || (crcs && crc32c_update(0, span_of(ret_bytes, got)) != crcs[block]))
         return STORAGE_CORRUPT;
-    if (crcs && crc32c_update(0, span_of(to, to_read)) != crcs[block])
-        return STORAGE_CORRUPT;
-    if (!whole)
-        memcpy(ret_bytes, (char *)scratch + skip, wanted);
     *ret_len = wanted;
     return STORAGE_OK;
 }
 
 enum storage_err extent_read(struct segment *segment, const struct extent *extent,
-    const uint32_t *crcs, uint64_t offset, void *ret_bytes, size_t len, void *scratch,
-    size_t *ret_len)
+    const uint32_t *crcs, uint64_t offset, void *ret_bytes, size_t len, size_t *ret_len)
 {
     if (offset > extent->length_bytes ||
         extent->block_count != extent_block_count(extent->length_bytes))
@@ -171,8 +160,8 @@ enum storage_err extent_read(struct segment *segment, const struct extent *exten
     size_t done = 0;
     while (done < len) {
         size_t got = 0;
-        enum storage_err err = read_block(segment, extent, crcs, offset + done,
-            (char *)ret_bytes + done, len - done, scratch, &got);
+        enum storage_err err = read_block(
+            segment, extent, crcs, offset + done, (char *)ret_bytes + done, len - done, &got);
         if (err != STORAGE_OK)
             return err;
         done += got;

@@ -15,7 +15,7 @@ static void forget(struct located *here)
         segment_release(here->segment);
     free(here->footer_crcs);
     inflater_free(here->inflater);
-    *here = (struct located){0};
+    *here = (struct located){.kept = UINT64_MAX};
 }
 
 /* In a transaction and an epoch: where the piece's extent lies now, and its file. */
@@ -98,7 +98,7 @@ static bool holds(const struct located *here, uint64_t offset)
 
 static enum storage_err locate(struct blob_reader *reader, uint64_t offset)
 {
-    struct located next = {0};
+    struct located next = {.kept = UINT64_MAX};
     if (reader->here.valid && offset >= reader->here.at_bytes) {
         next.part = reader->here.part;
         next.index = reader->here.index;
@@ -137,6 +137,7 @@ enum storage_err reader_new(
         .storage = storage,
         .blob_id = record->blob_id,
         .size_bytes = record->size_bytes,
+        .here.kept = UINT64_MAX,
     };
     if (inline_len > 0)
         memcpy(reader->inline_bytes, record->inline_bytes.ptr, inline_len);
@@ -216,7 +217,7 @@ void blob_close(struct blob_reader *reader)
     pin_remove(reader->storage->epochs, &reader->pin);
     forget(&reader->here);
     free(reader->upload);
-    free(reader->scratch);
+    free(reader->block);
     free(reader);
 }
 
@@ -233,15 +234,6 @@ static enum storage_err crcs_of(struct located *here, const uint32_t **ret_crcs)
     return err;
 }
 
-/* Only what begins or ends inside of a block has to be checked elsewhere than in the caller's
- * memory. */
-static bool is_whole_blocks(const struct extent *extent, uint64_t offset, size_t len)
-{
-    uint64_t end = offset + len;
-    return offset % BLOB_BLOCK_BYTES == 0 &&
-           (end % BLOB_BLOCK_BYTES == 0 || end == extent->length_bytes);
-}
-
 static enum storage_err read_compressed(struct located *here, const uint32_t *crcs, uint64_t offset,
     void *ret_bytes, size_t len, size_t *ret_len)
 {
@@ -254,29 +246,62 @@ static enum storage_err read_compressed(struct located *here, const uint32_t *cr
     return err;
 }
 
+/* A part of one block, which is kept: the rest of it is what is read next. */
+static enum storage_err read_part(struct blob_reader *reader, const uint32_t *crcs, uint64_t at,
+    void *ret_bytes, size_t len, size_t *ret_len)
+{
+    struct located *here = &reader->here;
+    uint64_t block = at / BLOB_BLOCK_BYTES;
+    size_t skip = (size_t)(at % BLOB_BLOCK_BYTES);
+    if (!reader->block && !(reader->block = malloc(BLOB_BLOCK_BYTES)))
+        return STORAGE_NO_MEMORY;
+    if (here->kept != block) {
+        here->kept = UINT64_MAX;
+        enum storage_err err = extent_read(here->segment, &here->extent, crcs,
+            block * BLOB_BLOCK_BYTES, reader->block, BLOB_BLOCK_BYTES, &here->kept_bytes);
+        if (err != STORAGE_OK)
+            return err;
+        here->kept = block;
+    }
+    *ret_len = len < here->kept_bytes - skip ? len : here->kept_bytes - skip;
+    memcpy(ret_bytes, reader->block + skip, *ret_len);
+    return STORAGE_OK;
+}
+
+/* Blocks are read and checked whole, and each once where the content is read in order. So a run ends where its
+ * last whole block does, wherever in the object that is: parts are of any length. */
+static enum storage_err read_verified(
+    struct blob_reader *reader, uint64_t at, void *ret_bytes, size_t len, size_t *ret_len)
+{
+    struct located *here = &reader->here;
+    const uint32_t *crcs = NULL;
+    enum storage_err err = crcs_of(here, &crcs);
+    if (err != STORAGE_OK)
+        return err;
+    if (here->extent.content_bytes)
+        return read_compressed(here, crcs, at, ret_bytes, len, ret_len);
+    size_t past = (size_t)((at + len) % BLOB_BLOCK_BYTES);
+    bool to_end = past == 0 || at + len == here->extent.length_bytes;
+    if (at % BLOB_BLOCK_BYTES != 0 || (!to_end && past == len))
+        return read_part(reader, crcs, at, ret_bytes, len, ret_len);
+    return extent_read(
+        here->segment, &here->extent, crcs, at, ret_bytes, to_end ? len : len - past, ret_len);
+}
+
 static enum storage_err read_here(struct blob_reader *reader, uint64_t offset, void *ret_bytes,
     size_t len, bool verify, size_t *ret_len)
 {
     struct located *here = &reader->here;
-    const uint32_t *crcs = NULL;
     uint64_t skipped = offset - here->at_bytes;
     uint64_t left = here->piece.length_bytes - skipped;
     uint64_t at = here->piece.offset_bytes + skipped;
     if (len > left)
         len = (size_t)left;
-    if (verify) {
-        enum storage_err err = crcs_of(here, &crcs);
-        if (err != STORAGE_OK)
-            return err;
-        if (!reader->scratch && !here->extent.content_bytes &&
-            !is_whole_blocks(&here->extent, at, len) &&
-            !(reader->scratch = malloc(BLOB_BLOCK_BYTES)))
-            return STORAGE_NO_MEMORY;
-    }
+    if (verify)
+        return read_verified(reader, at, ret_bytes, len, ret_len);
     if (here->extent.content_bytes)
-        return read_compressed(here, crcs, at, ret_bytes, len, ret_len);
-    return extent_read(
-        here->segment, &here->extent, crcs, at, ret_bytes, len, reader->scratch, ret_len);
+        return read_compressed(here, NULL, at, ret_bytes, len, ret_len);
+    return extent_read(here->segment, &here->extent, NULL, at, ret_bytes, len, ret_len);
 }
 
 /* A part that was replaced meanwhile may have been given back while it was read. */

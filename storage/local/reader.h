@@ -14,6 +14,8 @@ struct located {
     struct segment *segment;
     uint32_t *footer_crcs;     /* of extents with many blocks, once they were needed */
     struct inflater *inflater; /* of compressed ones, the same */
+    uint64_t kept;             /* which block of the extent the reader's is; UINT64_MAX: none */
+    size_t kept_bytes;
 };
 
 /* Of an open upload: what the parts were when it was opened, and those that count. */
@@ -35,7 +37,7 @@ struct blob_reader {
     struct upload_view *upload; /* NULL: an object's */
     uint32_t part_count;
     struct located here;
-    void *scratch;
+    unsigned char *block; /* BLOB_BLOCK_BYTES, once a part of a block was asked for */
     char inline_bytes[];
 };
 

@@ -344,7 +344,7 @@ bool salvage_file_whole(struct salvage *salvage, const struct extent *extent)
     for (uint32_t i = 0; i < extent->block_count && whole; i++) {
         size_t got;
         whole = extent_read(segment, extent, crcs, (uint64_t)i * BLOB_BLOCK_BYTES, block,
-                    sizeof(block), block, &got) == STORAGE_OK;
+                    sizeof(block), &got) == STORAGE_OK;
     }
     free(crcs);
     segment_release(segment);

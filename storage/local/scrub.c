@@ -114,7 +114,7 @@ static enum storage_err look(
         uint64_t at = (uint64_t)block * BLOB_BLOCK_BYTES;
         forget_cached(found, at, BLOB_BLOCK_BYTES);
         err = extent_read(found->segment, extent, small ? extent->block_crcs : crcs, at, buffer,
-            BLOB_BLOCK_BYTES, buffer, &got);
+            BLOB_BLOCK_BYTES, &got);
         if (err != STORAGE_OK)
             *ret_wrong = err == STORAGE_CORRUPT ? "does not match its checksum" : "cannot be read";
     }

@@ -105,13 +105,12 @@ enum storage_err segment_acquire(
 void segment_release(struct segment *segment);
 int segment_fd(const struct segment *segment);
 
-/* Reads part of an extent; with verify whole blocks are read and checked against crcs.
- * crcs: block_count entries: extent->block_crcs or those of extent_load_footer.
- * scratch: BLOB_BLOCK_BYTES of the caller's, used when the wanted run is no whole block; may be
- * NULL without verify. err: IO, CORRUPT */
+/* Reads part of an extent.
+ * crcs: block_count entries to check against, extent->block_crcs or those of extent_load_footer; then only whole
+ * blocks can be read. NULL: unchecked.
+ * err: IO, CORRUPT, INVALID (a part of a block, to be checked) */
 enum storage_err extent_read(struct segment *segment, const struct extent *extent,
-    const uint32_t *crcs, uint64_t offset, void *ret_bytes, size_t len, void *scratch,
-    size_t *ret_len) MUST_USE;
+    const uint32_t *crcs, uint64_t offset, void *ret_bytes, size_t len, size_t *ret_len) MUST_USE;
 /* Reads and checks a footer of more than EXTENT_INLINE_CRCS blocks. Memory: malloc, the caller
  * frees. err: IO, CORRUPT, NO_MEMORY */
 enum storage_err extent_load_footer(

@@ -271,8 +271,8 @@ static void check_blocks(
     static char block[BLOB_BLOCK_BYTES]; /* of the one thread of the child process */
     for (uint32_t i = 0; i < extent->block_count; i++) {
         size_t got;
-        enum storage_err err = extent_read(segment, extent, crcs, (uint64_t)i * BLOB_BLOCK_BYTES,
-            block, sizeof(block), block, &got);
+        enum storage_err err = extent_read(
+            segment, extent, crcs, (uint64_t)i * BLOB_BLOCK_BYTES, block, sizeof(block), &got);
         if (err == STORAGE_OK)
             continue;
         char what[64];

@@ -371,6 +371,77 @@ static void test_many_parts_and_empty_ones(void **state)
     check_bytes(bucket, SPAN("nothing"), newest_version, SPAN(""));
 }
 
+/* ---- what reading costs ---- */
+
+static atomic_uint_fast64_t bytes_read;
+
+static ssize_t counting_pread(int fd, void *bytes, size_t len, off_t offset)
+{
+    ssize_t got = sys_posix.pread(fd, bytes, len, offset);
+    bytes_read += got > 0 ? (uint64_t)got : 0;
+    return got;
+}
+
+static void reopen_counting(void)
+{
+    static struct sys counting;
+    counting = sys_posix;
+    counting.pread = counting_pread;
+    struct storage_options options = {.dir = test_dir, .no_background = true};
+    const char *detail = "";
+    store_close();
+    assert_int_equal(engine_open(&options, &counting, &store, &detail), STORAGE_OK);
+}
+
+/* What the disk was asked for. */
+static uint64_t read_from(struct bucket_ref bucket, struct span key, uint64_t from, size_t step,
+    const char *expected, size_t size)
+{
+    struct object_info info;
+    struct blob_reader *reader;
+    char *got = malloc(size);
+    assert_int_equal(
+        storage_object_open(store, bucket.id, key, newest_version, &test_arena, &info, &reader),
+        STORAGE_OK);
+    assert_int_equal(blob_size(reader), size);
+    uint64_t before = bytes_read;
+    for (size_t at = (size_t)from, n = 0; at < size; at += n) {
+        size_t len = size - at < step ? size - at : step;
+        assert_int_equal(blob_read(reader, at, got + at, len, true, &n), STORAGE_OK);
+        assert_in_range(n, 1, len);
+    }
+    blob_close(reader);
+    assert_memory_equal(got + from, expected + from, size - from);
+    free(got);
+    return bytes_read - before;
+}
+
+/* Where parts were no multiple of the block, each read went over two blocks, and both were read for it; reads of
+ * less than a block read it for each. */
+static void test_parts_of_any_length_are_read_once(void **state)
+{
+    (void)state;
+    enum { FIRST = 700001, SECOND = 1000003, SIZE = FIRST + SECOND };
+    static const struct part_choice parts[] = {{1}, {2}};
+    static const size_t steps[] = {BLOB_BLOCK_BYTES, 32 * 1024, 100000, 4095, SIZE};
+    struct bucket_ref bucket = make_bucket("uploads");
+    struct span key = SPAN("odd");
+    struct upload_id upload = begin(bucket, key, SPAN(""));
+    put_part(bucket, key, upload, 1, content(1, FIRST));
+    put_part(bucket, key, upload, 2, content(2, SECOND));
+    struct mutation m = complete_of(bucket, key, upload, parts, 2);
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    char *whole = malloc(SIZE);
+    memcpy(whole, content(1, FIRST).ptr, FIRST);
+    memcpy(whole + FIRST, content(2, SECOND).ptr, SECOND);
+    reopen_counting();
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        assert_int_equal(read_from(bucket, key, 0, steps[i], whole, SIZE), SIZE);
+        assert_int_equal(read_from(bucket, key, 100000, steps[i], whole, SIZE), SIZE);
+    }
+    free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +454,8 @@ int main(void)
             test_copied_parts_point_into_the_source, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(
             test_many_parts_and_empty_ones, store_setup, store_teardown),
+        cmocka_unit_test_setup_teardown(
+            test_parts_of_any_length_are_read_once, store_setup, store_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
