@@ -316,6 +316,26 @@ def test_presigned_with_a_signed_header_that_is_not_sent(server, present):
     assert fetch(server, target).code == "SignatureDoesNotMatch"
 
 
+def test_presigned_copy_with_its_source_in_the_query_overwrites_nothing(server, bucket, present):
+    """SDKs move all x-amz- headers there. Taken for an upload, it would leave an object of no bytes."""
+    source = "x-amz-copy-source=" + present.replace("/", "%2F")
+    with raw.Connection(server) as connection:
+        connection.request("PUT", f"/{bucket}/target", body=b"kept")
+        upload = connection.request("POST", f"/{bucket}/parts?uploads").field("UploadId")
+        for path in (f"/{bucket}/target?{source}", f"/{bucket}/parts?partNumber=1&uploadId={upload}&{source}"):
+            target = Signer().presigned("PUT", path, connection.host)
+            connection.send(raw.head("PUT", target, [("Host", connection.host), ("Content-Length", "0")]))
+            reply = connection.reply()
+            assert (reply.status, reply.code, reply.field("Header")) == (400, "InvalidRequest", "x-amz-copy-source"), reply
+        # Where a source counts, a condition on it that would not is refused too.
+        target = Signer().presigned("PUT", f"/{bucket}/target?x-amz-copy-source-if-match=other", connection.host, headers=[("x-amz-copy-source", present)],
+                                    signed=("host", "x-amz-copy-source"))
+        connection.send(raw.head("PUT", target, [("Host", connection.host), ("x-amz-copy-source", present), ("Content-Length", "0")]))
+        assert connection.reply().code == "InvalidRequest"
+        assert connection.request("GET", f"/{bucket}/target").body == b"kept"
+        assert b"<Part>" not in connection.request("GET", f"/{bucket}/parts?uploadId={upload}").body
+
+
 def test_both_ways_at_once(server, present):
     target = Signer().presigned("GET", present, host_of(server))
     with raw.Connection(server) as connection:
