@@ -33,13 +33,21 @@ static void fill(void)
     world_do(world, part, NULL, "a part");
 }
 
+/* At the end of the run: the folder would stay, in memory. */
+static void drop(void)
+{
+    CHECK(world_drop((void **)&world) == 0);
+}
+
 struct world *fuzz_world(void)
 {
     void *state = NULL;
     if (world != NULL && ++inputs % INPUTS_OF_A_WORLD != 0)
         return world;
     if (world != NULL)
-        CHECK(world_drop((void **)&world) == 0);
+        drop();
+    else
+        CHECK(atexit(drop) == 0);
     CHECK(world_make(&state) == 0);
     world = state;
     world_add_identities(world);
