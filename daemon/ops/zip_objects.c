@@ -18,7 +18,7 @@
 enum {
     PAGE_KEYS = 64,
     PAGE_MEMORY_BYTES = 2 * 1024 * 1024, /* then a page ends early, and its memory is given back */
-    STEPS_MAX = 64, /* without a byte, before other connections get their turn */
+    STEPS_MAX = 64,                      /* before other connections get their turn */
     HEAD_MAX_BYTES = 80 * 1024,
     LEFT_OUT_MAX_BYTES = 64 * 1024,
     ENTRIES_MAX = 10 * 1000 * 1000,
@@ -396,25 +396,32 @@ static bool step(struct zip *zip, char *to, size_t max, size_t *ret_len)
     return true;
 }
 
+/* What the next steps bring, together: an entry of a small object is three pieces, and each call is sent by itself. */
 static enum stream_result next(void *ctx, char *ret_bytes, size_t max_bytes, size_t *ret_len)
 {
     struct zip *zip = ctx;
-    for (size_t steps = 0; steps < STEPS_MAX; steps++) {
+    size_t len = 0;
+    for (size_t steps = 0; steps < STEPS_MAX && len < max_bytes; steps++) {
+        size_t got = 0;
+        enum stream_result room = STREAM_DATA;
         if (zip->head.len > 0)
-            *ret_len = send_head(zip, ret_bytes, max_bytes);
-        if (*ret_len > 0)
-            return STREAM_DATA;
-        if (zip->state == ZIP_END)
-            return STREAM_END;
-        enum stream_result room = zip_directory_ready(zip->directory);
-        if (room != STREAM_DATA)
+            got = send_head(zip, ret_bytes + len, max_bytes - len);
+        else if (zip->state == ZIP_END)
+            room = STREAM_END;
+        else
+            room = zip_directory_ready(zip->directory);
+        if (room == STREAM_BROKEN || (room != STREAM_DATA && len == 0))
             return room;
-        if (!step(zip, ret_bytes, max_bytes, ret_len) || !buf_ok(&zip->head) ||
-            (zip->page_open && zip->page.arena.overflow))
+        if (room != STREAM_DATA)
+            break;
+        if (got == 0 && (!step(zip, ret_bytes + len, max_bytes - len, &got) ||
+                            !buf_ok(&zip->head) || (zip->page_open && zip->page.arena.overflow)))
             return STREAM_BROKEN;
-        if (*ret_len > 0)
-            return STREAM_DATA;
+        len += got;
     }
+    *ret_len = len;
+    if (len > 0)
+        return STREAM_DATA;
     stream_wake(zip_directory_waker(zip->directory));
     return STREAM_WAIT;
 }

@@ -37,6 +37,14 @@ static void put_many(struct world *world, const char *bucket, size_t count)
     }
 }
 
+/* More than goes out at once. */
+static void put_long(struct world *world, const char *key)
+{
+    static char bytes[64 * 1024];
+    memset(bytes, 'x', sizeof(bytes));
+    world_put(world, "zipped", span_str(key), span_of(bytes, sizeof(bytes)));
+}
+
 /* Walks the directory as its end says it lies; each record has to name a local header of the same name. */
 static size_t walk(struct span zip)
 {
@@ -106,7 +114,7 @@ static void test_what_is_deleted_meanwhile_is_left_out(void **state)
 {
     struct world *world = *state;
     world_do(world, "PUT /zipped", NULL, NULL);
-    world_put(world, "zipped", SPAN("a"), SPAN("one"));
+    put_long(world, "a");
     world_put(world, "zipped", SPAN("b"), SPAN("two"));
     REPLY reply = world_send_open(world, "GET /zipped?lakegate-zip", NULL, SPAN(""));
     assert_int_equal(reply_pull(&reply), STREAM_DATA);
@@ -122,7 +130,7 @@ static void test_a_bucket_that_goes_away_breaks_it_off(void **state)
 {
     struct world *world = *state;
     world_do(world, "PUT /zipped", NULL, NULL);
-    world_put(world, "zipped", SPAN("a"), SPAN("one"));
+    put_long(world, "a");
     REPLY reply = world_send_open(world, "GET /zipped?lakegate-zip", NULL, SPAN(""));
     assert_int_equal(reply_pull(&reply), STREAM_DATA);
     world_do(world, "DELETE /zipped/a", NULL, NULL);
@@ -131,6 +139,21 @@ static void test_a_bucket_that_goes_away_breaks_it_off(void **state)
     while (reply_pull(&reply) == STREAM_DATA)
         continue;
     assert_true(reply.broken);
+}
+
+/* Head and bytes of each entry were sent by themselves, in two calls of some 40 bytes. */
+static void test_small_objects_go_out_together(void **state)
+{
+    struct world *world = *state;
+    world_do(world, "PUT /zipped", NULL, NULL);
+    put_many(world, "zipped", BATCH);
+    REPLY reply = world_send_open(world, "GET /zipped?lakegate-zip", NULL, SPAN(""));
+    size_t pieces = 0;
+    while (reply_pull(&reply) == STREAM_DATA)
+        pieces++;
+    assert_false(reply.broken);
+    assert_int_equal(walk(reply.body), BATCH);
+    assert_in_range(pieces, 1, BATCH / 8);
 }
 
 static void test_a_client_that_leaves_takes_all_with_it(void **state)
@@ -156,6 +179,7 @@ int main(void)
             test_what_is_deleted_meanwhile_is_left_out, world_make, world_drop),
         cmocka_unit_test_setup_teardown(
             test_a_bucket_that_goes_away_breaks_it_off, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(test_small_objects_go_out_together, world_make, world_drop),
         cmocka_unit_test_setup_teardown(
             test_a_client_that_leaves_takes_all_with_it, world_make, world_drop),
     };
