@@ -13,6 +13,14 @@ static bool is_token(struct span name)
     return name.len > 0;
 }
 
+/* The SDK for Go sends one for each name of the list. src: AWS SDK models, service-2.json of s3, "type": "list" */
+static bool is_amz_list(struct span name)
+{
+    return span_starts_nocase(name, SPAN("x-amz-meta-")) ||
+           span_eq_nocase(name, SPAN("x-amz-object-attributes")) ||
+           span_eq_nocase(name, SPAN("x-amz-optional-object-attributes"));
+}
+
 /* Fields that decide something; user metadata and what only lists may repeat. */
 static bool is_single(struct span name)
 {
@@ -30,7 +38,7 @@ static bool is_single(struct span name)
         SPAN("if-unmodified-since"),
     };
     if (span_starts_nocase(name, SPAN("x-amz-")))
-        return !span_starts_nocase(name, SPAN("x-amz-meta-"));
+        return !is_amz_list(name);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (span_eq_nocase(name, names[i]))
             return true;

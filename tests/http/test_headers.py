@@ -92,6 +92,15 @@ def test_conflicting_headers_decide_nothing(server, key, name):
     assert raw.request(server, "GET", key).code == "NoSuchKey"
 
 
+def test_a_list_of_attributes_may_come_in_several_headers(server, present):
+    """As the SDK for Go sends it."""
+    headers = [("x-amz-object-attributes", name) for name in ("ETag", "Checksum", "ObjectSize")]
+    reply = raw.request(server, "GET", present + "?attributes", headers)
+    assert reply.status == 200 and reply.field("ObjectSize") == "10" and reply.field("ETag") and reply.field("ChecksumType"), reply
+    listing = raw.request(server, "GET", present.rsplit("/", 1)[0], [("x-amz-optional-object-attributes", name) for name in ("RestoreStatus", "Other")])
+    assert listing.status == 200, listing
+
+
 @pytest.mark.parametrize("field,second", [
     ("x-amz-date", "20200101T000000Z"),
     ("x-amz-content-sha256", sigv4.sha256(b"other")),
