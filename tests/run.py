@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the stages of scripts/test, as many at once as there are processors, each after those it needs.
+"""Runs the stages of scripts/test, each after those it needs; as many at once as there are processors, and one of WAITING.
 
 usage: run.py [--list] [STAGE …]    a stage brings the stages with it that it needs
 Logs are kept in build/test-logs/.
@@ -99,6 +99,10 @@ TELLING = {"crash", "soak", "overload", "largest", "power", "power-syncs", "hist
            "http-asan", *(f"fuzz-run-{i}" for i in range(1, FUZZ_PARTS + 1))}
 
 
+# Those that wait for a disk or for time to go by: one of them runs beside as many others as there are processors.
+WAITING = {"random", "salvage", "full-disk", "power-way-back", "way-back"}
+
+
 class Result:
     def __init__(self, passed=0, failed=0, skipped=0):
         self.passed, self.failed, self.skipped = passed, failed, skipped
@@ -183,6 +187,11 @@ def chosen_stages(names):
     return [stage for stage in STAGES if stage[0] in wanted]
 
 
+def has_room(name, under_way):
+    waiting = WAITING & set(under_way)
+    return not waiting if name in WAITING else len(under_way) - len(waiting) < max(2, CPUS)
+
+
 def main():
     if "--list" in sys.argv:
         print("\n".join(stage[0] for stage in STAGES))
@@ -192,7 +201,7 @@ def main():
     signal.signal(signal.SIGTERM, end_children)
     waiting, results, under_way = chosen_stages(sys.argv[1:]), {}, {}
     started = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(max(2, CPUS)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max(2, CPUS) + 1) as pool:
         while waiting or under_way:
             for stage in list(waiting):
                 name, needs, command, environment = stage
@@ -201,7 +210,7 @@ def main():
                     waiting.remove(stage)
                     results[name] = Result(failed=1)
                     print(f"{name}: not run, since {broken[0]} failed", flush=True)
-                elif len(under_way) < max(2, CPUS) and all(need in results for need in needs):
+                elif has_room(name, under_way.values()) and all(need in results for need in needs):
                     waiting.remove(stage)
                     under_way[pool.submit(run, name, command, environment)] = name
             done, _ = concurrent.futures.wait(under_way, return_when=concurrent.futures.FIRST_COMPLETED)
