@@ -38,6 +38,7 @@ struct found {
     struct extent_record record;
     struct segment *segment; /* NULL: it cannot be opened */
     enum storage_err segment_err;
+    uint32_t *footer_crcs; /* of an extent with many blocks, once they were needed */
 };
 
 /* The first extent whose id is not below `id`, at any rate with a row that can be read.
@@ -76,6 +77,7 @@ static void found_end(struct found *found)
     if (found->segment)
         segment_release(found->segment);
     found->segment = NULL;
+    free(TAKE(found->footer_crcs));
 }
 
 /* The disk shall be asked, not what the system remembers of it. */
@@ -85,13 +87,30 @@ static void forget_cached(const struct found *found, uint64_t offset, uint64_t l
         (off_t)(found->record.extent.offset_bytes + offset), (off_t)len, POSIX_FADV_DONTNEED);
 }
 
+/* The footer as it lies there, and what is wrong with it; NULL: nothing. Its CRCs are kept where the row has none.
+ * err: NO_MEMORY */
+static enum storage_err look_at_footer(struct found *found, const char **ret_wrong)
+{
+    const struct extent *extent = &found->record.extent;
+    bool small = extent->block_count <= EXTENT_INLINE_CRCS;
+    free(TAKE(found->footer_crcs));
+    enum storage_err err = extent_load_footer(found->segment, extent, &found->footer_crcs);
+    if (err == STORAGE_NO_MEMORY)
+        return err;
+    if (err != STORAGE_OK)
+        *ret_wrong = err == STORAGE_CORRUPT ? "its footer is damaged" : "its footer cannot be read";
+    else if (small && memcmp(found->footer_crcs, extent->block_crcs,
+                          extent->block_count * sizeof(extent->block_crcs[0])) != 0)
+        *ret_wrong = "its footer and its row do not agree";
+    return STORAGE_OK;
+}
+
 /* What is wrong with a block, or with the footer where block is UINT32_MAX; NULL: nothing.
  * err: NO_MEMORY */
 static enum storage_err look(
-    const struct found *found, uint32_t block, char *buffer, const char **ret_wrong)
+    struct found *found, uint32_t block, char *buffer, const char **ret_wrong)
 {
     const struct extent *extent = &found->record.extent;
-    uint32_t *crcs = NULL;
     size_t got;
     *ret_wrong = NULL;
     if (!found->segment) {
@@ -101,24 +120,16 @@ static enum storage_err look(
     }
     bool small = extent->block_count <= EXTENT_INLINE_CRCS, is_footer = block == UINT32_MAX;
     enum storage_err err = STORAGE_OK;
-    if (is_footer || !small)
-        err = extent_load_footer(found->segment, extent, &crcs);
-    if (err == STORAGE_NO_MEMORY)
+    if (is_footer || (!small && !found->footer_crcs))
+        err = look_at_footer(found, ret_wrong);
+    if (err != STORAGE_OK || *ret_wrong || is_footer)
         return err;
+    uint64_t at = (uint64_t)block * BLOB_BLOCK_BYTES;
+    forget_cached(found, at, BLOB_BLOCK_BYTES);
+    err = extent_read(found->segment, extent, small ? extent->block_crcs : found->footer_crcs, at,
+        buffer, BLOB_BLOCK_BYTES, &got);
     if (err != STORAGE_OK)
-        *ret_wrong = err == STORAGE_CORRUPT ? "its footer is damaged" : "its footer cannot be read";
-    else if (is_footer && small &&
-             memcmp(crcs, extent->block_crcs, extent->block_count * sizeof(*crcs)) != 0)
-        *ret_wrong = "its footer and its row do not agree";
-    if (err == STORAGE_OK && !is_footer) {
-        uint64_t at = (uint64_t)block * BLOB_BLOCK_BYTES;
-        forget_cached(found, at, BLOB_BLOCK_BYTES);
-        err = extent_read(found->segment, extent, small ? extent->block_crcs : crcs, at, buffer,
-            BLOB_BLOCK_BYTES, &got);
-        if (err != STORAGE_OK)
-            *ret_wrong = err == STORAGE_CORRUPT ? "does not match its checksum" : "cannot be read";
-    }
-    free(crcs);
+        *ret_wrong = err == STORAGE_CORRUPT ? "does not match its checksum" : "cannot be read";
     return STORAGE_OK;
 }
 
@@ -219,7 +230,7 @@ static void note_bad(
 }
 
 static enum storage_err check_block(
-    struct scrub *scrub, const struct found *found, uint32_t block, char *buffer, bool *ret_bad)
+    struct scrub *scrub, struct found *found, uint32_t block, char *buffer, bool *ret_bad)
 {
     const char *wrong;
     enum storage_err err = look(found, block, buffer, &wrong);
@@ -233,7 +244,7 @@ static enum storage_err check_block(
 
 /* From position->offset, a block's number, on: its end, or as far as *left reaches. */
 static enum storage_err check_extent(
-    struct scrub *scrub, const struct found *found, char *buffer, uint64_t *left)
+    struct scrub *scrub, struct found *found, char *buffer, uint64_t *left)
 {
     const struct extent *extent = &found->record.extent;
     struct scrub_position *position = scrub->position;

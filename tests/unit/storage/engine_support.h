@@ -62,6 +62,29 @@ static inline int store_setup(void **state)
     return 0;
 }
 
+/* ---- what the disk is asked for ---- */
+
+static atomic_uint_fast64_t bytes_read;
+
+static inline ssize_t counting_pread(int fd, void *bytes, size_t len, off_t offset)
+{
+    ssize_t got = sys_posix.pread(fd, bytes, len, offset);
+    bytes_read += got > 0 ? (uint64_t)got : 0;
+    return got;
+}
+
+/* From here on bytes_read counts. */
+static inline void store_reopen_counting(void)
+{
+    static struct sys counting;
+    counting = sys_posix;
+    counting.pread = counting_pread;
+    struct storage_options options = {.dir = test_dir, .no_background = true};
+    const char *detail = "";
+    store_close();
+    assert_int_equal(engine_open(&options, &counting, &store, &detail), STORAGE_OK);
+}
+
 /* The index's counts and set hashes against a full scan. */
 static inline void check_tallies(void)
 {

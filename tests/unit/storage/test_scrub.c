@@ -149,6 +149,22 @@ static void a_missing_file_is_found(void **state)
     expect_found("of bucket/file");
 }
 
+/* The footer, which grows with the extent, was read again for each of its blocks. */
+static void a_footer_is_not_read_for_each_block(void **state)
+{
+    (void)state;
+    enum { SIZE = sizeof(body_bytes) };
+    put(bucket, SPAN("file"), body(SIZE, 7));
+    struct extent extent = extent_of_length(SIZE);
+    store_reopen_counting();
+    struct seen seen = {0};
+    pass(&seen, 2 * SIZE);
+    assert_int_equal(seen.count, 0);
+    uint64_t footer = footer_bytes(extent.block_count);
+    assert_in_range(
+        bytes_read, SIZE + footer, SIZE + 16 * footer); /* there is some log, too; blocks are 32 */
+}
+
 static void a_damaged_log_is_found(void **state)
 {
     (void)state;
@@ -389,6 +405,7 @@ int main(void)
         CASE(a_whole_store_has_no_findings),
         CASE(damaged_content_is_found_and_named),
         CASE(a_missing_file_is_found),
+        CASE(a_footer_is_not_read_for_each_block),
         CASE(a_damaged_log_is_found),
         CASE(a_damaged_record_is_found_while_the_store_is_open),
         CASE(damaged_pages_are_found_and_end_nothing),

@@ -373,26 +373,6 @@ static void test_many_parts_and_empty_ones(void **state)
 
 /* ---- what reading costs ---- */
 
-static atomic_uint_fast64_t bytes_read;
-
-static ssize_t counting_pread(int fd, void *bytes, size_t len, off_t offset)
-{
-    ssize_t got = sys_posix.pread(fd, bytes, len, offset);
-    bytes_read += got > 0 ? (uint64_t)got : 0;
-    return got;
-}
-
-static void reopen_counting(void)
-{
-    static struct sys counting;
-    counting = sys_posix;
-    counting.pread = counting_pread;
-    struct storage_options options = {.dir = test_dir, .no_background = true};
-    const char *detail = "";
-    store_close();
-    assert_int_equal(engine_open(&options, &counting, &store, &detail), STORAGE_OK);
-}
-
 /* What the disk was asked for. */
 static uint64_t read_from(struct bucket_ref bucket, struct span key, uint64_t from, size_t step,
     const char *expected, size_t size)
@@ -434,7 +414,7 @@ static void test_parts_of_any_length_are_read_once(void **state)
     char *whole = malloc(SIZE);
     memcpy(whole, content(1, FIRST).ptr, FIRST);
     memcpy(whole + FIRST, content(2, SECOND).ptr, SECOND);
-    reopen_counting();
+    store_reopen_counting();
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         assert_int_equal(read_from(bucket, key, 0, steps[i], whole, SIZE), SIZE);
         assert_int_equal(read_from(bucket, key, 100000, steps[i], whole, SIZE), SIZE);
