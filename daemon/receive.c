@@ -119,7 +119,9 @@ static enum s3_err read_digests(struct request *request, struct receive *receive
         checksum_from_headers(&request->headers, &receive->expected, &receive->has_expected);
     if (err != S3_OK)
         return request_fail(request, err,
-            "The checksum headers are malformed or contradict each other.", __FILE__, __LINE__);
+            "The checksum headers are malformed, contradict each other, or name another algorithm "
+            "than CRC32, CRC32C, CRC64NVME, SHA1 and SHA256.",
+            __FILE__, __LINE__);
     return S3_OK;
 }
 

@@ -88,6 +88,13 @@ def test_malformed_checksum(server, key, algorithm, how):
     assert_refused(server, key, put(server, key, [(f"x-amz-checksum-{algorithm}", value)]), 400, "InvalidRequest")
 
 
+@pytest.mark.parametrize("header", [("x-amz-checksum-sha512", "AAAA"), ("x-amz-checksum-xxhash64", "AAAA"), ("x-amz-sdk-checksum-algorithm", "XXHASH3")])
+def test_an_algorithm_that_is_not_there_is_told_so(server, key, header):
+    reply = raw.request(server, "PUT", key, [header], b"hello")
+    assert (reply.status, reply.code) == (400, "InvalidRequest") and "CRC64NVME" in reply.field("Message"), reply
+    assert raw.request(server, "GET", key).code == "NoSuchKey"
+
+
 @pytest.mark.parametrize("headers", [
     [("x-amz-checksum-crc32", base64_of(CHECKSUMS["crc32"](BODY))), ("x-amz-checksum-sha1", base64_of(CHECKSUMS["sha1"](BODY)))],
     [("x-amz-checksum-crc32", base64_of(CHECKSUMS["crc32"](BODY))), ("x-amz-sdk-checksum-algorithm", "SHA256")],
