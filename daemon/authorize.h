@@ -24,6 +24,7 @@ struct access_ask {
     struct span key;                  /* absent: the bucket itself */
     struct span version_id;           /* s3:VersionId; absent: the newest */
     struct span location;             /* s3:LocationConstraint of CreateBucket */
+    struct span if_match;             /* s3:if-match of a key that DeleteObjects names */
     const struct tags *tags;          /* that an object is to get; NULL: those of the request */
 };
 

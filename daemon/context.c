@@ -300,6 +300,16 @@ static struct span creates_object(struct fill *fill)
                      op->run != op_upload_part_copy);
 }
 
+/* DeleteObjects has a condition for each key in its body; what its header says is never looked at.
+ * src: Amazon S3 User Guide, "Enforce conditional deletes on Amazon S3 buckets" */
+static struct span if_match(struct fill *fill)
+{
+    const struct op *op = fill->request->op;
+    if (op != NULL && op->run == op_delete_objects)
+        return fill->ask != NULL ? fill->ask->if_match : SPAN_ABSENT;
+    return request_header(fill->request, SPAN("if-match"));
+}
+
 /* ---- zones ---- */
 
 /* A listing is in the zone that its prefix lies in. */
@@ -378,7 +388,7 @@ static const struct {
     {POLICY_KEY_S3_VERSION_ID, NULL, version_id},
     {POLICY_KEY_S3_LOCATION_CONSTRAINT, NULL, location},
     {POLICY_KEY_S3_OBJECT_CREATION_OPERATION, NULL, creates_object},
-    {POLICY_KEY_S3_IF_MATCH, "if-match", NULL},
+    {POLICY_KEY_S3_IF_MATCH, NULL, if_match},
     {POLICY_KEY_S3_IF_NONE_MATCH, "if-none-match", NULL},
     {POLICY_KEY_S3_X_AMZ_COPY_SOURCE, NULL, copy_source},
     {POLICY_KEY_S3_X_AMZ_ACL, "x-amz-acl", NULL},

@@ -63,7 +63,8 @@ static enum s3_err may_delete(
     struct access_ask ask = {.action = newest ? "s3:DeleteObject" : "s3:DeleteObjectVersion",
         .bucket = &request->bucket,
         .key = entry->key,
-        .version_id = newest ? SPAN_ABSENT : entry->version_id};
+        .version_id = newest ? SPAN_ABSENT : entry->version_id,
+        .if_match = entry->etag_text};
     TRY(authorize_ask(request, &ask));
     if (span_present(entry->etag_text)) { /* a condition tells what is there */
         ask.action = newest ? "s3:GetObject" : "s3:GetObjectVersion";

@@ -180,6 +180,18 @@ def test_batch_of_deletes_asks_for_the_version_that_its_condition_looks_at(serve
         assert [error["Code"] for error in reply["Errors"]] == ["AccessDenied"]
 
 
+def test_batch_of_deletes_has_its_conditions_in_its_body_alone(server, bucket, s3):
+    # A policy that lets nothing be deleted without If-Match: a header that DeleteObjects does not look at is none.
+    objects = f"arn:aws:s3:::{bucket}/*"
+    user = make_user(server, policy(("Allow", "s3:DeleteObject", objects, {"Null": {"s3:if-match": "false"}}), ("Allow", "s3:GetObject", objects)))
+    etag = [s3.put_object(Bucket=bucket, Key=key, Body=b"x")["ETag"] for key in ("a", "b")][0]
+    user.s3.meta.events.register("before-sign.s3.DeleteObjects", lambda request, **_: request.headers.add_header("If-Match", etag))
+    answer = user.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "b", "ETag": etag}]})
+    assert [(error["Key"], error["Code"]) for error in answer["Errors"]] == [("a", "AccessDenied")], answer
+    assert [deleted["Key"] for deleted in answer["Deleted"]] == ["b"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["a"]
+
+
 def test_streams_are_checked_before_they_are_read(server, bucket, secret):
     user = make_user(server, only(bucket))
     with pytest.raises(Exception) as caught:
