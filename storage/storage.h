@@ -199,7 +199,7 @@ enum { BLOB_BLOCK_BYTES = 256 * 1024 };
 
 /* Reads up to len bytes at offset; checks the blocks' CRCs where verify is set. May block on the disk.
  * Returns at least 1 byte unless offset is at the end, and less than len where that spares reading a block twice:
- * who reads in order reads each once, whatever its len. From BLOB_BLOCK_BYTES on it is cheapest.
+ * who reads in order reads each once where len is BLOB_BLOCK_BYTES or more, and twice where it is less.
  * err: CORRUPT, IO */
 enum storage_err blob_read(struct blob_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
     bool verify, size_t *ret_len) MUST_USE;

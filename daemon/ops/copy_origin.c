@@ -204,9 +204,7 @@ static enum s3_err digest_blocks(struct request *request, struct blob_reader *re
 {
     uint64_t at = range.offset, end = range.offset + range.length;
     while (at < end) {
-        uint64_t want = BLOB_BLOCK_BYTES - at % BLOB_BLOCK_BYTES;
-        if (want > end - at)
-            want = end - at;
+        uint64_t want = end - at < BLOB_BLOCK_BYTES ? end - at : BLOB_BLOCK_BYTES;
         size_t got = 0;
         enum storage_err err = blob_read(reader, at, running->block, (size_t)want, true, &got);
         if (err != STORAGE_OK)

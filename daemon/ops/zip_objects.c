@@ -211,14 +211,13 @@ static bool fail(struct zip *zip, enum storage_err err, struct span key)
     return false;
 }
 
-/* The next block of the object, up to the end of the store's own. */
+/* The next block of the object, as the store gives it; all of one that is small. */
 static bool read_block(struct zip *zip)
 {
     uint64_t at = zip->read_bytes, left = zip->entry.size_bytes - at;
-    uint64_t to_end = BLOB_BLOCK_BYTES - at % BLOB_BLOCK_BYTES;
-    size_t wanted = (size_t)(left < to_end ? left : to_end);
+    size_t wanted = (size_t)(left < BLOB_BLOCK_BYTES ? left : BLOB_BLOCK_BYTES);
     zip->block_len = zip->block_sent = 0;
-    while (zip->block_len < wanted) {
+    while (zip->block_len == 0 || (zip->block_len < wanted && !zip->entry.crc_follows)) {
         size_t got = 0;
         enum storage_err err =
             blob_read(zip->reader, at + zip->block_len, zip->block + zip->block_len,

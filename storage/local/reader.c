@@ -15,7 +15,7 @@ static void forget(struct located *here)
         segment_release(here->segment);
     free(here->footer_crcs);
     inflater_free(here->inflater);
-    *here = (struct located){.kept = UINT64_MAX};
+    *here = (struct located){.checked = UINT64_MAX, .kept = UINT64_MAX};
 }
 
 /* In a transaction and an epoch: where the piece's extent lies now, and its file. */
@@ -98,7 +98,7 @@ static bool holds(const struct located *here, uint64_t offset)
 
 static enum storage_err locate(struct blob_reader *reader, uint64_t offset)
 {
-    struct located next = {.kept = UINT64_MAX};
+    struct located next = {.checked = UINT64_MAX, .kept = UINT64_MAX};
     if (reader->here.valid && offset >= reader->here.at_bytes) {
         next.part = reader->here.part;
         next.index = reader->here.index;
@@ -137,7 +137,7 @@ enum storage_err reader_new(
         .storage = storage,
         .blob_id = record->blob_id,
         .size_bytes = record->size_bytes,
-        .here.kept = UINT64_MAX,
+        .here = {.checked = UINT64_MAX, .kept = UINT64_MAX},
     };
     if (inline_len > 0)
         memcpy(reader->inline_bytes, record->inline_bytes.ptr, inline_len);
@@ -217,7 +217,7 @@ void blob_close(struct blob_reader *reader)
     pin_remove(reader->storage->epochs, &reader->pin);
     forget(&reader->here);
     free(reader->upload);
-    free(reader->block);
+    free(reader->piece);
     free(reader);
 }
 
@@ -246,30 +246,60 @@ static enum storage_err read_compressed(struct located *here, const uint32_t *cr
     return err;
 }
 
-/* A part of one block, which is kept: the rest of it is what is read next. */
+/* The first part of a block that is asked for. The block is not kept, since who reads in small parts is short of
+ * memory: the CRCs of its pieces are. */
+static enum storage_err read_first_part(struct located *here, const uint32_t *crcs, uint64_t at,
+    void *ret_bytes, size_t len, size_t *ret_len)
+{
+    uint64_t block = at / BLOB_BLOCK_BYTES;
+    size_t skip = (size_t)(at % BLOB_BLOCK_BYTES), got = 0;
+    char *bytes = malloc(BLOB_BLOCK_BYTES);
+    here->checked = UINT64_MAX;
+    enum storage_err err = !bytes ? STORAGE_NO_MEMORY
+                                  : extent_read(here->segment, &here->extent, crcs,
+                                        block * BLOB_BLOCK_BYTES, bytes, BLOB_BLOCK_BYTES, &got);
+    if (err == STORAGE_OK) {
+        for (size_t i = 0; i * READER_PIECE_BYTES < got; i++) {
+            struct span rest = span_from(span_of(bytes, got), i * READER_PIECE_BYTES);
+            here->piece_crcs[i] = crc32c_update(0, span_first(rest, READER_PIECE_BYTES));
+        }
+        here->checked = block;
+        *ret_len = len < got - skip ? len : got - skip;
+        memcpy(ret_bytes, bytes + skip, *ret_len);
+    }
+    free(bytes);
+    return err;
+}
+
+/* A part of one block, or as much of it as lies in one piece. */
 static enum storage_err read_part(struct blob_reader *reader, const uint32_t *crcs, uint64_t at,
     void *ret_bytes, size_t len, size_t *ret_len)
 {
     struct located *here = &reader->here;
-    uint64_t block = at / BLOB_BLOCK_BYTES;
-    size_t skip = (size_t)(at % BLOB_BLOCK_BYTES);
-    if (!reader->block && !(reader->block = malloc(BLOB_BLOCK_BYTES)))
+    uint64_t piece = at / READER_PIECE_BYTES;
+    size_t skip = (size_t)(at % READER_PIECE_BYTES);
+    if (here->checked != at / BLOB_BLOCK_BYTES)
+        return read_first_part(here, crcs, at, ret_bytes, len, ret_len);
+    if (!reader->piece && !(reader->piece = malloc(READER_PIECE_BYTES)))
         return STORAGE_NO_MEMORY;
-    if (here->kept != block) {
+    if (here->kept != piece) {
         here->kept = UINT64_MAX;
-        enum storage_err err = extent_read(here->segment, &here->extent, crcs,
-            block * BLOB_BLOCK_BYTES, reader->block, BLOB_BLOCK_BYTES, &here->kept_bytes);
+        enum storage_err err = extent_read(here->segment, &here->extent, NULL,
+            piece * READER_PIECE_BYTES, reader->piece, READER_PIECE_BYTES, &here->kept_bytes);
         if (err != STORAGE_OK)
             return err;
-        here->kept = block;
+        if (crc32c_update(0, span_of(reader->piece, here->kept_bytes)) !=
+            here->piece_crcs[piece % READER_PIECES])
+            return STORAGE_CORRUPT;
+        here->kept = piece;
     }
     *ret_len = len < here->kept_bytes - skip ? len : here->kept_bytes - skip;
-    memcpy(ret_bytes, reader->block + skip, *ret_len);
+    memcpy(ret_bytes, reader->piece + skip, *ret_len);
     return STORAGE_OK;
 }
 
-/* Blocks are read and checked whole, and each once where the content is read in order. So a run ends where its
- * last whole block does, wherever in the object that is: parts are of any length. */
+/* Blocks are read and checked whole. So a run ends where its last whole block does, wherever in the object that is:
+ * parts are of any length. */
 static enum storage_err read_verified(
     struct blob_reader *reader, uint64_t at, void *ret_bytes, size_t len, size_t *ret_len)
 {

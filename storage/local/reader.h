@@ -4,6 +4,11 @@
 
 #include "storage/local/engine.h"
 
+enum {
+    READER_PIECE_BYTES = 32 * 1024,
+    READER_PIECES = BLOB_BLOCK_BYTES / READER_PIECE_BYTES,
+};
+
 /* The run of bytes that was read last. */
 struct located {
     bool valid;
@@ -14,7 +19,9 @@ struct located {
     struct segment *segment;
     uint32_t *footer_crcs;     /* of extents with many blocks, once they were needed */
     struct inflater *inflater; /* of compressed ones, the same */
-    uint64_t kept;             /* which block of the extent the reader's is; UINT64_MAX: none */
+    uint64_t checked; /* the block of the extent whose pieces' CRCs these are; UINT64_MAX: none */
+    uint32_t piece_crcs[READER_PIECES];
+    uint64_t kept; /* which piece of the extent the reader has; UINT64_MAX: none */
     size_t kept_bytes;
 };
 
@@ -37,7 +44,7 @@ struct blob_reader {
     struct upload_view *upload; /* NULL: an object's */
     uint32_t part_count;
     struct located here;
-    unsigned char *block; /* BLOB_BLOCK_BYTES, once a part of a block was asked for */
+    unsigned char *piece; /* READER_PIECE_BYTES, once a block was asked for in parts */
     char inline_bytes[];
 };
 

@@ -1,5 +1,7 @@
 """What is refused costs nothing afterwards."""
+import contextlib
 import pathlib
+import random
 
 import conftest
 import lakegated
@@ -90,3 +92,21 @@ def test_answers_do_not_leak(start):
 
         serve(30)
         assert_settles(server, lambda: serve(30))
+
+
+def test_reads_past_the_budget_take_little_memory(start, tmp_path):
+    """They went on in small blocks, but each kept the store's whole block beside it: more than one within the budget."""
+    (tmp_path / "config").write_text("read_buffers = 1M\n")
+    server = start("--config", str(tmp_path / "config"))
+    content = random.Random(1).randbytes(8 << 20)
+    assert raw.request(server, "PUT", "/memory").status == 200
+    assert raw.request(server, "PUT", "/memory/k", body=content, payload=sigv4.UNSIGNED).status == 200
+    with contextlib.ExitStack() as open_ones:
+        readers = [open_ones.enter_context(raw.Connection(server, receive_buffer=4096)) for _ in range(80)]
+        before = server.memory_bytes()
+        for reader in readers:
+            reader.start("GET", "/memory/k")
+            assert reader.head()[1] == 200
+        if not has_sanitizer():
+            assert server.memory_bytes() - before < (1 << 20) + len(readers) * 160_000
+        assert readers[-1].take(len(content)) == content
