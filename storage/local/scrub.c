@@ -93,15 +93,16 @@ static enum storage_err look_at_footer(struct found *found, const char **ret_wro
 {
     const struct extent *extent = &found->record.extent;
     bool small = extent->block_count <= EXTENT_INLINE_CRCS;
-    free(TAKE(found->footer_crcs));
-    enum storage_err err = extent_load_footer(found->segment, extent, &found->footer_crcs);
+    uint32_t *crcs = NULL;
+    enum storage_err err = extent_load_footer(found->segment, extent, &crcs);
     if (err == STORAGE_NO_MEMORY)
         return err;
     if (err != STORAGE_OK)
         *ret_wrong = err == STORAGE_CORRUPT ? "its footer is damaged" : "its footer cannot be read";
-    else if (small && memcmp(found->footer_crcs, extent->block_crcs,
-                          extent->block_count * sizeof(extent->block_crcs[0])) != 0)
+    else if (small && memcmp(crcs, extent->block_crcs, extent->block_count * sizeof(crcs[0])) != 0)
         *ret_wrong = "its footer and its row do not agree";
+    free(found->footer_crcs);
+    found->footer_crcs = crcs;
     return STORAGE_OK;
 }
 
