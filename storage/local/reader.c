@@ -246,6 +246,19 @@ static enum storage_err read_compressed(struct located *here, const uint32_t *cr
     return err;
 }
 
+/* The CRCs of the block's pieces; false: the block's own is another. One pass over the bytes tells both. */
+static bool check_pieces(struct located *here, uint32_t crc, struct span bytes)
+{
+    uint32_t whole = 0;
+    for (size_t i = 0; i * READER_PIECE_BYTES < bytes.len; i++) {
+        struct span piece =
+            span_first(span_from(bytes, i * READER_PIECE_BYTES), READER_PIECE_BYTES);
+        here->piece_crcs[i] = crc32c_update(0, piece);
+        whole = crc32c_combine(whole, here->piece_crcs[i], piece.len);
+    }
+    return whole == crc;
+}
+
 /* The first part of a block that is asked for. The block is not kept, since who reads in small parts is short of
  * memory: the CRCs of its pieces are. */
 static enum storage_err read_first_part(struct located *here, const uint32_t *crcs, uint64_t at,
@@ -256,13 +269,11 @@ static enum storage_err read_first_part(struct located *here, const uint32_t *cr
     char *bytes = malloc(BLOB_BLOCK_BYTES);
     here->checked = UINT64_MAX;
     enum storage_err err = !bytes ? STORAGE_NO_MEMORY
-                                  : extent_read(here->segment, &here->extent, crcs,
+                                  : extent_read(here->segment, &here->extent, NULL,
                                         block * BLOB_BLOCK_BYTES, bytes, BLOB_BLOCK_BYTES, &got);
+    if (err == STORAGE_OK && !check_pieces(here, crcs[block], span_of(bytes, got)))
+        err = STORAGE_CORRUPT;
     if (err == STORAGE_OK) {
-        for (size_t i = 0; i * READER_PIECE_BYTES < got; i++) {
-            struct span rest = span_from(span_of(bytes, got), i * READER_PIECE_BYTES);
-            here->piece_crcs[i] = crc32c_update(0, span_first(rest, READER_PIECE_BYTES));
-        }
         here->checked = block;
         *ret_len = len < got - skip ? len : got - skip;
         memcpy(ret_bytes, bytes + skip, *ret_len);
