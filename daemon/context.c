@@ -238,29 +238,42 @@ static struct span signature_age(struct fill *fill)
     return arena_format(&fill->request->arena, "%lld", (long long)(age_ms > 0 ? age_ms : 0));
 }
 
-/* Listings alone have these; elsewhere a parameter of the name says nothing. */
-static struct span list_query(struct fill *fill, struct span name)
+/* What a listing reads of these; elsewhere a parameter of the name says nothing, to the operation and so to the
+ * policy. */
+enum list_reads { READS_PREFIX = 1, READS_DELIMITER = 2, READS_MAX_KEYS = 4 };
+
+static unsigned list_reads_of(const struct op *op)
+{
+    if (op->run == op_list_objects || op->run == op_list_objects_v2 ||
+        op->run == op_list_object_versions)
+        return READS_PREFIX | READS_DELIMITER | READS_MAX_KEYS;
+    if (op->run == op_list_multipart_uploads)
+        return READS_PREFIX | READS_DELIMITER;
+    return op->run == op_zip_objects ? READS_PREFIX : 0;
+}
+
+static struct span list_query(struct fill *fill, unsigned reads, struct span name)
 {
     const struct request *request = fill->request;
     bool lists = request->op != NULL && request->op->action != NULL && fill->ask != NULL &&
                  strcmp(request->op->action, fill->ask->action) == 0 &&
-                 request->op->scope == TARGET_BUCKET;
+                 (list_reads_of(request->op) & reads) != 0;
     return lists ? request_query(request, name) : SPAN_ABSENT;
 }
 
 static struct span prefix(struct fill *fill)
 {
-    return list_query(fill, SPAN("prefix"));
+    return list_query(fill, READS_PREFIX, SPAN("prefix"));
 }
 
 static struct span delimiter(struct fill *fill)
 {
-    return list_query(fill, SPAN("delimiter"));
+    return list_query(fill, READS_DELIMITER, SPAN("delimiter"));
 }
 
 static struct span max_keys(struct fill *fill)
 {
-    return list_query(fill, SPAN("max-keys"));
+    return list_query(fill, READS_MAX_KEYS, SPAN("max-keys"));
 }
 
 static struct span version_id(struct fill *fill)
@@ -273,10 +286,13 @@ static struct span location(struct fill *fill)
     return fill->ask != NULL ? fill->ask->location : SPAN_ABSENT;
 }
 
+/* A form's field of this name copies nothing, nor does the header of what begins or ends an upload. */
 static bool read_copy_source(struct fill *fill, struct copy_source *ret_source)
 {
+    const struct op *op = fill->request->op;
     struct span text = request_header(fill->request, SPAN("x-amz-copy-source"));
-    return span_present(text) &&
+    return op != NULL && (op->run == op_copy_object || op->run == op_upload_part_copy) &&
+           span_present(text) &&
            copy_source_parse(&fill->request->arena, text, ret_source) == S3_OK;
 }
 

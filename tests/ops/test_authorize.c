@@ -448,6 +448,49 @@ static void test_a_copys_source_is_a_condition(void **state)
     assert_code(plain, 403, "AccessDenied");
 }
 
+/* Of what an operation does not read a policy must not believe anything. */
+static const struct {
+    const char *condition, *line, *headers;
+} ignored[] = {
+    {"{\"StringEquals\":{\"s3:prefix\":\"raw/\"}}", "DELETE /lake?prefix=raw/", NULL},
+    {"{\"StringEquals\":{\"s3:prefix\":\"raw/\"}}", "HEAD /lake?prefix=raw/", NULL},
+    {"{\"StringEquals\":{\"s3:prefix\":\"raw/\"}}", "GET /lake?acl&prefix=raw/", NULL},
+    {"{\"StringEquals\":{\"s3:prefix\":\"raw/\"}}", "PUT /lake?tagging&prefix=raw/", NULL},
+    {"{\"StringEquals\":{\"s3:prefix\":\"raw/\"}}", "GET /lake?lakegate-duplicates&prefix=raw/",
+        NULL},
+    {"{\"StringEquals\":{\"lakegate:zone\":\"raw\"}}", "DELETE /lake?prefix=raw/", NULL},
+    {"{\"StringEquals\":{\"s3:delimiter\":\"/\"}}", "GET /lake?lakegate-zip&delimiter=/", NULL},
+    {"{\"NumericLessThan\":{\"s3:max-keys\":\"9\"}}", "GET /lake?lakegate-zip&max-keys=1", NULL},
+    {"{\"NumericLessThan\":{\"s3:max-keys\":\"9\"}}", "GET /lake?uploads&max-keys=1", NULL},
+    {"{\"Null\":{\"s3:x-amz-copy-source\":\"false\"}}", "POST /lake/a?uploads",
+        "x-amz-copy-source: lake/key"},
+    {"{\"Null\":{\"s3:x-amz-copy-source\":\"false\"}}", "GET /lake/key",
+        "x-amz-copy-source: lake/key"},
+};
+
+static void test_what_an_operation_ignores_is_no_condition(void **state)
+{
+    struct world *world = *state;
+    make_lake(world);
+    world_do(world, "PUT /lake?lakegate-zones", NULL,
+        "{\"Version\":\"2026-11-01\",\"Zones\":[{\"Name\":\"raw\",\"Prefix\":\"raw/\"}]}");
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text),
+            "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\","
+            "\"Action\":[\"s3:*\",\"lakegate:*\"],\"Resource\":[\"arn:aws:s3:::lake\","
+            "\"arn:aws:s3:::lake/*\"],\"Condition\":%s}}",
+            ignored[i].condition);
+        as(world, owner);
+        world_do(world, "PUT /lake?policy", NULL, text);
+        as(world, stranger);
+        REPLY reply = world_send(world, ignored[i].line, ignored[i].headers, SPAN(""));
+        if (reply.err != S3_ERR_ACCESS_DENIED)
+            fail_msg("%s let %s pass: %d %.*s", ignored[i].condition, ignored[i].line, reply.status,
+                SPAN_ARG(reply.body));
+    }
+}
+
 /* ---- the public access block ---- */
 
 static uint64_t add_account(struct world *world)
@@ -522,6 +565,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_uploads_that_may_not_be_aborted, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_condition_keys, world_make, world_drop),
+        cmocka_unit_test_setup_teardown(
+            test_what_an_operation_ignores_is_no_condition, world_make, world_drop),
         cmocka_unit_test_setup_teardown(test_a_copys_source_is_a_condition, world_make, world_drop),
         cmocka_unit_test_setup_teardown(
             test_restricted_buckets_serve_their_account_alone, world_make, world_drop),
