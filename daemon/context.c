@@ -210,6 +210,12 @@ static bool is_signed(const struct fill *fill)
     return fill->request->auth.kind != SIGV4_ANONYMOUS;
 }
 
+/* Only version 4 has a scope, with a date. */
+static bool is_version_2(const struct fill *fill)
+{
+    return is_signed(fill) && !span_present(fill->request->auth.date);
+}
+
 static struct span auth_type(struct fill *fill)
 {
     if (!is_signed(fill))
@@ -224,18 +230,33 @@ static struct span signature_version(struct fill *fill)
 {
     if (!is_signed(fill))
         return SPAN_ABSENT;
-    bool old = !span_present(fill->request->auth.service);
-    return old ? SPAN("AWS") : SPAN("AWS4-HMAC-SHA256");
+    return is_version_2(fill) ? SPAN("AWS") : SPAN("AWS4-HMAC-SHA256");
 }
 
-/* Milliseconds since it was signed. */
+/* Milliseconds since it was signed; of version 2, which does not say when, always 0, as on AWS.
+ * src: Amazon S3 API Reference, "Amazon S3 Signature Version 4 Authentication Specific Policy Keys" */
 static struct span signature_age(struct fill *fill)
 {
     const struct request *request = fill->request;
-    if (!is_signed(fill) || !span_present(request->auth.service))
+    if (!is_signed(fill))
         return SPAN_ABSENT;
+    if (is_version_2(fill))
+        return SPAN("0");
     int64_t age_ms = request->received_ms - request->auth.time_s * 1000;
     return arena_format(&fill->request->arena, "%lld", (long long)(age_ms > 0 ? age_ms : 0));
+}
+
+/* What the signature says of the body, wherever it was said; who signs nothing of it and does not say so has it
+ * unsigned all the same. Of a form and of version 2 nothing is told. */
+static struct span content_sha256(struct fill *fill)
+{
+    const struct request *request = fill->request;
+    struct span value = request_header(request, SPAN("x-amz-content-sha256"));
+    if (request->form != NULL || is_version_2(fill))
+        return SPAN_ABSENT;
+    if (is_signed(fill) && request->auth.payload == SIGV4_PAYLOAD_UNSIGNED)
+        return SPAN("UNSIGNED-PAYLOAD");
+    return span_present(value) || !is_signed(fill) ? value : request->auth.payload_sha256_hex;
 }
 
 /* What a listing reads of these; elsewhere a parameter of the name says nothing, to the operation and so to the
@@ -408,7 +429,7 @@ static const struct {
     {POLICY_KEY_S3_IF_NONE_MATCH, "if-none-match", NULL},
     {POLICY_KEY_S3_X_AMZ_COPY_SOURCE, NULL, copy_source},
     {POLICY_KEY_S3_X_AMZ_ACL, "x-amz-acl", NULL},
-    {POLICY_KEY_S3_X_AMZ_CONTENT_SHA256, "x-amz-content-sha256", NULL},
+    {POLICY_KEY_S3_X_AMZ_CONTENT_SHA256, NULL, content_sha256},
     {POLICY_KEY_S3_X_AMZ_GRANT_FULL_CONTROL, "x-amz-grant-full-control", NULL},
     {POLICY_KEY_S3_X_AMZ_GRANT_READ, "x-amz-grant-read", NULL},
     {POLICY_KEY_S3_X_AMZ_GRANT_READ_ACP, "x-amz-grant-read-acp", NULL},

@@ -5,10 +5,15 @@ import urllib.error
 import urllib.request
 
 import pytest
+import requests
 
 import lakegated
 from conftest import cannot, content, new_name, refused
 from iam import ACCOUNT, ALL_OF_S3, MAY_ASSUME, assume, make_role, make_user, only, policy, send, trust
+
+
+def status_of(method, url, body=None):
+    return requests.request(method, url, data=body).status_code
 
 
 # ---- the store ----
@@ -190,6 +195,52 @@ def test_batch_of_deletes_has_its_conditions_in_its_body_alone(server, bucket, s
     assert [(error["Key"], error["Code"]) for error in answer["Errors"]] == [("a", "AccessDenied")], answer
     assert [deleted["Key"] for deleted in answer["Deleted"]] == ["b"]
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["a"]
+
+
+def test_presigned_url_of_version_2_is_told_from_one_of_version_4(server, bucket, s3):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    objects = f"arn:aws:s3:::{bucket}/*"
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", "s3:GetObject", objects, {"StringEquals": {"s3:signatureversion": "AWS"}})))
+    for version, expected in (("s3v4", 200), ("s3", 403)):
+        client = lakegated.connect(server, "s3", user.keys, signature_version=version)
+        url = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
+        assert ("AWSAccessKeyId" in url) == (version == "s3")
+        assert status_of("GET", url) == expected, version
+
+
+def test_hash_of_a_body_that_nothing_compares_is_no_signed_body(server, bucket, s3):
+    """Who must sign bodies is not believed a parameter that is no part of the signature's, nor a form's field."""
+    objects = f"arn:aws:s3:::{bucket}/*"
+    unsigned = {"StringEquals": {"s3:x-amz-content-sha256": "UNSIGNED-PAYLOAD"}}
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", "s3:PutObject", objects, unsigned)))
+    user.s3.put_object(Bucket=bucket, Key="signed", Body=b"x")
+    client = lakegated.connect(server, "s3", user.keys, signature_version="s3v4")
+    url = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"})
+    assert status_of("PUT", url, b"x") == 403
+    signed_key = policy(("Allow", "s3:PutObject", objects, {"StringLike": {"s3:x-amz-content-sha256": "e3b0c4*"}}))
+    user = make_user(server, signed_key)
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    client = lakegated.connect(server, "s3", user.keys, signature_version="s3v4")
+    client.meta.events.register("before-sign.s3.PutObject", lambda request, **_: request.params.update({"x-amz-content-sha256": empty}))
+    url = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"})
+    assert "x-amz-content-sha256" in url
+    assert status_of("PUT", url, b"x") == 403
+    field = {"x-amz-content-sha256": empty}
+    post = client.generate_presigned_post(bucket, "k", Fields=field, Conditions=[field])
+    assert requests.post(post["url"], data=post["fields"], files={"file": b"x"}).status_code == 403
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["signed"]
+
+
+def test_form_with_a_copys_source_is_no_copy(server, bucket, s3):
+    s3.put_object(Bucket=bucket, Key="public/k", Body=b"x")
+    objects = f"arn:aws:s3:::{bucket}/*"
+    user = make_user(server, policy(
+        ("Allow", "s3:GetObject", objects), ("Allow", "s3:PutObject", objects, {"StringLike": {"s3:x-amz-copy-source": f"{bucket}/public/*"}})))
+    user.s3.copy_object(Bucket=bucket, Key="copied", CopySource=f"{bucket}/public/k")
+    field = {"x-amz-copy-source": f"{bucket}/public/k"}
+    post = user.s3.generate_presigned_post(bucket, "mine", Fields=field, Conditions=[field])
+    assert requests.post(post["url"], data=post["fields"], files={"file": b"mine"}).status_code == 403
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["copied", "public/k"]
 
 
 def test_streams_are_checked_before_they_are_read(server, bucket, secret):
