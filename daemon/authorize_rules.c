@@ -134,6 +134,53 @@ enum s3_err authorize_rules(struct request *request, const struct bucket_info *b
     return S3_OK;
 }
 
+/* src: Service Authorization Reference, "Actions defined by Amazon S3", the column of condition keys */
+static const struct belief {
+    struct span header;
+    bool is_prefix;
+    enum s3_err (*only)(
+        struct request *request); /* NULL: every operation that asks for one of them */
+    const char *actions[5];
+} beliefs[] = {
+    {SPAN("if-match"), false, NULL, {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}},
+    {SPAN("if-none-match"), false, NULL, {"s3:PutObject"}},
+    {SPAN("x-amz-acl"), false, NULL,
+        {"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:PutBucketAcl",
+            "s3:CreateBucket"}},
+    {SPAN("x-amz-grant-"), true, NULL,
+        {"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:PutBucketAcl",
+            "s3:CreateBucket"}},
+    {SPAN("x-amz-metadata-directive"), false, op_copy_object, {"s3:PutObject"}},
+    {SPAN("x-amz-object-lock-"), true, NULL,
+        {"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"}},
+    {SPAN("x-amz-object-ownership"), false, op_create_bucket,
+        {"s3:CreateBucket", "s3:PutBucketOwnershipControls"}},
+    {SPAN("x-amz-server-side-encryption"), true, NULL, {"s3:PutObject"}},
+    {SPAN("x-amz-storage-class"), false, NULL, {"s3:PutObject"}},
+    {SPAN("x-amz-website-redirect-location"), false, NULL, {"s3:PutObject"}},
+};
+
+static bool is_of_action(const struct belief *belief, const char *action)
+{
+    for (size_t i = 0; i < ARRAY_LEN(belief->actions) && belief->actions[i] != NULL; i++)
+        if (strcmp(belief->actions[i], action) == 0)
+            return true;
+    return false;
+}
+
+bool authorize_believes(const struct request *request, const char *action, struct span header)
+{
+    for (size_t i = 0; i < ARRAY_LEN(beliefs); i++) {
+        const struct belief *belief = &beliefs[i];
+        bool same = belief->is_prefix ? span_starts(header, belief->header)
+                                      : span_eq(header, belief->header);
+        if (same)
+            return request->op != NULL && is_of_action(belief, action) &&
+                   (belief->only == NULL || request->op->run == belief->only);
+    }
+    return true; /* of every request: Referer, User-Agent */
+}
+
 /* ---- who cannot ---- */
 
 enum s3_err authorize_anonymous(struct request *request)

@@ -28,4 +28,8 @@ enum s3_err authorize_owner_only(struct request *request) MUST_USE;
 /* May the request go on because its principal began the upload? For AbortMultipartUpload and ListParts. */
 bool authorize_as_initiator(struct request *request);
 
+/* Is this header (lower case) a condition key of the action, and does the operation read it? Elsewhere it says
+ * nothing, to the operation and so to the policy. */
+bool authorize_believes(const struct request *request, const char *action, struct span header);
+
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/context.h"
 
+#include "daemon/authorize_rules.h"
 #include "daemon/daemon.h"
 #include "daemon/identities.h"
 #include "daemon/ops/object_common.h"
@@ -337,6 +338,14 @@ static struct span creates_object(struct fill *fill)
                      op->run != op_upload_part_copy);
 }
 
+static struct span header_value(const struct fill *fill, struct span name)
+{
+    if (!authorize_believes(fill->request, fill->ask != NULL ? fill->ask->action : "", name))
+        return SPAN_ABSENT;
+    return span_starts(name, SPAN("x-amz-")) ? object_amz_header(fill->request, name)
+                                             : request_header(fill->request, name);
+}
+
 /* DeleteObjects has a condition for each key in its body; what its header says is never looked at.
  * src: Amazon S3 User Guide, "Enforce conditional deletes on Amazon S3 buckets" */
 static struct span if_match(struct fill *fill)
@@ -344,7 +353,7 @@ static struct span if_match(struct fill *fill)
     const struct op *op = fill->request->op;
     if (op != NULL && op->run == op_delete_objects)
         return fill->ask != NULL ? fill->ask->if_match : SPAN_ABSENT;
-    return request_header(fill->request, SPAN("if-match"));
+    return header_value(fill, SPAN("if-match"));
 }
 
 /* ---- zones ---- */
@@ -451,12 +460,6 @@ static const struct {
     {POLICY_KEY_LAKEGATE_SOURCE_ZONE, NULL, source_zone},
 };
 
-static struct span header_value(const struct request *request, struct span name)
-{
-    return span_starts(name, SPAN("x-amz-")) ? object_amz_header(request, name)
-                                             : request_header(request, name);
-}
-
 enum s3_err context_fill(struct request *request, const struct access_ask *ask,
     const struct access_request *access, struct context *ret_context)
 {
@@ -466,7 +469,7 @@ enum s3_err context_fill(struct request *request, const struct access_ask *ask,
         if (!context_uses_key(access, rows[i].key))
             continue;
         struct span value = rows[i].value != NULL ? rows[i].value(&fill)
-                                                  : header_value(request, span_str(rows[i].header));
+                                                  : header_value(&fill, span_str(rows[i].header));
         context_set(ret_context, rows[i].key, value);
         TRY(fill.err);
     }

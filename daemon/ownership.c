@@ -4,6 +4,7 @@
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/ops/arguments.h"
+#include "daemon/ops/object_common.h"
 
 static const struct span names[] = {
     [OWNERSHIP_BUCKET_OWNER_ENFORCED] = SPAN("BucketOwnerEnforced"),
@@ -63,7 +64,7 @@ enum s3_err ownership_of(
 enum s3_err ownership_of_new_bucket(struct request *request, enum object_ownership *ret_ownership)
 {
     static const char name[] = "x-amz-object-ownership";
-    struct span value = request_header(request, span_str(name));
+    struct span value = object_amz_header(request, span_str(name));
     const struct config *config = request->daemon->config;
     if (span_present(value))
         return ownership_by_name(value, ret_ownership)

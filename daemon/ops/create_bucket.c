@@ -8,6 +8,7 @@
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/ops/arguments.h"
+#include "daemon/ops/object_common.h"
 #include "daemon/public_access.h"
 #include "daemon/zones.h"
 
@@ -15,7 +16,7 @@
 static enum s3_err check_lock(struct request *request)
 {
     static const char name[] = "x-amz-bucket-object-lock-enabled";
-    struct span value = request_header(request, span_str(name));
+    struct span value = object_amz_header(request, span_str(name));
     if (!span_present(value) || span_eq_nocase(value, SPAN("false")))
         return S3_OK;
     if (span_eq_nocase(value, SPAN("true")))

@@ -208,6 +208,21 @@ def test_presigned_url_of_version_2_is_told_from_one_of_version_4(server, bucket
         assert status_of("GET", url) == expected, version
 
 
+def test_what_a_presigned_url_asks_of_a_new_bucket_is_done_or_refused(server, s3):
+    """The policy sees the query's x-amz-*, so the bucket must be made by it."""
+    client = lakegated.client(server, signature_version="s3")
+    name = new_name("owned")
+    url = client.generate_presigned_url("create_bucket", {"Bucket": name, "ObjectOwnership": "ObjectWriter"})
+    assert "x-amz-object-ownership=" in url
+    assert status_of("PUT", url) == 200
+    assert s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "ObjectWriter"}]
+    name = new_name("locked")
+    url = client.generate_presigned_url("create_bucket", {"Bucket": name, "ObjectLockEnabledForBucket": True})
+    assert "x-amz-bucket-object-lock-enabled=" in url
+    assert status_of("PUT", url) == 501
+    assert name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
 def test_hash_of_a_body_that_nothing_compares_is_no_signed_body(server, bucket, s3):
     """Who must sign bodies is not believed a parameter that is no part of the signature's, nor a form's field."""
     objects = f"arn:aws:s3:::{bucket}/*"

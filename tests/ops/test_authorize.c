@@ -466,6 +466,19 @@ static const struct {
         "x-amz-copy-source: lake/key"},
     {"{\"Null\":{\"s3:x-amz-copy-source\":\"false\"}}", "GET /lake/key",
         "x-amz-copy-source: lake/key"},
+    {"{\"StringEquals\":{\"s3:x-amz-acl\":\"private\"}}", "GET /lake/key", "x-amz-acl: private"},
+    {"{\"StringEquals\":{\"s3:x-amz-acl\":\"private\"}}", "DELETE /lake/key", "x-amz-acl: private"},
+    {"{\"StringEquals\":{\"s3:x-amz-acl\":\"private\"}}", "PUT /lake?tagging",
+        "x-amz-acl: private"},
+    {"{\"StringEquals\":{\"s3:x-amz-acl\":\"private\"}}", "PUT /lake/copy",
+        "x-amz-copy-source: lake/key\nx-amz-acl: private"},
+    {"{\"Null\":{\"s3:x-amz-grant-read\":\"false\"}}", "GET /lake/key", "x-amz-grant-read: id=1"},
+    {"{\"StringEquals\":{\"s3:x-amz-storage-class\":\"STANDARD\"}}", "DELETE /lake/key",
+        "x-amz-storage-class: STANDARD"},
+    {"{\"StringEquals\":{\"s3:x-amz-metadata-directive\":\"COPY\"}}", "PUT /lake/new",
+        "x-amz-metadata-directive: COPY"},
+    {"{\"Null\":{\"s3:if-match\":\"false\"}}", "GET /lake?acl", "If-Match: \"0\""},
+    {"{\"Null\":{\"s3:if-none-match\":\"false\"}}", "DELETE /lake/key", "If-None-Match: *"},
 };
 
 static void test_what_an_operation_ignores_is_no_condition(void **state)
