@@ -113,15 +113,18 @@ static enum s3_err make_bucket(struct request *request)
     }
     TRY(decide_subject(request, ask.action, &access));
     /* Then the answer waits for the body: authorize_create_bucket. */
-    if (!context_uses_key(&access, POLICY_KEY_S3_LOCATION_CONSTRAINT))
+    if (!context_uses_key(&access, POLICY_KEY_S3_LOCATION_CONSTRAINT) &&
+        !context_uses_bucket_tags(&access))
         TRY(authorize_ask(request, &ask));
     return authorize_rules(request, &bucket);
 }
 
-enum s3_err authorize_create_bucket(struct request *request, struct span location)
+enum s3_err authorize_create_bucket(
+    struct request *request, struct span location, const struct tags *tags)
 {
     struct bucket_info bucket;
     struct access_ask ask = ask_to_make(request, &bucket, location);
+    ask.tags = tags;
     return authorize_ask(request, &ask);
 }
 
@@ -164,7 +167,7 @@ static enum s3_err of_bucket(struct request *request)
         return link_take_over(request);
     }
     TRY(decide(request, &ask, &result));
-    /* Then the answer waits for the body: PutObjectTagging asks again. */
+    /* Then the answer waits for the body: who reads the tags asks again. */
     if (!result.allowed && !request->tags_unread &&
         (result.explicit_deny || !authorize_as_initiator(request)))
         return refuse(request, &ask, &result);

@@ -25,7 +25,8 @@ struct access_ask {
     struct span version_id;           /* s3:VersionId; absent: the newest */
     struct span location;             /* s3:LocationConstraint of CreateBucket */
     struct span if_match;             /* s3:if-match of a key that DeleteObjects names */
-    const struct tags *tags;          /* that an object is to get; NULL: those of the request */
+    /* that an object is to get, NULL: those of the request; that a bucket is to get or to lose, NULL: not read yet */
+    const struct tags *tags;
 };
 
 /* The answer alone: no error is set. ret_result may be NULL. */
@@ -40,9 +41,10 @@ enum s3_err authorize_ask(struct request *request, const struct access_ask *ask)
  * err: ACCESS_DENIED */
 enum s3_err authorize_missing(struct request *request, const struct bucket_info *bucket) MUST_USE;
 
-/* CreateBucket, once its body is read: policies may look at the location.
+/* CreateBucket, once its body is read: policies may look at the location and the tags.
  * err: ACCESS_DENIED */
-enum s3_err authorize_create_bucket(struct request *request, struct span location) MUST_USE;
+enum s3_err authorize_create_bucket(
+    struct request *request, struct span location, const struct tags *tags) MUST_USE;
 
 /* A question of the Query API (IAM, STS). */
 struct iam_ask {

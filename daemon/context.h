@@ -38,4 +38,7 @@ enum s3_err context_fill_existing_tags(struct request *request, const struct acc
 /* Sets a key to one value; absent: leaves it absent. */
 void context_set(struct context *context, enum policy_key key, struct span value);
 
+/* Do they look at the tags that a bucket is to get or to lose? */
+bool context_uses_bucket_tags(const struct access_request *access);
+
 #endif

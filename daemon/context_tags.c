@@ -63,6 +63,49 @@ enum s3_err context_fill_existing_tags(struct request *request, const struct acc
     return set_tags(request, context, POLICY_TAGS_EXISTING_OBJECT, &tags);
 }
 
+/* src: Service Authorization Reference, "Actions defined by Amazon S3", the column of condition keys */
+static bool tags_buckets(const char *action)
+{
+    return strcmp(action, "s3:TagResource") == 0 || strcmp(action, "s3:UntagResource") == 0 ||
+           strcmp(action, "s3:CreateBucket") == 0;
+}
+
+static enum s3_err set_names(
+    struct request *request, struct context *context, enum policy_key key, const struct tags *tags)
+{
+    struct span *names = arena_array(&request->arena, struct span, tags->count);
+    if (names == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    for (size_t i = 0; i < tags->count; i++)
+        names[i] = tags->items[i].key;
+    context->policy.keys[key] = (struct policy_values){names, tags->count};
+    return S3_OK;
+}
+
+/* Those that a bucket is to get: aws:RequestTag and aws:TagKeys; of those that it is to lose the keys alone. */
+static enum s3_err fill_new_bucket_tags(struct request *request, const struct access_ask *ask,
+    const struct access_request *access, struct context *context)
+{
+    const struct tags *tags = ask->tags;
+    if (!tags_buckets(ask->action) || !context_uses_bucket_tags(access))
+        return S3_OK;
+    request->tags_unread =
+        tags == NULL && request->op != NULL &&
+        (request->op->run == op_tag_resource || request->op->run == op_untag_resource);
+    if (tags == NULL || tags->count == 0)
+        return S3_OK;
+    TRY(set_names(request, context, POLICY_KEY_AWS_TAG_KEYS, tags));
+    return strcmp(ask->action, "s3:UntagResource") == 0
+               ? S3_OK
+               : set_tags(request, &context->policy, POLICY_TAGS_REQUEST, tags);
+}
+
+bool context_uses_bucket_tags(const struct access_request *access)
+{
+    return context_uses_key(access, POLICY_KEY_AWS_TAG_KEYS) ||
+           context_uses_tags(access, POLICY_TAGS_REQUEST);
+}
+
 static bool gives_tags(const char *action)
 {
     return strcmp(action, "s3:PutObject") == 0 || strcmp(action, "s3:PutObjectTagging") == 0 ||
@@ -82,13 +125,7 @@ static enum s3_err fill_new_tags(struct request *request, const struct access_as
         tags == NULL && request->op != NULL && request->op->run == op_put_object_tagging;
     if (tags == NULL)
         TRY(object_tags_requested(request, &tags));
-    struct span *names = arena_array(&request->arena, struct span, tags->count);
-    if (names == NULL)
-        return FAIL(request, INTERNAL, NULL);
-    for (size_t i = 0; i < tags->count; i++)
-        names[i] = tags->items[i].key;
-    context->policy.keys[POLICY_KEY_S3_REQUEST_OBJECT_TAG_KEYS] =
-        (struct policy_values){names, tags->count};
+    TRY(set_names(request, context, POLICY_KEY_S3_REQUEST_OBJECT_TAG_KEYS, tags));
     return set_tags(request, &context->policy, POLICY_TAGS_REQUEST_OBJECT, tags);
 }
 
@@ -97,5 +134,6 @@ enum s3_err context_fill_tags(struct request *request, const struct access_ask *
 {
     TRY(fill_bucket_tags(request, ask, access, context));
     TRY(context_fill_existing_tags(request, ask, access, &context->policy));
+    TRY(fill_new_bucket_tags(request, ask, access, context));
     return fill_new_tags(request, ask, access, context);
 }

@@ -1,6 +1,8 @@
 /* The tags of a bucket by S3 Control, as Terraform and new SDKs read and write them: one added or taken away
  * without the others. A bucket without tags has an empty set, which is no error here.
  * src: Amazon S3 API Reference, "Amazon S3 Control": ListTagsForResource, TagResource, UntagResource */
+#include "daemon/authorize.h"
+#include "daemon/authorize_rules.h"
 #include "daemon/bucket_tags.h"
 #include "daemon/ops/arguments.h"
 
@@ -30,6 +32,14 @@ enum s3_err op_list_tags_for_resource(struct request *request)
     xml_close(out, SPAN("Tags"));
     xml_close(out, SPAN("ListTagsForResourceResult"));
     return buf_ok(out) ? S3_OK : FAIL(request, INTERNAL, NULL);
+}
+
+/* Policies may look at the tags, which nobody had read when they were asked first. */
+static enum s3_err ask_again(struct request *request, const struct tags *tags)
+{
+    struct access_ask ask = authorize_main_ask(request);
+    ask.tags = tags;
+    return authorize_ask(request, &ask);
 }
 
 static enum s3_err read_tag_resource(struct request *request, struct tags *ret_tags)
@@ -86,6 +96,7 @@ enum s3_err op_tag_resource(struct request *request)
     struct tags added;
     TRY(check_resource(request));
     TRY(read_tag_resource(request, &added));
+    TRY(ask_again(request, &added));
     TRY(bucket_tags_change(request, &(struct bucket_tags_change){add, &added}));
     request->response.status = 204;
     return S3_OK;
@@ -112,9 +123,25 @@ static enum s3_err take_away(
     return S3_OK;
 }
 
+/* The keys alone. */
+static enum s3_err read_untag_resource(struct request *request, struct tags *ret_tags)
+{
+    const struct query *query = &request->target.query;
+    *ret_tags = (struct tags){arena_array(&request->arena, struct tag, query->count), 0};
+    if (ret_tags->items == NULL)
+        return FAIL(request, INTERNAL, NULL);
+    for (size_t i = 0; i < query->count; i++)
+        if (span_eq(query->params[i].name, SPAN("tagKeys")))
+            ret_tags->items[ret_tags->count++] = (struct tag){.key = query->params[i].value};
+    return S3_OK;
+}
+
 enum s3_err op_untag_resource(struct request *request)
 {
+    struct tags removed;
     TRY(check_resource(request));
+    TRY(read_untag_resource(request, &removed));
+    TRY(ask_again(request, &removed));
     TRY(bucket_tags_change(
         request, &(struct bucket_tags_change){take_away, &request->target.query}));
     request->response.status = 204;

@@ -57,20 +57,25 @@ static enum s3_err check_location(struct request *request, struct span location)
     return FAIL(request, ILLEGAL_LOCATION_CONSTRAINT, detail.ptr);
 }
 
-/* Of a new bucket. The tag lakegate:zone makes it a zone, and needs what that needs. */
 static enum s3_err read_tags(
     struct request *request, const struct xml_node *node, struct tags *ret_tags)
 {
     struct tags_fault fault = {0};
-    enum s3_err err = tags_read(&request->arena, node, TAGS_BUCKET_MAX, ret_tags, &fault);
-    if (err != S3_OK)
-        return tags_fail(request, err, &fault);
-    if (ret_tags->count == 0)
-        return S3_OK;
+    enum s3_err err =
+        node != NULL ? tags_read(&request->arena, node, TAGS_BUCKET_MAX, ret_tags, &fault) : S3_OK;
+    return err == S3_OK ? S3_OK : tags_fail(request, err, &fault);
+}
+
+/* Of a new bucket. The tag lakegate:zone makes it a zone, and needs what that needs. */
+static enum s3_err may_tag(struct request *request, const struct tags *tags)
+{
     struct bucket_info bucket = {
         .name = request->target.bucket, .owner_id = request->principal.account_id};
-    TRY(authorize_also(request, "s3:TagResource", &bucket, SPAN_ABSENT));
-    if (span_present(tags_find(ret_tags, ZONES_TAG)))
+    struct access_ask ask = {.action = "s3:TagResource", .bucket = &bucket, .tags = tags};
+    if (tags->count == 0)
+        return S3_OK;
+    TRY(authorize_ask(request, &ask));
+    if (span_present(tags_find(tags, ZONES_TAG)))
         TRY(authorize_also(request, "lakegate:PutBucketZones", &bucket, SPAN_ABSENT));
     return S3_OK;
 }
@@ -87,10 +92,10 @@ static enum s3_err check_body(struct request *request, struct tags *ret_tags)
         if (!span_eq(node->name, SPAN("LocationConstraint")) && !is_tags)
             return FAIL(request, NOT_IMPLEMENTED, NULL); /* directory buckets */
     }
-    TRY(authorize_create_bucket(request, body.location_constraint));
-    const struct xml_node *tags = body.root != NULL ? xml_child(body.root, SPAN("Tags")) : NULL;
-    if (tags != NULL)
-        TRY(read_tags(request, tags, ret_tags));
+    TRY(read_tags(
+        request, body.root != NULL ? xml_child(body.root, SPAN("Tags")) : NULL, ret_tags));
+    TRY(authorize_create_bucket(request, body.location_constraint, ret_tags));
+    TRY(may_tag(request, ret_tags));
     return check_location(request, body.location_constraint);
 }
 

@@ -223,6 +223,34 @@ def test_what_a_presigned_url_asks_of_a_new_bucket_is_done_or_refused(server, s3
     assert name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
 
 
+def test_tags_of_a_bucket_are_seen_before_they_are_set(server, bucket, s3):
+    """Which tags somebody may give a bucket or take from it is for policies to say, wherever the request has them."""
+    path = f"/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A{bucket}"
+    actions = ["s3:TagResource", "s3:UntagResource", "s3:CreateBucket"]
+    sealed = {"ForAnyValue:StringEquals": {"aws:TagKeys": "sealed"}}
+    user = make_user(server, policy(("Allow", "s3:*", "*"), ("Deny", actions, "*", sealed)))
+    lake = {"StringEquals": {"aws:RequestTag/team": "lake"}}
+    allowed = make_user(server, policy(("Allow", ["s3:TagResource", "s3:CreateBucket"], "*", lake)))
+
+    def tag(someone, key, value):
+        text = f"<TagResourceRequest><Tags><Tag><Key>{key}</Key><Value>{value}</Value></Tag></Tags></TagResourceRequest>"
+        return send(server, "POST", path, someone.keys, text.encode())[0]
+
+    def create(someone, key, value):
+        text = f"<CreateBucketConfiguration><Tags><Tag><Key>{key}</Key><Value>{value}</Value></Tag></Tags></CreateBucketConfiguration>"
+        return send(server, "PUT", "/" + new_name("tagged"), someone.keys, text.encode())[0]
+
+    assert send(server, "POST", path, body=b"<TagResourceRequest><Tags><Tag><Key>sealed</Key><Value>1</Value></Tag></Tags></TagResourceRequest>")[0] == 204
+    assert (tag(user, "sealed", "2"), tag(user, "team", "x")) == (403, 204)
+    assert (create(user, "sealed", "2"), create(user, "team", "x")) == (403, 200)
+    assert (tag(allowed, "team", "other"), tag(allowed, "team", "lake")) == (403, 204)
+    assert (create(allowed, "team", "other"), create(allowed, "team", "lake")) == (403, 200)
+    assert send(server, "DELETE", path + "?tagKeys=team&tagKeys=sealed", user.keys)[0] == 403
+    assert send(server, "DELETE", path + "?tagKeys=team", user.keys)[0] == 204
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "sealed", "Value": "1"}]
+    assert send(server, "PUT", "/" + new_name("tagged"), allowed.keys)[0] == 403
+
+
 def test_hash_of_a_body_that_nothing_compares_is_no_signed_body(server, bucket, s3):
     """Who must sign bodies is not believed a parameter that is no part of the signature's, nor a form's field."""
     objects = f"arn:aws:s3:::{bucket}/*"
