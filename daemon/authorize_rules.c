@@ -26,6 +26,14 @@ static const char *of_version(const char *action)
     return action;
 }
 
+/* The version is a condition of what looks at it, by a name of its own or not. */
+static bool looks_at_version(const char *action)
+{
+    return of_version(action) != action || strcmp(action, "s3:GetObjectRetention") == 0 ||
+           strcmp(action, "s3:GetObjectLegalHold") == 0 ||
+           strcmp(action, "lakegate:GetObjectLineage") == 0;
+}
+
 static struct access_ask ask_for(
     const struct request *request, const struct bucket_info *bucket, const char *action)
 {
@@ -36,10 +44,9 @@ static struct access_ask ask_for(
     struct span version = request_query(request, SPAN("versionId"));
     if (version.len == 0)
         return ask;
-    const char *action_of_version = of_version(action);
-    if (action_of_version != action || request->method != METHOD_PUT)
+    if (looks_at_version(action))
         ask.version_id = version;
-    ask.action = action_of_version;
+    ask.action = of_version(action);
     return ask;
 }
 

@@ -285,6 +285,8 @@ static struct span list_query(struct fill *fill, unsigned reads, struct span nam
 
 static struct span prefix(struct fill *fill)
 {
+    if (fill->ask != NULL && span_present(fill->ask->prefix))
+        return fill->ask->prefix;
     return list_query(fill, READS_PREFIX, SPAN("prefix"));
 }
 

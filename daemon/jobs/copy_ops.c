@@ -112,6 +112,15 @@ static enum s3_err read_body(struct request *request, struct json_node **ret_nod
     return S3_OK;
 }
 
+static enum s3_err may_list(
+    struct request *request, const struct bucket_info *bucket, struct span prefix)
+{
+    struct access_ask ask = {.action = "s3:ListBucket",
+        .bucket = bucket,
+        .prefix = span_present(prefix) ? prefix : SPAN("")};
+    return authorize_ask(request, &ask);
+}
+
 /* What a job could tell of that its maker may not ask: what there is here, and at the source when it is here. */
 static enum s3_err may_compare(struct request *request, const struct copy_spec *spec)
 {
@@ -120,7 +129,7 @@ static enum s3_err may_compare(struct request *request, const struct copy_spec *
     enum storage_err err =
         storage_bucket_get(request_store(request), spec->bucket, &request->arena, &bucket);
     if (err == STORAGE_OK && spec->exists == COPY_SKIP)
-        TRY(authorize_also(request, "s3:ListBucket", &bucket, SPAN_ABSENT));
+        TRY(may_list(request, &bucket, spec->prefix));
     if (err == STORAGE_OK && spec->local)
         err = storage_bucket_get(
             request_store(request), spec->source_bucket, &request->arena, &bucket);
@@ -131,7 +140,7 @@ static enum s3_err may_compare(struct request *request, const struct copy_spec *
     if (link != NULL) /* it has nothing of its own to copy */
         return FAIL(request, INVALID_ARGUMENT,
             "source.bucket is a link: name the bucket that it leads to, and its endpoint");
-    return spec->local ? authorize_also(request, "s3:ListBucket", &bucket, SPAN_ABSENT) : S3_OK;
+    return spec->local ? may_list(request, &bucket, spec->source_prefix) : S3_OK;
 }
 
 static enum s3_err create(struct request *request)

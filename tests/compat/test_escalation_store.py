@@ -251,6 +251,28 @@ def test_tags_of_a_bucket_are_seen_before_they_are_set(server, bucket, s3):
     assert send(server, "PUT", "/" + new_name("tagged"), allowed.keys)[0] == 403
 
 
+def test_copy_job_lists_under_its_prefixes(server, bucket, s3):
+    """Its listings have the prefixes of its body, whatever stands in the URL."""
+    s3.put_object(Bucket=bucket, Key="home/k", Body=b"x")
+    target = new_name("target")
+    s3.create_bucket(Bucket=target)
+    with_jobs = ("Allow", ["lakegate:*", "s3:GetObject", "s3:PutObject"], "*")
+    inside = {"StringLike": {"s3:prefix": "home/*"}}
+    allowed = make_user(server, policy(with_jobs, ("Allow", "s3:ListBucket", "*", inside)))
+    denied = make_user(server, policy(with_jobs, ("Allow", "s3:*", "*"), ("Deny", "s3:ListBucket", "*", {"StringLike": {"s3:prefix": "secret/*"}})))
+
+    def create(someone, source, destination):
+        job = {"source": {"bucket": bucket, "prefix": source, "endpoint": "local"}, "destination": {"bucket": target, "prefix": destination}}
+        return send(server, "POST", "/-/copies", someone.keys, json.dumps(job).encode())[0]
+
+    assert create(allowed, "home/", "home/copy/") == 201
+    assert create(allowed, "secret/", "home/copy/") == 403
+    assert create(allowed, "home/", "") == 403
+    assert create(denied, "home/", "other/") == 201
+    assert create(denied, "secret/", "home/copy/") == 403
+    assert create(denied, "home/", "secret/") == 403
+
+
 def test_hash_of_a_body_that_nothing_compares_is_no_signed_body(server, bucket, s3):
     """Who must sign bodies is not believed a parameter that is no part of the signature's, nor a form's field."""
     objects = f"arn:aws:s3:::{bucket}/*"

@@ -477,6 +477,7 @@ static const struct {
         "x-amz-storage-class: STANDARD"},
     {"{\"StringEquals\":{\"s3:x-amz-metadata-directive\":\"COPY\"}}", "PUT /lake/new",
         "x-amz-metadata-directive: COPY"},
+    {"{\"StringEquals\":{\"s3:VersionId\":\"null\"}}", "POST /lake/a?uploads&versionId=null", NULL},
     {"{\"Null\":{\"s3:if-match\":\"false\"}}", "GET /lake?acl", "If-Match: \"0\""},
     {"{\"Null\":{\"s3:if-none-match\":\"false\"}}", "DELETE /lake/key", "If-None-Match: *"},
 };
