@@ -272,7 +272,8 @@ static bool start_parts(struct world *world)
     if (daemon->key_cache == NULL || daemon->documents == NULL || daemon->staging == NULL ||
         daemon->heads == NULL || daemon->workers == NULL || daemon->md5_group == NULL ||
         daemon->connections == NULL || daemon->metrics == NULL ||
-        (daemon->history = metrics_history_new(daemon)) == NULL)
+        (daemon->history = metrics_history_new(daemon)) == NULL ||
+        !metrics_history_start(daemon->history))
         return refuse(
             "not enough memory or threads; lower workers, or raise the limits of this user");
     return true;

@@ -44,7 +44,7 @@ struct metrics_history {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t thread;
-    bool stopping;
+    bool started, stopping;
     struct metrics_sums last; /* what was counted when the last sample was taken */
     uint64_t last_commits, last_changes;
     size_t next, count;
@@ -158,10 +158,13 @@ struct metrics_history *metrics_history_new(const struct daemon *daemon)
     history->last_changes = store.mutations;
     pthread_mutex_init(&history->lock, NULL);
     pthread_cond_init(&history->wake, NULL);
-    if (pthread_create(&history->thread, NULL, sampler_main, history) == 0)
-        return history;
-    free(history);
-    return NULL;
+    return history;
+}
+
+bool metrics_history_start(struct metrics_history *history)
+{
+    history->started = pthread_create(&history->thread, NULL, sampler_main, history) == 0;
+    return history->started;
 }
 
 void metrics_history_free(struct metrics_history *history)
@@ -172,7 +175,8 @@ void metrics_history_free(struct metrics_history *history)
     history->stopping = true;
     pthread_cond_signal(&history->wake);
     pthread_mutex_unlock(&history->lock);
-    pthread_join(history->thread, NULL);
+    if (history->started)
+        pthread_join(history->thread, NULL);
     pthread_cond_destroy(&history->wake);
     pthread_mutex_destroy(&history->lock);
     free(history);

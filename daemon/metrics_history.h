@@ -17,8 +17,10 @@ enum {
     HISTORY_TEXT_MAX_BYTES = 4 * 1024 * 1024,
 };
 
-/* Begins to sample; the daemon's metrics, store and connections outlive it. NULL when memory or threads run out. */
+/* Empty; the daemon's metrics, store and connections outlive it. NULL when memory runs out. */
 struct metrics_history *metrics_history_new(const struct daemon *daemon);
+/* Begins to sample, once. False: no more threads. */
+bool metrics_history_start(struct metrics_history *history);
 /* Takes NULL. */
 void metrics_history_free(struct metrics_history *history);
 
