@@ -64,7 +64,7 @@ enum s3_err zones_announce(struct request *request)
 static bool may_know(struct request *request, struct span key)
 {
     struct access_ask read = {.action = "s3:GetObject", .bucket = &request->bucket, .key = key};
-    struct access_ask list = {.action = "s3:ListBucket", .bucket = &request->bucket};
+    struct access_ask list = {.action = "s3:ListBucket", .bucket = &request->bucket, .prefix = key};
     return authorize_allows(request, &read, NULL) || authorize_allows(request, &list, NULL);
 }
 

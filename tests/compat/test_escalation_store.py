@@ -344,6 +344,23 @@ def test_lineage_of_a_source_that_may_not_be_read(server, bucket, secret):
     cannot(user.s3.put_object, Bucket=bucket, Key="derived", Body=b"x")
 
 
+def test_duplicate_under_a_prefix_that_may_not_be_listed_is_not_named(server, bucket, s3):
+    zones = {"Version": "2026-11-01", "Zones": [{"Name": "all", "Prefix": "", "Duplicates": "flag"}]}
+    assert send(server, "PUT", f"/{bucket}?lakegate-zones", body=json.dumps(zones).encode())[0] == 204
+    for key in ("secret/k", "open/k"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    user = make_user(server, policy(
+        ("Allow", ["s3:ListBucket", "s3:PutObject"], "*"), ("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/copy/*"),
+        ("Deny", "s3:ListBucket", "*", {"StringLike": {"s3:prefix": "secret/*"}})))
+
+    def told(key):
+        user.s3.put_object(Bucket=bucket, Key=f"copy/of/{key}", Body=key.encode())
+        reply = user.s3.head_object(Bucket=bucket, Key=f"copy/of/{key}")
+        return reply["ResponseMetadata"]["HTTPHeaders"].get("x-lakegate-duplicate-of")
+
+    assert (told("open/k"), told("secret/k")) == ("open/k", None)
+
+
 def test_zone_of_a_key_is_not_told_to_a_preflight(server, bucket, s3):
     zones = {"Version": "2026-11-01", "Zones": [{"Name": "merger", "Prefix": "merger/"}]}
     assert send(server, "PUT", f"/{bucket}?lakegate-zones", body=json.dumps(zones).encode())[0] == 204
