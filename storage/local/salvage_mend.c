@@ -3,6 +3,7 @@
 #include "storage/local/cursor.h"
 #include "storage/local/redo.h"
 #include "storage/local/salvage.h"
+#include "storage/local/uploads.h"
 #include "storage/local/verify.h"
 
 #include <inttypes.h>
@@ -83,10 +84,19 @@ static enum storage_err free_apply(struct engine_work *work, struct commit *comm
     return STORAGE_OK;
 }
 
+static enum storage_err run_uploads(void *ctx, struct engine_work *work)
+{
+    return salvage_commit(ctx, work);
+}
+
+/* Blobs, and first uploads of buckets that are gone: nothing leads to them, and their bytes may be given back since
+ * the snapshot. */
 static enum storage_err free_all(struct salvage *salvage)
 {
     struct free_work freeing = {.work.apply = free_apply, .more = true};
     enum storage_err err = STORAGE_OK;
+    for (bool more = true; err == STORAGE_OK && more;)
+        err = uploads_reclaim(salvage->store.index, UPLOADS_GONE, run_uploads, salvage, &more);
     while (err == STORAGE_OK && freeing.more)
         err = salvage_commit(salvage, &freeing.work);
     return err;

@@ -59,6 +59,32 @@ static void a_history_is_known_again_from_a_snapshot(void **state)
     assert_int_equal(files_below("snapshots", ""), 4); /* two, "." and ".." */
 }
 
+/* The snapshot has uploads that wait to be aborted since their bucket is gone; the bytes of their parts were given back since. */
+static void uploads_of_a_bucket_that_is_gone_are_no_loss(void **state)
+{
+    (void)state;
+    struct bucket_ref gone = make_bucket("gone");
+    for (uint32_t i = 0; i < 100; i++) { /* more than are aborted in one commit */
+        char key[16];
+        snprintf(key, sizeof(key), "upload/%u", i);
+        struct upload_id upload = begin_upload(gone, span_str(key));
+        put_part(gone, span_str(key), upload, 1, body(3000, i));
+        if (i == 0)
+            put_part(gone, span_str(key), upload, 2, body(2000000, 7)); /* a file of its own */
+    }
+    struct mutation m = {.kind = MUTATION_DELETE_BUCKET, .bucket = gone};
+    assert_int_equal(storage_commit(store, &m), STORAGE_OK);
+    assert_int_equal(storage_snapshot(store), STORAGE_OK);
+    put(plain, SPAN("later"), body(1000, 1));
+    store_reopen(); /* ends the segment */
+    struct known before = learn();
+    assert_int_equal(own_files(), 0);
+    store_close();
+    lose_index();
+    salvage_all();
+    check_known(&before);
+}
+
 static void a_damaged_snapshot_is_passed_over(void **state)
 {
     (void)state;
@@ -178,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SNAPSHOTS(a_history_is_known_again_from_the_log_alone),
         SNAPSHOTS(a_history_is_known_again_from_a_snapshot),
+        SNAPSHOTS(uploads_of_a_bucket_that_is_gone_are_no_loss),
         SNAPSHOTS(a_damaged_snapshot_is_passed_over),
         SNAPSHOTS(another_folder_can_be_filled),
         TEST(what_cannot_be_salvaged_is_refused),
