@@ -23,10 +23,9 @@ struct access_ask {
     const struct bucket_info *bucket; /* NULL: no bucket, resource "*" */
     struct span key;                  /* absent: the bucket itself */
     struct span version_id;           /* s3:VersionId; absent: the newest */
-    struct span
-        prefix; /* s3:prefix of a listing that no parameter asks for; absent: the request's */
-    struct span location; /* s3:LocationConstraint of CreateBucket */
-    struct span if_match; /* s3:if-match of a key that DeleteObjects names */
+    struct span prefix;               /* s3:prefix; absent: what the request asks for */
+    struct span location;             /* s3:LocationConstraint of CreateBucket */
+    struct span if_match;             /* s3:if-match of a key that DeleteObjects names */
     /* that an object is to get, NULL: those of the request; that a bucket is to get or to lose, NULL: not read yet */
     const struct tags *tags;
 };

@@ -9,13 +9,15 @@
 #include "storage/local/parts.h"
 #include "storage/storage_fd.h"
 
+static const struct located nowhere = {.checked = UINT64_MAX, .kept = UINT64_MAX};
+
 static void forget(struct located *here)
 {
     if (here->segment)
         segment_release(here->segment);
     free(here->footer_crcs);
     inflater_free(here->inflater);
-    *here = (struct located){.checked = UINT64_MAX, .kept = UINT64_MAX};
+    *here = nowhere;
 }
 
 /* In a transaction and an epoch: where the piece's extent lies now, and its file. */
@@ -98,7 +100,7 @@ static bool holds(const struct located *here, uint64_t offset)
 
 static enum storage_err locate(struct blob_reader *reader, uint64_t offset)
 {
-    struct located next = {.checked = UINT64_MAX, .kept = UINT64_MAX};
+    struct located next = nowhere;
     if (reader->here.valid && offset >= reader->here.at_bytes) {
         next.part = reader->here.part;
         next.index = reader->here.index;
@@ -137,7 +139,7 @@ enum storage_err reader_new(
         .storage = storage,
         .blob_id = record->blob_id,
         .size_bytes = record->size_bytes,
-        .here = {.checked = UINT64_MAX, .kept = UINT64_MAX},
+        .here = nowhere,
     };
     if (inline_len > 0)
         memcpy(reader->inline_bytes, record->inline_bytes.ptr, inline_len);
