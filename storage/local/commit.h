@@ -124,6 +124,9 @@ enum storage_err commit_blob_drop(struct commit *commit, uint64_t blob_id) MUST_
 /* Queues what GC is to take apart. */
 enum storage_err commit_freed_add(
     struct commit *commit, enum freed_kind kind, const struct freed_record *record) MUST_USE;
+/* It is taken apart. One that is not there is none to remove. */
+enum storage_err commit_freed_remove(
+    struct commit *commit, enum freed_kind kind, uint64_t sequence) MUST_USE;
 
 /* ---- uploads ---- */
 

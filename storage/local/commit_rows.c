@@ -174,6 +174,14 @@ enum storage_err commit_freed_add(
     return commit_add(commit, TABLE_FREED, key);
 }
 
+enum storage_err commit_freed_remove(struct commit *commit, enum freed_kind kind, uint64_t sequence)
+{
+    struct index_key buffer;
+    enum storage_err err =
+        index_delete(commit->txn, TABLE_FREED, key_of_freed(&buffer, kind, sequence));
+    return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
+}
+
 /* ---- uploads ---- */
 
 enum storage_err commit_bucket_of_id(

@@ -279,12 +279,6 @@ static enum storage_err first_freed(struct index_txn *txn, enum freed_kind kind,
     return err;
 }
 
-static enum storage_err delete_freed(struct commit *commit, enum freed_kind kind, uint64_t sequence)
-{
-    struct index_key buffer;
-    return index_delete(commit->txn, TABLE_FREED, key_of_freed(&buffer, kind, sequence));
-}
-
 static enum storage_err reclaim_ended(struct commit *commit, size_t *left)
 {
     struct freed_record freed;
@@ -298,7 +292,7 @@ static enum storage_err reclaim_ended(struct commit *commit, size_t *left)
         if (err == STORAGE_OK)
             err = end_edge(commit, key);
         else if (err == STORAGE_NO_SUCH_KEY &&
-                 (err = delete_freed(commit, FREED_LINEAGE, sequence)) == STORAGE_OK)
+                 (err = commit_freed_remove(commit, FREED_LINEAGE, sequence)) == STORAGE_OK)
             err = first_freed(commit->txn, FREED_LINEAGE, &sequence, &freed, &text);
         --*left;
     }
@@ -323,7 +317,7 @@ static enum storage_err reclaim_tombstones(struct commit *commit, size_t *left)
         if (err == STORAGE_OK && record.edge.gone)
             err = index_delete(commit->txn, TABLE_LINEAGE, freed.key);
         if (err == STORAGE_OK || err == STORAGE_NO_SUCH_KEY)
-            err = delete_freed(commit, FREED_TOMBSTONE, sequence);
+            err = commit_freed_remove(commit, FREED_TOMBSTONE, sequence);
         if (err != STORAGE_OK)
             return err;
         --*left;

@@ -27,12 +27,6 @@ struct reclaim {
     size_t piece_count;
 };
 
-static enum storage_err delete_row(struct commit *commit, enum table table, struct span key)
-{
-    enum storage_err err = index_delete(commit->txn, table, key);
-    return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
-}
-
 static enum storage_err reclaim_apply(struct engine_work *work, struct commit *commit)
 {
     struct reclaim *batch = (struct reclaim *)work;
@@ -41,15 +35,16 @@ static enum storage_err reclaim_apply(struct engine_work *work, struct commit *c
     for (size_t i = 0; i < batch->piece_count && err == STORAGE_OK; i++) {
         const struct reclaim_piece *piece = &batch->pieces[i];
         bool gone;
-        err = delete_row(
-            commit, TABLE_PIECES, key_of_piece(&key, piece->blob_id, piece->part, piece->index));
+        err = index_delete(commit->txn, TABLE_PIECES,
+            key_of_piece(&key, piece->blob_id, piece->part, piece->index));
+        if (err == STORAGE_NO_SUCH_KEY)
+            err = STORAGE_OK;
         if (err == STORAGE_OK && piece->extent_id != 0)
             err = commit_extent_drop(commit, piece->extent_id, &gone);
     }
     for (size_t i = 0; i < batch->row_count && err == STORAGE_OK; i++)
         if (batch->rows[i].whole)
-            err = delete_row(
-                commit, TABLE_FREED, key_of_freed(&key, FREED_BLOB, batch->rows[i].sequence));
+            err = commit_freed_remove(commit, FREED_BLOB, batch->rows[i].sequence);
     return err;
 }
 
@@ -271,8 +266,7 @@ static enum storage_err reclaim_lineage(struct gc *gc, bool *ret_more)
 enum storage_err reclaim_step(struct gc *gc, bool *ret_more)
 {
     bool more = false;
-    enum storage_err err = uploads_reclaim(
-        gc->storage->index, UPLOADS_GONE | UPLOADS_KEPT_ENOUGH, run_uploads, gc, &more);
+    enum storage_err err = uploads_reclaim(gc->storage->index, true, run_uploads, gc, &more);
     if (err == STORAGE_OK && !more)
         err = reclaim_lineage(gc, &more);
     if (err != STORAGE_OK || more) {

@@ -19,16 +19,9 @@ struct upload_batch {
     struct old_upload uploads[RECLAIM_UPLOADS];
 };
 
-static enum storage_err delete_freed(struct commit *commit, struct span key)
-{
-    enum storage_err err = index_delete(commit->txn, TABLE_FREED, key);
-    return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
-}
-
 static enum storage_err uploads_apply(struct engine_work *work, struct commit *commit)
 {
     struct upload_batch *batch = (struct upload_batch *)work;
-    struct index_key key;
     enum storage_err err = STORAGE_OK;
     for (size_t i = 0; i < batch->count && err == STORAGE_OK; i++) {
         const struct old_upload *upload = &batch->uploads[i];
@@ -37,10 +30,10 @@ static enum storage_err uploads_apply(struct engine_work *work, struct commit *c
         if (err == STORAGE_NO_SUCH_UPLOAD)
             err = STORAGE_OK;
         if (err == STORAGE_OK && upload->sequence != 0)
-            err = delete_freed(commit, key_of_freed(&key, FREED_UPLOAD, upload->sequence));
+            err = commit_freed_remove(commit, FREED_UPLOAD, upload->sequence);
     }
     if (err == STORAGE_OK && batch->bucket_sequence != 0)
-        err = delete_freed(commit, key_of_freed(&key, FREED_BUCKET, batch->bucket_sequence));
+        err = commit_freed_remove(commit, FREED_BUCKET, batch->bucket_sequence);
     return err;
 }
 
@@ -114,7 +107,7 @@ static enum storage_err gather_completed(struct index_cursor *freed, struct uplo
     return err == STORAGE_NO_SUCH_KEY ? STORAGE_OK : err;
 }
 
-enum storage_err uploads_reclaim(struct index *index, unsigned which,
+enum storage_err uploads_reclaim(struct index *index, bool completed,
     enum storage_err (*run)(void *ctx, struct engine_work *work), void *ctx, bool *ret_more)
 {
     struct upload_batch *batch = calloc(1, sizeof *batch);
@@ -126,9 +119,9 @@ enum storage_err uploads_reclaim(struct index *index, unsigned which,
     if (err == STORAGE_OK)
         err = index_cursor_open(txn, TABLE_FREED, &freed);
     if (err == STORAGE_OK)
-        err = which & UPLOADS_GONE ? gather_of_bucket(txn, freed, batch) : STORAGE_NO_SUCH_KEY;
+        err = gather_of_bucket(txn, freed, batch);
     if (err == STORAGE_NO_SUCH_KEY)
-        err = which & UPLOADS_KEPT_ENOUGH ? gather_completed(freed, batch) : STORAGE_OK;
+        err = completed ? gather_completed(freed, batch) : STORAGE_OK;
     index_cursor_close(freed);
     index_read_end(txn);
     *ret_more = false;

@@ -75,8 +75,7 @@ static enum storage_err free_apply(struct engine_work *work, struct commit *comm
         if (err == STORAGE_OK)
             err = free_pieces(commit, record.id, &left, &all);
         if (err == STORAGE_OK && all)
-            err =
-                index_delete(commit->txn, TABLE_FREED, key_of_freed(&buffer, FREED_BLOB, sequence));
+            err = commit_freed_remove(commit, FREED_BLOB, sequence);
         if (err != STORAGE_OK)
             return err;
         left -= left > 0;
@@ -96,7 +95,7 @@ static enum storage_err free_all(struct salvage *salvage)
     struct free_work freeing = {.work.apply = free_apply, .more = true};
     enum storage_err err = STORAGE_OK;
     for (bool more = true; err == STORAGE_OK && more;)
-        err = uploads_reclaim(salvage->store.index, UPLOADS_GONE, run_uploads, salvage, &more);
+        err = uploads_reclaim(salvage->store.index, false, run_uploads, salvage, &more);
     while (err == STORAGE_OK && freeing.more)
         err = salvage_commit(salvage, &freeing.work);
     return err;

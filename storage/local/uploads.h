@@ -12,14 +12,11 @@ enum storage_err upload_find(struct index_txn *txn, uint64_t bucket_id, struct s
     struct upload_id id, struct index_key *ret_key, struct span *ret_leaf,
     struct upload_record *ret_record) MUST_USE;
 
-enum { UPLOADS_GONE = 1, UPLOADS_KEPT_ENOUGH = 2 };
-
-/* Takes out some uploads of buckets that are gone, and of completed ones those that are due, in one commit, which run
+/* Takes out some uploads of buckets that are gone, or else, where completed is set, of completed ones that are due, in one commit, which run
  * makes. Their blobs are freed.
- * in:  which  UPLOADS_…, or both
  * out: ret_more  there may be more
  * err: what run says; CORRUPT, IO, NO_MEMORY */
-enum storage_err uploads_reclaim(struct index *index, unsigned which,
+enum storage_err uploads_reclaim(struct index *index, bool completed,
     enum storage_err (*run)(void *ctx, struct engine_work *work), void *ctx,
     bool *ret_more) MUST_USE;
 
