@@ -405,6 +405,20 @@ static const struct {
         NULL, false},
 };
 
+/* The lake's policy becomes this; then the stranger asks. */
+static void let_stranger(
+    struct world *world, const char *actions, const char *resources, const char *condition)
+{
+    char text[1024];
+    snprintf(text, sizeof(text),
+        "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\","
+        "\"Action\":%s,\"Resource\":%s,\"Condition\":%s}}",
+        actions, resources, condition);
+    as(world, owner);
+    world_do(world, "PUT /lake?policy", NULL, text);
+    as(world, stranger);
+}
+
 static void test_condition_keys(void **state)
 {
     struct world *world = *state;
@@ -412,15 +426,11 @@ static void test_condition_keys(void **state)
     world_do(world, "PUT /lake?tagging", NULL,
         "<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>");
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
-        char text[1024];
-        snprintf(text, sizeof(text),
-            "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\","
-            "\"Action\":\"%s\",\"Resource\":\"arn:aws:s3:::lake%s\",\"Condition\":%s}}",
-            conditions[i].action, strstr(conditions[i].action, "List") ? "" : "/*",
-            conditions[i].condition);
-        as(world, owner);
-        world_do(world, "PUT /lake?policy", NULL, text);
-        as(world, stranger);
+        char action[64], resource[64];
+        snprintf(action, sizeof(action), "\"%s\"", conditions[i].action);
+        snprintf(resource, sizeof(resource), "\"arn:aws:s3:::lake%s\"",
+            strstr(conditions[i].action, "List") ? "" : "/*");
+        let_stranger(world, action, resource, conditions[i].condition);
         world->peer = SPAN("192.0.2.7");
         REPLY reply = world_send(world, conditions[i].line, conditions[i].headers, SPAN(""));
         if ((reply.err == S3_ERR_ACCESS_DENIED) == conditions[i].allowed)
@@ -489,15 +499,8 @@ static void test_what_an_operation_ignores_is_no_condition(void **state)
     world_do(world, "PUT /lake?lakegate-zones", NULL,
         "{\"Version\":\"2026-11-01\",\"Zones\":[{\"Name\":\"raw\",\"Prefix\":\"raw/\"}]}");
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++) {
-        char text[1024];
-        snprintf(text, sizeof(text),
-            "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\","
-            "\"Action\":[\"s3:*\",\"lakegate:*\"],\"Resource\":[\"arn:aws:s3:::lake\","
-            "\"arn:aws:s3:::lake/*\"],\"Condition\":%s}}",
-            ignored[i].condition);
-        as(world, owner);
-        world_do(world, "PUT /lake?policy", NULL, text);
-        as(world, stranger);
+        let_stranger(world, "[\"s3:*\",\"lakegate:*\"]",
+            "[\"arn:aws:s3:::lake\",\"arn:aws:s3:::lake/*\"]", ignored[i].condition);
         REPLY reply = world_send(world, ignored[i].line, ignored[i].headers, SPAN(""));
         if (reply.err != S3_ERR_ACCESS_DENIED)
             fail_msg("%s let %s pass: %d %.*s", ignored[i].condition, ignored[i].line, reply.status,
